@@ -1,1 +1,33 @@
-//! domain
+//! The nouns and the rules of the mesh: identities, tools, calls, jobs, audit records, and the ports through which
+//! the rest of the product reaches storage, queue and cache.
+//!
+//! Nothing here does I/O, and no rule reads a clock: `now` is an argument. The one exception is
+//! [`clock::SystemClock`], the real implementation of the [`clock::Clock`] port.
+
+pub mod audit;
+pub mod call;
+pub mod catalogue;
+pub mod clock;
+pub mod credential;
+pub mod error;
+pub mod id;
+pub mod job;
+pub mod key;
+pub mod page;
+pub mod ports;
+pub mod provider;
+pub mod tenant;
+pub mod tool;
+
+pub use audit::AuditRecord;
+pub use call::{CallErrorKind, CallOutcome, Content};
+pub use catalogue::{Change, Entity, EntityKind};
+pub use clock::{Clock, SystemClock};
+pub use error::StoreError;
+pub use id::{JobId, KeyId, OrganizationId, ProviderId, RecordId, TenantId, ToolId};
+pub use job::{Effect, Job, JobKind, JobState, Priority};
+pub use key::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
+pub use page::{Cursor, Page, PageRequest};
+pub use provider::Provider;
+pub use tenant::{Isolation, Organization, Tenant};
+pub use tool::Tool;

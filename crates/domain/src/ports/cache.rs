@@ -1,0 +1,40 @@
+//! The cache port: what replicas of the edge share. Losing it loses no work.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use thiserror::Error;
+
+/// The cache cannot be reached; the caller goes on with what it has itself.
+#[derive(Debug, Error)]
+#[error("the cache is not available: {0}")]
+pub struct CacheError(pub String);
+
+type Result<T> = std::result::Result<T, CacheError>;
+
+/// A shared cache. Keys are `:`-separated words; the adapter adds the installation's prefix.
+#[async_trait]
+pub trait Cache: Send + Sync {
+    /// The value, if it is there and not expired.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>>;
+    /// Stores a value that is gone after `ttl`.
+    async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<()>;
+    /// Stores it only if nothing is there; answers whether it did.
+    async fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Result<bool>;
+    /// Prolongs it; answers whether it was there.
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<bool>;
+    /// Removes it; answers whether it was there.
+    async fn remove(&self, key: &str) -> Result<bool>;
+    /// Appends to a list that holds at most `max` newest entries and is gone after `ttl`; answers the entry's number,
+    /// from 1, rising by 1.
+    async fn append(&self, key: &str, value: &[u8], max: usize, ttl: Duration) -> Result<u64>;
+    /// Entries of such a list with numbers above `after`, oldest first, each with its number.
+    async fn entries(&self, key: &str, after: u64) -> Result<Vec<(u64, Vec<u8>)>>;
+    /// Tells everybody who listens to `channel`.
+    async fn publish(&self, channel: &str, message: &[u8]) -> Result<()>;
+    /// Listens to `channel`. The stream ends when the connection does.
+    async fn listen(&self, channel: &str) -> Result<BoxStream<'static, Vec<u8>>>;
+    /// Whether it answers.
+    async fn ping(&self) -> Result<()>;
+}
