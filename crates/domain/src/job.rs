@@ -6,7 +6,10 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{JobId, KeyId, TenantId};
+use crate::credential::SealedCredential;
+use crate::id::{JobId, KeyId, ProviderId, TenantId};
+use crate::ports::storage::ToolDiff;
+use crate::provider::{AuthScheme, CallLimits, DescriptionSource, ProviderKind, Selection, Skipped};
 
 /// What a job does. Each kind is a file in `worker/src/jobs/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,11 +17,11 @@ use crate::id::{JobId, KeyId, TenantId};
 pub enum JobKind {
     /// Runs a tool call. Payload: [`ToolCallPayload`].
     ToolCall,
-    /// Reads a new provider's description and stores it with its tools. Payload: `ImportPayload` of `control`.
+    /// Reads a new provider's description and stores it with its tools. Payload: [`ImportPayload`].
     ProviderImport,
-    /// Reads a stored provider's description again. Payload: `{"provider_id": …}`.
+    /// Reads a stored provider's description again. Payload: [`ProviderPayload`].
     ProviderRefresh,
-    /// Asks a provider whether it answers. Payload: `{"provider_id": …}`.
+    /// Asks a provider whether it answers. Payload: [`ProviderPayload`].
     ProviderHealth,
 }
 
@@ -50,6 +53,51 @@ pub struct ToolCallPayload {
     pub tool: String,
     /// The arguments, already validated against the tool's input schema.
     pub arguments: Value,
+}
+
+/// The payload of [`JobKind::ProviderImport`]: a provider that is not stored yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportPayload {
+    /// The identifier that it will have.
+    pub provider_id: ProviderId,
+    /// Its name.
+    pub name: String,
+    /// What stands behind it.
+    pub kind: ProviderKind,
+    /// Where the description comes from.
+    pub source: DescriptionSource,
+    /// Where calls go, when the description's own servers are not to be used.
+    pub base_url: Option<String>,
+    /// How calls are authenticated.
+    pub auth: AuthScheme,
+    /// Which operations become tools.
+    pub selection: Selection,
+    /// Private hosts that it may reach.
+    pub allowed_hosts: Vec<String>,
+    /// Bounds of its calls.
+    pub limits: CallLimits,
+    /// The credential, sealed for this tenant and provider.
+    pub credential: Option<SealedCredential>,
+}
+
+/// The payload of [`JobKind::ProviderRefresh`] and [`JobKind::ProviderHealth`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderPayload {
+    /// The provider.
+    pub provider_id: ProviderId,
+}
+
+/// The result of an import or a refresh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportResult {
+    /// The provider.
+    pub provider_id: ProviderId,
+    /// How many tools it has now.
+    pub tools: usize,
+    /// Operations that are no tools.
+    pub skipped: Vec<Skipped>,
+    /// What differs from before, by tool name.
+    pub diff: ToolDiff,
 }
 
 /// What running a job may do to the world; it decides whether a cut-off attempt may be repeated.
