@@ -1,0 +1,235 @@
+use std::time::Instant;
+
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::config::{ByteSize, Duration as ConfigDuration};
+
+const DRAIN: Duration = Duration::from_secs(20);
+
+struct Running {
+    bound: Bound,
+    open: OpenConnections,
+    life: Lifecycle,
+}
+
+async fn serving(config: ListenConfig, app: Router) -> Running {
+    let listener = Listener::bind(&config).await.unwrap();
+    let (bound, open, life) = (
+        listener.bound(),
+        listener.open_connections(),
+        Lifecycle::new("test"),
+    );
+    life.spawn("http", listener.serve(app, life.clone()));
+    Running { bound, open, life }
+}
+
+impl Running {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.bound.addr).await.unwrap()
+    }
+
+    async fn wait_until_open(&self, count: usize) {
+        let reached = async {
+            while self.open.get() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), reached)
+            .await
+            .unwrap();
+    }
+}
+
+async fn all_of(mut stream: impl AsyncRead + Unpin) -> String {
+    let mut answer = Vec::new();
+    // A reset after the answer is as good as its end.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn answer_to(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    all_of(stream).await
+}
+
+fn hello() -> Router {
+    Router::new().route(
+        "/",
+        get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
+    )
+}
+
+/// Answers only once the gate is given a permit; says when it has begun.
+fn gated(begun: Arc<Semaphore>, gate: Arc<Semaphore>) -> Router {
+    let handler = move || async move {
+        begun.add_permits(1);
+        gate.acquire().await.map(|_| "through").unwrap()
+    };
+    Router::new().route("/", get(handler))
+}
+
+const CLOSE: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+const KEEP: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+#[tokio::test]
+async fn port_0_reports_the_real_port_and_handlers_see_the_peer() {
+    let server = serving(ListenConfig::default(), hello()).await;
+    assert_ne!(server.bound.addr.port(), 0);
+    assert_eq!(server.bound.url(), format!("http://{}", server.bound.addr));
+    let mut client = server.connect().await;
+    let me = client.local_addr().unwrap().to_string();
+    assert!(answer_to(&mut client, CLOSE).await.ends_with(&me));
+}
+
+#[tokio::test]
+async fn open_connections_are_counted_up_and_down() {
+    let server = serving(ListenConfig::default(), hello()).await;
+    let one = server.connect().await;
+    let two = server.connect().await;
+    server.wait_until_open(2).await;
+    drop(one);
+    server.wait_until_open(1).await;
+    drop(two);
+    server.wait_until_open(0).await;
+}
+
+#[tokio::test]
+async fn a_soft_stop_finishes_the_request_in_flight_closes_idle_connections_and_accepts_no_more() {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let server = serving(
+        ListenConfig::default(),
+        gated(Arc::clone(&begun), Arc::clone(&gate)),
+    )
+    .await;
+    let idle = server.connect().await;
+    let mut busy = server.connect().await;
+    server.wait_until_open(2).await;
+    busy.write_all(KEEP.as_bytes()).await.unwrap();
+    begun.acquire().await.unwrap().forget();
+    server.life.stop();
+    assert_eq!(all_of(idle).await, "");
+    server.wait_until_open(1).await;
+    assert!(TcpStream::connect(server.bound.addr).await.is_err());
+    gate.add_permits(1);
+    assert!(all_of(busy).await.ends_with("through"));
+    server.life.run_until_stopped(DRAIN).await.unwrap();
+    assert_eq!(server.open.get(), 0);
+}
+
+#[tokio::test]
+async fn a_hard_stop_drops_the_request_in_flight() {
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let server = serving(ListenConfig::default(), gated(Arc::clone(&begun), gate)).await;
+    let mut busy = server.connect().await;
+    busy.write_all(KEEP.as_bytes()).await.unwrap();
+    begun.acquire().await.unwrap().forget();
+    server.life.stop();
+    let error = server
+        .life
+        .run_until_stopped(Duration::from_millis(50))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("1 tasks"), "{error}");
+    assert_eq!(all_of(busy).await, "");
+}
+
+#[tokio::test]
+async fn clients_that_are_silent_slow_or_stuck_in_the_preface_are_cut_off() {
+    let header_read_timeout = ConfigDuration::from_millis(200);
+    let server = serving(
+        ListenConfig {
+            header_read_timeout,
+            ..ListenConfig::default()
+        },
+        hello(),
+    )
+    .await;
+    for start in [
+        "",
+        "GET / HTT",
+        "PRI * HTTP/2.0\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nx-slow: ",
+    ] {
+        let started = Instant::now();
+        let mut client = server.connect().await;
+        let answer = tokio::time::timeout(Duration::from_secs(10), answer_to(&mut client, start)).await;
+        assert!(!answer.unwrap().contains("200 OK"), "{start:?}");
+        assert!(started.elapsed() >= header_read_timeout.get(), "{start:?}");
+    }
+    server.wait_until_open(0).await;
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let max_header_size = ByteSize::kib(8);
+    let limits = ListenConfig {
+        max_header_size,
+        max_headers: 8,
+        ..ListenConfig::default()
+    };
+    let server = serving(limits, hello()).await;
+    let large = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(9_000));
+    let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(20));
+    for request in [large, many] {
+        let answer = answer_to(&mut server.connect().await, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_wait_for_a_slot() {
+    let server = serving(
+        ListenConfig {
+            max_connections: 1,
+            ..ListenConfig::default()
+        },
+        hello(),
+    )
+    .await;
+    let first = server.connect().await;
+    server.wait_until_open(1).await;
+    let mut second = server.connect().await;
+    second.write_all(CLOSE.as_bytes()).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(100), second.read_u8()).await;
+    assert!(early.is_err(), "served although the only slot was taken");
+    drop(first);
+    assert!(all_of(second).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn limits_and_addresses_that_cannot_work_are_refused_before_anything_listens() {
+    for config in [
+        ListenConfig {
+            max_header_size: ByteSize::kib(1),
+            ..ListenConfig::default()
+        },
+        ListenConfig {
+            max_connections: 0,
+            ..ListenConfig::default()
+        },
+        ListenConfig::at("not an address"),
+        ListenConfig {
+            tls: Some(no_such_certificate()),
+            ..ListenConfig::default()
+        },
+    ] {
+        assert!(Listener::bind(&config).await.is_err(), "{config:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named_in_the_error() {
+    let first = Listener::bind(&ListenConfig::default()).await.unwrap();
+    let address = first.bound().addr.to_string();
+    let error = Listener::bind(&ListenConfig::at(&address)).await.err().unwrap();
+    assert_eq!(error.to_string(), format!("cannot listen on {address}"));
+}
+
+fn no_such_certificate() -> TlsConfig {
+    TlsConfig {
+        certificate: "/nowhere/cert.pem".into(),
+        key: "/nowhere/key.pem".into(),
+    }
+}
