@@ -1,1 +1,35 @@
-//! test-support
+//! What the tests stand on; never shipped.
+//!
+//! - Private servers as child processes, on free ports, with their own data directories, unprivileged:
+//!   [`Postgres`], [`Redis`], [`RabbitMq`]. They can be stopped and started again for fault tests, and they
+//!   die with the test process however it ends.
+//! - The servers that a whole run shares (`test-servers run -- COMMAND`), and a fresh corner of them for each
+//!   test: [`fresh_database`], [`fresh_redis_prefix`], [`fresh_vhost_or_prefix`].
+//! - Things a test talks to: [`Upstream`] (a recording HTTP server), [`OtlpReceiver`] (collects spans),
+//!   [`Process`] (a binary under test), [`http`] (a bare HTTP client).
+//! - [`eventually`]: wait for an outcome with a deadline, never for a guessed time.
+
+mod background;
+pub mod http;
+mod otlp;
+mod postgres;
+mod process;
+mod rabbitmq;
+mod redis;
+mod server_process;
+mod shared;
+mod upstream;
+mod wait;
+
+pub use otlp::{OtlpReceiver, ReceivedSpan};
+pub use postgres::Postgres;
+pub use process::{Process, ProcessBuilder};
+pub use rabbitmq::RabbitMq;
+pub use redis::Redis;
+pub use shared::{
+    POSTGRES_URL, RABBITMQ_API_URL, RABBITMQ_URL, REDIS_URL, fresh_database, fresh_redis_prefix,
+    fresh_vhost_or_prefix, postgres_url, rabbitmq_url, redis_url, shared_postgres, shared_rabbitmq,
+    shared_redis,
+};
+pub use upstream::{Gate, Recorded, Reply, Upstream};
+pub use wait::{Probe, eventually, free_port};

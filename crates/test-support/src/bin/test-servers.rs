@@ -1,0 +1,75 @@
+//! `test-servers run -- COMMAND`: Postgres, Redis and RabbitMQ for one run of the tests.
+//!
+//! Starts them, names them in the command's environment (see `test_support::POSTGRES_URL` and its
+//! neighbours), runs the command, stops them, and ends with the command's exit code.
+
+use std::{
+    ffi::OsString,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use test_support::{POSTGRES_URL, Postgres, RABBITMQ_API_URL, RABBITMQ_URL, REDIS_URL, RabbitMq, Redis};
+
+/// Private servers for one run of the tests.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Runs a command with the servers' URLs in its environment.
+    Run {
+        /// Start only these (comma-separated).
+        #[arg(long, value_enum, value_delimiter = ',')]
+        only: Vec<Server>,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Server {
+    Postgres,
+    Redis,
+    Rabbitmq,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let Action::Run { only, command } = Arguments::parse().action;
+    let wanted = |server| only.is_empty() || only.contains(&server);
+    let (postgres, redis, rabbitmq) = tokio::try_join!(
+        start(wanted(Server::Postgres), Postgres::start()),
+        start(wanted(Server::Redis), Redis::start()),
+        start(wanted(Server::Rabbitmq), RabbitMq::start()),
+    )?;
+    let (program, arguments) = command.split_first().context("no command")?;
+    let mut child = Command::new(program);
+    child.args(arguments);
+    if let Some(postgres) = &postgres {
+        child.env(POSTGRES_URL, postgres.admin_url());
+    }
+    if let Some(redis) = &redis {
+        child.env(REDIS_URL, redis.url());
+    }
+    if let Some(rabbitmq) = &rabbitmq {
+        child
+            .env(RABBITMQ_URL, rabbitmq.url())
+            .env(RABBITMQ_API_URL, rabbitmq.api_url());
+    }
+    let status = tokio::task::spawn_blocking(move || child.status()).await?;
+    let status = status.with_context(|| format!("cannot run {}", program.display()))?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+async fn start<T>(wanted: bool, server: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    if wanted { Ok(Some(server.await?)) } else { Ok(None) }
+}

@@ -1,0 +1,153 @@
+//! A private Postgres.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::{
+    server_process::{Home, ServerProcess, find_program},
+    wait::free_port,
+};
+
+/// A Postgres of its own, on a free port of the loopback interface, ended when dropped.
+pub struct Postgres {
+    home: Home,
+    process: ServerProcess,
+    server: PathBuf,
+    port: u16,
+}
+
+impl Postgres {
+    /// Creates an empty cluster and starts it (about a second).
+    ///
+    /// # Errors
+    /// When Postgres is not installed, or does not come up; with the end of its log.
+    pub async fn start() -> Result<Self> {
+        let home = Home::new("postgres")?;
+        let mut initdb = home.command(find_program("initdb", &bin_folders(), "postgresql")?);
+        initdb.args([
+            "--auth=trust",
+            "--no-sync",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--pgdata=data",
+        ]);
+        home.run(initdb)?;
+        let process = ServerProcess::new(&home, "postgres");
+        let server = find_program("postgres", &bin_folders(), "postgresql")?;
+        let postgres = Self {
+            home,
+            process,
+            server,
+            port: free_port()?,
+        };
+        postgres.start_again().await?;
+        Ok(postgres)
+    }
+
+    /// Starts it again on the same port and data after [`Self::stop`] or [`Self::kill`].
+    ///
+    /// # Errors
+    /// When it runs already or does not come up.
+    pub async fn start_again(&self) -> Result<()> {
+        let mut command = self.home.command(&self.server);
+        command.args(["-D", "data", "-p", &self.port.to_string()]);
+        // Durable against a killed process, not against a power cut: that is what the tests do.
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "full_page_writes=off",
+            "max_connections=500",
+            "shared_buffers=64MB",
+        ] {
+            command.args(["-c", setting]);
+        }
+        self.process.spawn(&self.home, command)?;
+        let url = self.admin_url();
+        let ready = || async {
+            PgConnection::connect(&url).await?.close().await?;
+            Ok(())
+        };
+        self.process.wait_ready(Duration::from_secs(30), ready).await
+    }
+
+    /// Stops it in order: connections end, data stays.
+    ///
+    /// # Errors
+    /// When it is not running or had to be killed.
+    pub async fn stop(&self) -> Result<()> {
+        // SIGINT is Postgres's "fast" shutdown; SIGTERM would wait for every client to leave.
+        self.process.signal(nix::sys::signal::Signal::SIGINT)?;
+        self.process.stop().await
+    }
+
+    /// Kills it, as a crash would: data that was committed stays.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn kill(&self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// The port it listens on, also while it is stopped.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The superuser's URL.
+    pub fn admin_url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Creates an empty database and returns its owner's URL; see [`create_database`].
+    ///
+    /// # Errors
+    /// When it is not running or the name is taken.
+    pub async fn database(&self, name: &str) -> Result<String> {
+        create_database(&self.admin_url(), name).await
+    }
+}
+
+/// Creates the database `name` with an owner `<name>_owner` that may create roles but is no superuser and does
+/// not bypass row-level security; returns the owner's URL.
+pub(crate) async fn create_database(admin_url: &str, name: &str) -> Result<String> {
+    let owner = format!("{name}_owner");
+    let mut admin = PgConnection::connect(admin_url)
+        .await
+        .context("cannot reach the test Postgres")?;
+    let role = format!(r#"CREATE ROLE "{owner}" LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS"#);
+    let database = format!(r#"CREATE DATABASE "{name}" OWNER "{owner}""#);
+    for statement in [role, database] {
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut admin)
+            .await?;
+    }
+    admin.close().await?;
+    let mut url = url::Url::parse(admin_url)?;
+    url.set_path(name);
+    url.set_username(&owner)
+        .ok()
+        .context("the admin URL has no host")?;
+    url.set_password(None).ok().context("the admin URL has no host")?;
+    Ok(url.into())
+}
+
+/// Debian keeps the programs out of PATH, one folder a version: the newest first.
+fn bin_folders() -> Vec<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut folders: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .collect();
+    folders.sort();
+    folders.into_iter().rev().map(|(_, folder)| folder).collect()
+}

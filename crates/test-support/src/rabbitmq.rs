@@ -1,0 +1,192 @@
+//! A private RabbitMQ: the node and, because an Erlang node needs one, an `epmd` of its own.
+
+use std::{path::PathBuf, process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{Method, StatusCode};
+use tokio::net::TcpStream;
+
+use crate::{
+    http::Request,
+    server_process::{Home, ServerProcess, find_program},
+    wait::free_port,
+};
+
+/// A RabbitMQ of its own, on free ports of the loopback interface, ended when dropped.
+///
+/// It takes 10 to 15 seconds to start: share one over a run (`test-servers run`) and take a fresh virtual host
+/// for each test ([`crate::fresh_vhost_or_prefix`]).
+pub struct RabbitMq {
+    home: Home,
+    node: ServerProcess,
+    epmd: ServerProcess,
+    ports: Ports,
+}
+
+struct Ports {
+    amqp: u16,
+    api: u16,
+    epmd: u16,
+    distribution: u16,
+}
+
+impl RabbitMq {
+    /// Starts an empty broker with the management API.
+    ///
+    /// # Errors
+    /// When RabbitMQ is not installed or does not come up; with the end of its log.
+    pub async fn start() -> Result<Self> {
+        let home = Home::new("rabbitmq")?;
+        let ports = Ports {
+            amqp: free_port()?,
+            api: free_port()?,
+            epmd: free_port()?,
+            distribution: free_port()?,
+        };
+        home.write("enabled_plugins", "[rabbitmq_management].\n")?;
+        home.write("rabbitmq.conf", &config(&ports))?;
+        home.create_dir("mnesia")?;
+        home.create_dir("log")?;
+        let node = ServerProcess::new(&home, "rabbitmq");
+        let epmd = ServerProcess::new(&home, "epmd");
+        let broker = Self {
+            home,
+            node,
+            epmd,
+            ports,
+        };
+        broker.start_epmd().await?;
+        broker.start_again().await?;
+        Ok(broker)
+    }
+
+    /// Starts it again on the same ports and data after [`Self::stop`] or [`Self::kill`].
+    ///
+    /// # Errors
+    /// When it runs already or does not come up.
+    pub async fn start_again(&self) -> Result<()> {
+        let script = find_program(
+            "rabbitmq-server",
+            &[PathBuf::from("/usr/lib/rabbitmq/bin")],
+            "rabbitmq-server",
+        )?;
+        let mut command = self.home.command(script);
+        self.set_environment(&mut command);
+        self.node.spawn(&self.home, command)?;
+        // Both listeners open at the end of the boot; the API answers when the broker is whole.
+        self.node
+            .wait_ready(Duration::from_secs(120), || self.is_ready())
+            .await
+    }
+
+    /// Stops it in order; durable queues and persistent messages stay.
+    ///
+    /// # Errors
+    /// When it is not running or had to be killed.
+    pub async fn stop(&self) -> Result<()> {
+        self.node.stop().await
+    }
+
+    /// Kills it, as a crash would.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn kill(&self) -> Result<()> {
+        self.node.kill()
+    }
+
+    /// The AMQP port, also while it is stopped.
+    pub fn port(&self) -> u16 {
+        self.ports.amqp
+    }
+
+    /// The default virtual host as an AMQP URL.
+    pub fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports.amqp)
+    }
+
+    /// Where the management API is: `http://guest:guest@127.0.0.1:PORT`.
+    pub fn api_url(&self) -> String {
+        format!("http://guest:guest@127.0.0.1:{}", self.ports.api)
+    }
+
+    /// Creates an empty virtual host and returns its AMQP URL.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn vhost(&self, name: &str) -> Result<String> {
+        create_vhost(&self.url(), &self.api_url(), name).await
+    }
+
+    async fn start_epmd(&self) -> Result<()> {
+        let mut command = self.home.command(find_program("epmd", &[], "erlang-base")?);
+        command.args(["-port", &self.ports.epmd.to_string(), "-address", "127.0.0.1"]);
+        self.epmd.spawn(&self.home, command)?;
+        let ready = || async {
+            TcpStream::connect(("127.0.0.1", self.ports.epmd)).await?;
+            Ok(())
+        };
+        self.epmd.wait_ready(Duration::from_secs(10), ready).await
+    }
+
+    fn set_environment(&self, command: &mut Command) {
+        let home = self.home.path();
+        command
+            .env("RABBITMQ_NODENAME", format!("test{}@localhost", self.ports.amqp))
+            .env("ERL_EPMD_PORT", self.ports.epmd.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_DIST_PORT", self.ports.distribution.to_string())
+            .env("RABBITMQ_MNESIA_BASE", home.join("mnesia"))
+            .env("RABBITMQ_LOG_BASE", home.join("log"))
+            .env("RABBITMQ_LOGS", "-")
+            .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("enabled_plugins"))
+            .env("RABBITMQ_PID_FILE", home.join("pid"))
+            .env("RABBITMQ_CONF_ENV_FILE", "/dev/null");
+    }
+
+    async fn is_ready(&self) -> Result<()> {
+        TcpStream::connect(("127.0.0.1", self.ports.amqp)).await?;
+        let answer = api(&self.api_url(), Method::GET, "/api/overview").await?;
+        ensure!(answer == StatusCode::OK, "the API answers {answer}");
+        Ok(())
+    }
+}
+
+/// Small limits on what the broker insists to have free: it shares the machine with a build.
+fn config(ports: &Ports) -> String {
+    format!(
+        "listeners.tcp.1 = 127.0.0.1:{}\n\
+         management.tcp.ip = 127.0.0.1\n\
+         management.tcp.port = {}\n\
+         disk_free_limit.absolute = 64MB\n\
+         vm_memory_high_watermark.absolute = 1GiB\n\
+         log.console.level = warning\n",
+        ports.amqp, ports.api
+    )
+}
+
+/// Creates the virtual host `name` and returns the AMQP URL of it.
+pub(crate) async fn create_vhost(amqp_url: &str, api_url: &str, name: &str) -> Result<String> {
+    let answer = api(api_url, Method::PUT, &format!("/api/vhosts/{name}")).await?;
+    ensure!(
+        answer.is_success(),
+        "the RabbitMQ API answers {answer} to the creation of vhost {name}"
+    );
+    let mut url = url::Url::parse(amqp_url)?;
+    url.set_path(name);
+    Ok(url.into())
+}
+
+async fn api(api_url: &str, method: Method, path: &str) -> Result<StatusCode> {
+    let url = url::Url::parse(api_url)?.join(path)?;
+    let login = STANDARD.encode(format!(
+        "{}:{}",
+        url.username(),
+        url.password().unwrap_or_default()
+    ));
+    let request = Request::new(method, url.as_str()).header("authorization", &format!("Basic {login}"));
+    let answer = request.send().await.context("the RabbitMQ API does not answer")?;
+    Ok(answer.status)
+}

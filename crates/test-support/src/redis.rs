@@ -1,0 +1,103 @@
+//! A private Redis.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    server_process::{Home, ServerProcess, find_program},
+    wait::free_port,
+};
+
+/// A Redis of its own, on a free port of the loopback interface, ended when dropped.
+pub struct Redis {
+    home: Home,
+    process: ServerProcess,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts an empty Redis (about 50 ms).
+    ///
+    /// # Errors
+    /// When Redis is not installed or does not come up; with the end of its log.
+    pub async fn start() -> Result<Self> {
+        let home = Home::new("redis")?;
+        let process = ServerProcess::new(&home, "redis");
+        let redis = Self {
+            home,
+            process,
+            port: free_port()?,
+        };
+        redis.start_again().await?;
+        Ok(redis)
+    }
+
+    /// Starts it again on the same port and data after [`Self::stop`] or [`Self::kill`].
+    ///
+    /// # Errors
+    /// When it runs already or does not come up.
+    pub async fn start_again(&self) -> Result<()> {
+        let mut command = self
+            .home
+            .command(find_program("redis-server", &[], "redis-server")?);
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
+        command.args([
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "no",
+            "--daemonize",
+            "no",
+        ]);
+        self.process.spawn(&self.home, command)?;
+        self.process
+            .wait_ready(Duration::from_secs(10), || answers_ping(self.port))
+            .await
+    }
+
+    /// Stops it in order; its data stays for [`Self::start_again`].
+    ///
+    /// # Errors
+    /// When it is not running or had to be killed.
+    pub async fn stop(&self) -> Result<()> {
+        self.process.stop().await
+    }
+
+    /// Kills it, as a crash would.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn kill(&self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// The port it listens on, also while it is stopped.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `redis://127.0.0.1:PORT/`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+}
+
+async fn answers_ping(port: u16) -> Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(b"PING\r\n").await?;
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).await?;
+    ensure!(
+        &answer == b"+PONG\r\n",
+        "answers {:?}",
+        String::from_utf8_lossy(&answer)
+    );
+    Ok(())
+}
