@@ -84,6 +84,10 @@ pub struct HttpBinding {
     /// The body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
+    /// Whether `structuredContent` is `{"result": ANSWER}` instead of the answer itself, because the described
+    /// answer need not be an object and MCP wants one. Only meaningful where the tool has an output schema.
+    #[serde(default)]
+    pub wraps_result: bool,
 }
 
 /// One parameter: which argument goes where, and how it is written (OpenAPI 3.1, section 4.8.12.2).
@@ -146,6 +150,27 @@ pub struct Body {
     pub media_type: String,
     /// Whether a call without it is refused.
     pub required: bool,
+    /// How single properties are written, where form and multipart bodies say so. A property without a part is
+    /// a plain field; arrays are repeated, objects are JSON text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// How one property of a form or multipart body is written (OpenAPI 3.1, "Encoding Object").
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The property's name upstream.
+    pub name: String,
+    /// Whether it is a file: the argument is base64 (an array of it for several files), its bytes are sent.
+    #[serde(default)]
+    pub binary: bool,
+    /// Media type of the part (multipart only), for example `image/png`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// How arrays and objects are written.
+    pub style: Style,
+    /// Whether each item of an array or object stands by itself.
+    pub explode: bool,
 }
 
 /// Which arguments make up the body.
