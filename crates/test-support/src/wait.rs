@@ -101,7 +101,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_probe_that_hangs_is_cut_off_at_the_deadline() {
-        let error = eventually(Duration::from_millis(50), || std::future::pending::<bool>());
+        let error = eventually(Duration::from_millis(50), std::future::pending::<bool>);
         assert!(error.await.unwrap_err().to_string().contains("never answered"));
     }
 }
