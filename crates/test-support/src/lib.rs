@@ -1,7 +1,7 @@
 //! What the tests stand on; never shipped.
 //!
 //! - Private servers as child processes, on free ports, with their own data directories, unprivileged:
-//!   [`Postgres`], [`Redis`], [`RabbitMq`]. They can be stopped and started again for fault tests, and they
+//!   [`Postgres`], [`Redis`], [`RabbitMq`], [`Prometheus`], [`Alertmanager`]. The first three can be stopped and started again for fault tests, and they
 //!   die with the test process however it ends.
 //! - The servers that a whole run shares (`test-servers run -- COMMAND`), and a fresh corner of them for each
 //!   test: [`fresh_database`], [`fresh_redis_prefix`], [`fresh_vhost_or_prefix`].
@@ -14,6 +14,7 @@ pub mod http;
 mod otlp;
 mod postgres;
 mod process;
+mod prometheus;
 mod rabbitmq;
 mod redis;
 mod server_process;
@@ -24,6 +25,7 @@ mod wait;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use postgres::Postgres;
 pub use process::{Process, ProcessBuilder};
+pub use prometheus::{Alertmanager, Prometheus};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use shared::{
