@@ -1,0 +1,50 @@
+//! HTTP servers: metrics, request ids, a span and one closing line for each request.
+
+mod body;
+mod listener;
+mod observe;
+mod request;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+pub use listener::{Counted, CountedListener};
+pub use request::RequestSpan;
+
+pub use crate::ids::RequestId;
+use crate::telemetry::Telemetry;
+
+crate::metrics! {
+    /// What every HTTP server counts.
+    pub struct HttpMetrics {
+        /// Requests answered, or given up by the caller (status 499).
+        requests: counter "http_requests_total" [method, path, status],
+        /// Seconds from the request's head to the end of the answer; of a stream (SSE), to its first byte.
+        duration: histogram "http_request_duration_seconds" [method, path, status] buckets LATENCY,
+        /// Requests being answered; streams are not among them.
+        in_flight: gauge "http_requests_in_flight" [method, path],
+        /// Connections that are open.
+        connections: gauge "http_connections_active" [],
+        /// Streams (SSE) that are open.
+        streams: gauge "http_streams_active" [path],
+        /// Bytes of request bodies.
+        request_size: histogram "http_request_size_bytes" [method, path] buckets SIZES,
+        /// Bytes of answer bodies.
+        response_size: histogram "http_response_size_bytes" [method, path] buckets SIZES,
+        /// Handlers that panicked; their callers got a 500.
+        panics: counter "http_panics_total" [method, path],
+    }
+}
+
+/// Puts every route of `router`, and its fallback, under observation. Apply it last.
+///
+/// - metrics by matched route: the raw path is never a label, unmatched requests count as `unmatched`;
+/// - `X-Request-ID` is taken from the caller if it is clean, else made; [`RequestId`] is in the request's extensions,
+///   `X-Request-ID` and `X-Trace-ID` in the answer's headers;
+/// - a server span under the caller's `traceparent`; `X-Debug-Trace: true` has it exported whatever the ratio says;
+///   [`RequestSpan`] in the extensions is where authentication records `tenant_id` and `user_id`;
+/// - exactly one closing line for each request (`event = "http_request_completed"`), at debug for probes and scrapes;
+/// - a panic is answered with 500 and counted.
+pub fn layer(router: Router, telemetry: &Telemetry) -> Router {
+    router.layer(from_fn_with_state(telemetry.clone(), observe::observe))
+}

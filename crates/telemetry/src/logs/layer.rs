@@ -1,0 +1,80 @@
+//! The subscriber layer that turns events into lines.
+
+use std::time::SystemTime;
+
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::LogWriter;
+use super::fields::EventFields;
+use super::json::JsonStyle;
+use super::pretty::PrettyStyle;
+use crate::clock;
+use crate::trace::{SpanState, TraceContext};
+
+/// One event with all that a line may show of it.
+pub(crate) struct Line<'a> {
+    pub(crate) time: SystemTime,
+    pub(crate) metadata: &'a Metadata<'static>,
+    pub(crate) fields: EventFields,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+impl Line<'_> {
+    /// The level as it is printed.
+    pub(crate) fn level(&self) -> &'static str {
+        match *self.metadata.level() {
+            Level::ERROR if self.fields.critical => "CRITICAL",
+            level => level.as_str(),
+        }
+    }
+}
+
+/// How a line becomes text.
+pub(crate) enum Style {
+    /// One JSON object.
+    Json(JsonStyle),
+    /// For people.
+    Pretty(PrettyStyle),
+}
+
+impl Style {
+    fn format(&self, line: Line<'_>) -> Vec<u8> {
+        match self {
+            Style::Json(style) => style.format(line),
+            Style::Pretty(style) => style.format(&line),
+        }
+    }
+}
+
+/// Formats each event where it happens and hands the line to the writer.
+pub(crate) struct LogLayer {
+    pub(crate) style: Style,
+    pub(crate) writer: LogWriter,
+}
+
+impl<S> Layer<S> for LogLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = EventFields::of(event);
+        let mut trace = None;
+        for span in context.event_scope(event).into_iter().flatten() {
+            let extensions = span.extensions();
+            let Some(state) = extensions.get::<SpanState>() else {
+                continue;
+            };
+            trace.get_or_insert_with(|| state.context.clone());
+            fields.lifted.fill_from(&state.lifted);
+        }
+        let line = Line {
+            time: clock::now(),
+            metadata: event.metadata(),
+            fields,
+            trace,
+        };
+        self.writer.write(self.style.format(line));
+    }
+}

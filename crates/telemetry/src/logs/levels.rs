@@ -1,0 +1,278 @@
+//! What is logged, changeable while the service runs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer};
+
+use crate::error::TelemetryError;
+
+/// Libraries that talk a lot: logged from warn on unless they are named.
+const QUIET: &[&str] = &[
+    "h2",
+    "hyper",
+    "hyper_util",
+    "lapin",
+    "mio",
+    "opentelemetry",
+    "opentelemetry_otlp",
+    "opentelemetry_sdk",
+    "reqwest",
+    "rustls",
+    "sqlx",
+    "tokio_util",
+    "tonic",
+    "tower",
+    "want",
+];
+
+/// The log levels of one service. Cheap to clone; a change is seen by all clones and by the next event.
+#[derive(Clone)]
+pub struct LogLevels(Arc<Shared>);
+
+struct Shared {
+    /// What a temporary change falls back to.
+    base: RwLock<Levels>,
+    current: RwLock<Levels>,
+    /// Counts changes, so that an outdated fallback does nothing.
+    changes: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+struct Levels {
+    default: LevelFilter,
+    modules: BTreeMap<String, LevelFilter>,
+    targets: Targets,
+}
+
+impl LogLevels {
+    /// Parses `info` or `info,rest_api=debug,h2=info`.
+    ///
+    /// # Errors
+    /// Says which part is not a level.
+    pub fn parse(text: &str) -> Result<Self, TelemetryError> {
+        let levels = Levels::parse(text)?;
+        Ok(LogLevels(Arc::new(Shared {
+            base: RwLock::new(levels.clone()),
+            current: RwLock::new(levels),
+            changes: AtomicU64::new(0),
+        })))
+    }
+
+    /// What holds now, in the form that [`parse`](Self::parse) takes.
+    #[must_use]
+    pub fn current(&self) -> String {
+        read(&self.0.current).text()
+    }
+
+    /// Replaces the levels for good.
+    ///
+    /// # Errors
+    /// Says which part is not a level; nothing changes then.
+    pub fn set(&self, text: &str) -> Result<(), TelemetryError> {
+        let levels = Levels::parse(text)?;
+        self.apply(levels, true);
+        Ok(())
+    }
+
+    /// Sets the level of one module (a path prefix such as `rest_api::jobs`), leaving the others.
+    ///
+    /// # Errors
+    /// If `level` is none.
+    pub fn set_module(&self, module: &str, level: &str) -> Result<(), TelemetryError> {
+        let levels = read(&self.0.current).with_module(module, level)?;
+        self.apply(levels, true);
+        Ok(())
+    }
+
+    /// Changes the levels until [`Temporary::wait`] is over: then those before come back, unless they were changed again meanwhile.
+    pub(crate) fn set_for(
+        &self,
+        module: Option<&str>,
+        level: &str,
+        time: Duration,
+    ) -> Result<Temporary, TelemetryError> {
+        let levels = match module {
+            Some(module) => read(&self.0.current).with_module(module, level)?,
+            None => Levels::parse(level)?,
+        };
+        let change = self.apply(levels, false);
+        Ok(Temporary {
+            levels: self.clone(),
+            change,
+            time,
+        })
+    }
+
+    fn apply(&self, levels: Levels, for_good: bool) -> u64 {
+        let change = self.0.changes.fetch_add(1, Relaxed) + 1;
+        if for_good {
+            *self.0.base.write().unwrap_or_else(PoisonError::into_inner) = levels.clone();
+        }
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = levels;
+        // Call sites remember whether anyone is interested in them.
+        tracing_core::callsite::rebuild_interest_cache();
+        change
+    }
+}
+
+fn read(levels: &RwLock<Levels>) -> std::sync::RwLockReadGuard<'_, Levels> {
+    levels.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A change that ends by itself.
+pub(crate) struct Temporary {
+    levels: LogLevels,
+    change: u64,
+    time: Duration,
+}
+
+impl Temporary {
+    /// Waits for the end and falls back.
+    pub(crate) async fn wait(self) {
+        tokio::time::sleep(self.time).await;
+        if self.levels.0.changes.load(Relaxed) == self.change {
+            let base = read(&self.levels.0.base).clone();
+            self.levels.apply(base, false);
+        }
+    }
+}
+
+impl Levels {
+    fn parse(text: &str) -> Result<Self, TelemetryError> {
+        let mut default = LevelFilter::INFO;
+        let mut modules = BTreeMap::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match part.split_once('=') {
+                Some((module, part)) => {
+                    modules.insert(module.trim().to_owned(), level(part, text)?);
+                }
+                None => default = level(part, text)?,
+            }
+        }
+        Ok(Levels::new(default, modules))
+    }
+
+    fn new(default: LevelFilter, modules: BTreeMap<String, LevelFilter>) -> Self {
+        let quiet = QUIET
+            .iter()
+            .map(|module| ((*module).to_owned(), default.min(LevelFilter::WARN)));
+        let named = modules.iter().map(|(module, level)| (module.clone(), *level));
+        let targets = Targets::new()
+            .with_default(default)
+            .with_targets(quiet)
+            .with_targets(named);
+        Levels {
+            default,
+            modules,
+            targets,
+        }
+    }
+
+    fn with_module(&self, module: &str, text: &str) -> Result<Self, TelemetryError> {
+        let mut modules = self.modules.clone();
+        modules.insert(module.to_owned(), level(text, text)?);
+        Ok(Levels::new(self.default, modules))
+    }
+
+    fn text(&self) -> String {
+        let modules = self
+            .modules
+            .iter()
+            .map(|(module, level)| format!(",{module}={level}"));
+        std::iter::once(self.default.to_string()).chain(modules).collect()
+    }
+
+    /// Spans of info and above always exist, whatever is logged: they carry the trace.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        (metadata.is_span() && *metadata.level() <= Level::INFO)
+            || self.targets.would_enable(metadata.target(), metadata.level())
+    }
+}
+
+fn level(part: &str, whole: &str) -> Result<LevelFilter, TelemetryError> {
+    let unknown = || TelemetryError::Level {
+        given: whole.to_owned(),
+        reason: format!("{part:?} is not a level"),
+    };
+    match part.trim().to_ascii_lowercase().as_str() {
+        "off" => Ok(LevelFilter::OFF),
+        "error" => Ok(LevelFilter::ERROR),
+        "warn" | "warning" => Ok(LevelFilter::WARN),
+        "info" => Ok(LevelFilter::INFO),
+        "debug" => Ok(LevelFilter::DEBUG),
+        "trace" => Ok(LevelFilter::TRACE),
+        _ => Err(unknown()),
+    }
+}
+
+impl<S: Subscriber> Layer<S> for LogLevels {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if read(&self.0.current).enabled(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        read(&self.0.current).enabled(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let current = read(&self.0.current);
+        let most = current
+            .modules
+            .values()
+            .copied()
+            .fold(current.default, LevelFilter::max);
+        Some(most.max(LevelFilter::INFO))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn would_log(levels: &LogLevels, target: &str, level: Level) -> bool {
+        read(&levels.0.current).targets.would_enable(target, &level)
+    }
+
+    #[test]
+    fn libraries_stay_quiet_until_they_are_named() {
+        let levels = LogLevels::parse("debug").unwrap();
+        assert!(would_log(&levels, "rest_api::jobs", Level::DEBUG));
+        assert!(!would_log(&levels, "h2::codec", Level::DEBUG));
+        levels.set_module("h2", "debug").unwrap();
+        assert!(would_log(&levels, "h2::codec", Level::DEBUG));
+        assert_eq!(levels.current(), "debug,h2=debug");
+    }
+
+    #[test]
+    fn a_level_that_is_none_changes_nothing() {
+        let levels = LogLevels::parse("warn").unwrap();
+        let error = levels.set("loud").unwrap_err();
+        assert!(error.to_string().contains(r#""loud" is not a level"#), "{error}");
+        assert_eq!(levels.current(), "warn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_temporary_change_falls_back_unless_it_was_changed_again() {
+        let levels = LogLevels::parse("info").unwrap();
+        let first = levels.set_for(None, "debug", Duration::from_secs(5)).unwrap();
+        assert_eq!(levels.current(), "debug");
+        first.wait().await;
+        assert_eq!(levels.current(), "info");
+
+        let second = levels.set_for(None, "debug", Duration::from_secs(5)).unwrap();
+        levels.set("warn").unwrap();
+        second.wait().await;
+        assert_eq!(levels.current(), "warn", "the later change stands");
+    }
+}

@@ -1,0 +1,207 @@
+//! A metric with labels: a bounded map from label values to cells.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::registry::{Budget, Registry};
+use super::render::{header, label};
+use super::series::{OTHER, Series};
+use super::{Cell, Counter, Declaration, Gauge, Histogram, Kind, Metric};
+use crate::config::MetricsConfig;
+
+/// A metric with `N` labels. Cheap to clone.
+pub struct Family<K, const N: usize>(Arc<FamilyStore<K>>);
+
+impl<K, const N: usize> Clone for Family<K, N> {
+    fn clone(&self) -> Self {
+        Family(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Cell, const N: usize> Family<K, N> {
+    /// The series of these label values, in the order of the declaration. Values beyond the bounds of
+    /// contract section 1 rule 4 become `other` and are counted in `telemetry_label_overflow_total`.
+    ///
+    /// The handle may be kept; after [`remove`](Self::remove) it counts into a series that nobody sees.
+    pub fn with<L: AsRef<str>>(&self, labels: [L; N]) -> K {
+        self.0.with(&labels.each_ref().map(AsRef::as_ref))
+    }
+
+    /// Takes one series off the page; answers whether it was there.
+    pub fn remove<L: AsRef<str>>(&self, labels: [L; N]) -> bool {
+        let labels = labels.each_ref().map(AsRef::as_ref);
+        self.0
+            .remove(|key| key.iter().zip(labels).all(|(have, gone)| &**have == gone))
+            > 0
+    }
+
+    /// Takes every series off the page whose `label` is `value` (its agent, tenant or tool is gone); answers how many.
+    pub fn remove_where(&self, label: &str, value: &str) -> usize {
+        let Some(index) = self.0.declaration.labels.iter().position(|name| *name == label) else {
+            return 0;
+        };
+        self.0
+            .remove(|key| key.get(index).is_some_and(|have| &**have == value))
+    }
+}
+
+impl<K: Cell, const N: usize> Metric for Family<K, N> {
+    fn register(registry: &Registry, declaration: &'static Declaration) -> Self {
+        Family(registry.family(declaration))
+    }
+}
+
+macro_rules! without_labels {
+    ($($cell:ty),+) => { $(
+        impl Metric for $cell {
+            fn register(registry: &Registry, declaration: &'static Declaration) -> Self {
+                registry.family::<$cell>(declaration).with(&[])
+            }
+        }
+    )+ };
+}
+without_labels!(Counter, Gauge, Histogram);
+
+/// What a family may hold, and where it says that it was full.
+#[derive(Clone)]
+pub(crate) struct Bounds {
+    pub(crate) limits: MetricsConfig,
+    pub(crate) page: Arc<Budget>,
+    /// `telemetry_label_overflow_total`; none for that family itself.
+    pub(crate) overflow: Option<Arc<FamilyStore<Counter>>>,
+}
+
+/// The shared inside of a [`Family`].
+pub(crate) struct FamilyStore<K> {
+    declaration: &'static Declaration,
+    bounds: Bounds,
+    series: RwLock<Series<K>>,
+}
+
+impl<K: Cell> FamilyStore<K> {
+    pub(crate) fn new(declaration: &'static Declaration, bounds: Bounds) -> Self {
+        FamilyStore {
+            declaration,
+            bounds,
+            series: RwLock::new(Series::new(declaration.labels.len())),
+        }
+    }
+
+    pub(crate) fn declaration(&self) -> &'static Declaration {
+        self.declaration
+    }
+
+    pub(crate) fn with(&self, labels: &[&str]) -> K {
+        if let Some(cell) = self.read().get(labels) {
+            return cell.clone();
+        }
+        self.bounded(labels)
+    }
+
+    /// The slow path: a series not seen before, or one that is beyond a bound.
+    fn bounded(&self, labels: &[&str]) -> K {
+        let mut full = Vec::new();
+        let cell = {
+            let mut series = self.write();
+            let mut allowed = labels.to_vec();
+            for (index, value) in allowed.iter_mut().enumerate() {
+                if !series.has_room(index, value, self.values_per_label()) {
+                    *value = OTHER;
+                    full.push(self.declaration.labels.get(index).copied().unwrap_or(OTHER));
+                }
+            }
+            self.find_or_insert(&mut series, allowed, &mut full)
+        };
+        self.count_overflow(&full);
+        cell
+    }
+
+    fn find_or_insert(
+        &self,
+        series: &mut Series<K>,
+        mut labels: Vec<&str>,
+        full: &mut Vec<&'static str>,
+    ) -> K {
+        if let Some(cell) = series.get(&labels) {
+            return cell.clone();
+        }
+        let lines = K::lines(self.declaration);
+        if let Some(reason) = self.no_room(series.len(), lines) {
+            full.push(reason);
+            labels.fill(OTHER);
+            if let Some(cell) = series.get(&labels) {
+                return cell.clone();
+            }
+        }
+        let cell = K::create(self.declaration);
+        self.bounds.page.take(lines);
+        series.insert(&labels, cell.clone());
+        cell
+    }
+
+    /// Why no further series fits, as the value of the overflow counter's `label`.
+    fn no_room(&self, series: usize, lines: usize) -> Option<&'static str> {
+        if self.declaration.labels.is_empty() {
+            None
+        } else if series >= self.bounds.limits.series_per_metric {
+            Some("*")
+        } else if self.bounds.overflow.is_some() && !self.bounds.page.fits(lines) {
+            // The overflow counter itself is not in this: a full page has to say so.
+            Some("page")
+        } else {
+            None
+        }
+    }
+
+    fn values_per_label(&self) -> usize {
+        match self.declaration.kind {
+            Kind::Histogram => self.bounds.limits.histogram_values_per_label,
+            Kind::Counter | Kind::Gauge => self.bounds.limits.values_per_label,
+        }
+    }
+
+    fn count_overflow(&self, full: &[&'static str]) {
+        let Some(overflow) = &self.bounds.overflow else {
+            return;
+        };
+        for label in full {
+            overflow.with(&[self.declaration.name, label]).increment(1);
+        }
+    }
+
+    fn remove(&self, gone: impl Fn(&[Box<str>]) -> bool) -> usize {
+        let removed = self.write().remove(gone);
+        self.bounds.page.give_back(removed * K::lines(self.declaration));
+        removed
+    }
+
+    /// Appends the family, or nothing where it has no series. `constant` holds the labels of every series.
+    pub(crate) fn render(&self, out: &mut String, constant: &[(&'static str, String)]) {
+        let series = self.read();
+        if series.len() == 0 {
+            return;
+        }
+        header(out, self.declaration);
+        for (values, cell) in series.iter() {
+            let mut labels = String::new();
+            // A metric may have a label of its own by that name (`cloud_cost_usd{service}`).
+            for (name, value) in constant
+                .iter()
+                .filter(|(name, _)| !self.declaration.labels.contains(name))
+            {
+                label(&mut labels, name, value);
+            }
+            for (name, value) in self.declaration.labels.iter().zip(values) {
+                label(&mut labels, name, value);
+            }
+            cell.render(out, self.declaration.name, &labels);
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Series<K>> {
+        self.series.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Series<K>> {
+        self.series.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

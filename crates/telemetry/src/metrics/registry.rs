@@ -1,0 +1,125 @@
+//! The metric families of one service.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::family::{Bounds, FamilyStore};
+use super::{Cell, Declaration};
+use crate::catalogue::OVERFLOW;
+use crate::config::MetricsConfig;
+
+/// The metric families of one service, and the labels that all of their series carry.
+pub struct Registry {
+    constant: Vec<(&'static str, String)>,
+    bounds: Bounds,
+    families: Mutex<BTreeMap<&'static str, Arc<dyn AnyFamily>>>,
+}
+
+impl Registry {
+    /// An empty registry whose series carry these values of `service` and `environment`.
+    #[must_use]
+    pub fn new(service: &str, environment: &str, limits: &MetricsConfig) -> Self {
+        let page = Arc::new(Budget {
+            lines: AtomicUsize::new(0),
+            bound: limits.lines_per_page,
+        });
+        let mut bounds = Bounds {
+            limits: limits.clone(),
+            page,
+            overflow: None,
+        };
+        let overflow = Arc::new(FamilyStore::new(OVERFLOW, bounds.clone()));
+        bounds.overflow = Some(Arc::clone(&overflow));
+        let families: BTreeMap<_, Arc<dyn AnyFamily>> =
+            BTreeMap::from([(OVERFLOW.name, overflow as Arc<dyn AnyFamily>)]);
+        Registry {
+            constant: vec![
+                ("service", service.to_owned()),
+                ("environment", environment.to_owned()),
+            ],
+            bounds,
+            families: Mutex::new(families),
+        }
+    }
+
+    /// The Prometheus page of every family that has a series, sorted by name.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let families: Vec<_> = self.lock().values().cloned().collect();
+        let mut page = String::new();
+        for family in families {
+            family.render(&mut page, &self.constant);
+        }
+        page
+    }
+
+    /// The family of a declaration: one for all callers.
+    pub(crate) fn family<K: Cell>(&self, declaration: &'static Declaration) -> Arc<FamilyStore<K>> {
+        let fresh = || Arc::new(FamilyStore::<K>::new(declaration, self.bounds.clone()));
+        let mut families = self.lock();
+        let Some(known) = families.get(declaration.name) else {
+            let family = fresh();
+            families.insert(declaration.name, Arc::clone(&family) as Arc<dyn AnyFamily>);
+            return family;
+        };
+        let same = known.declaration() == declaration && K::KIND == declaration.kind;
+        match Arc::clone(known).into_any().downcast() {
+            Ok(family) if same => family,
+            _ => {
+                drop(families);
+                tracing::error!(
+                    metric = declaration.name,
+                    "metric declared twice, differently: the second is not exported"
+                );
+                fresh()
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Arc<dyn AnyFamily>>> {
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many lines the page may have; shared by its families.
+pub(crate) struct Budget {
+    lines: AtomicUsize,
+    bound: usize,
+}
+
+impl Budget {
+    pub(crate) fn fits(&self, lines: usize) -> bool {
+        self.lines.load(Relaxed) + lines <= self.bound
+    }
+
+    pub(crate) fn take(&self, lines: usize) {
+        self.lines.fetch_add(lines, Relaxed);
+    }
+
+    pub(crate) fn give_back(&self, lines: usize) {
+        self.lines.fetch_sub(lines, Relaxed);
+    }
+}
+
+/// A family whatever its kind of cell.
+trait AnyFamily: Send + Sync {
+    fn declaration(&self) -> &'static Declaration;
+    fn render(&self, out: &mut String, constant: &[(&'static str, String)]);
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<K: Cell> AnyFamily for FamilyStore<K> {
+    fn declaration(&self) -> &'static Declaration {
+        FamilyStore::declaration(self)
+    }
+
+    fn render(&self, out: &mut String, constant: &[(&'static str, String)]) {
+        FamilyStore::render(self, out, constant);
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}

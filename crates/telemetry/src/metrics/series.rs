@@ -1,0 +1,96 @@
+//! The series of one family, bounded by label and in total.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+use indexmap::{Equivalent, IndexMap};
+
+/// The value that stands for everything beyond a bound.
+pub(crate) const OTHER: &str = "other";
+
+type Key = Box<[Box<str>]>;
+
+/// Label values to look up, borrowed.
+pub(crate) struct Wanted<'a>(pub &'a [&'a str]);
+
+impl Hash for Wanted<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Equivalent<Key> for Wanted<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0.len() == key.len() && self.0.iter().zip(key).all(|(wanted, have)| *wanted == &**have)
+    }
+}
+
+/// Label values to cells, and how many series use each value of each label.
+pub(crate) struct Series<K> {
+    cells: IndexMap<Key, K>,
+    uses: Vec<HashMap<Box<str>, usize>>,
+}
+
+impl<K: Clone> Series<K> {
+    pub(crate) fn new(labels: usize) -> Self {
+        Series {
+            cells: IndexMap::new(),
+            uses: vec![HashMap::new(); labels],
+        }
+    }
+
+    pub(crate) fn get(&self, labels: &[&str]) -> Option<&K> {
+        self.cells.get(&Wanted(labels))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[Box<str>], &K)> {
+        self.cells.iter().map(|(key, cell)| (&**key, cell))
+    }
+
+    /// Whether label number `index` may take `value`, with at most `bound` values in use.
+    pub(crate) fn has_room(&self, index: usize, value: &str, bound: usize) -> bool {
+        let Some(uses) = self.uses.get(index) else {
+            return true;
+        };
+        value == OTHER || uses.len() < bound || uses.contains_key(value)
+    }
+
+    pub(crate) fn insert(&mut self, labels: &[&str], cell: K) {
+        for (uses, value) in self.uses.iter_mut().zip(labels) {
+            if *value != OTHER {
+                *uses.entry(Box::from(*value)).or_default() += 1;
+            }
+        }
+        self.cells
+            .insert(labels.iter().map(|value| Box::from(*value)).collect(), cell);
+    }
+
+    /// Forgets the series that `gone` picks; answers how many.
+    pub(crate) fn remove(&mut self, gone: impl Fn(&[Box<str>]) -> bool) -> usize {
+        let before = self.cells.len();
+        let uses = &mut self.uses;
+        self.cells.retain(|key, _| {
+            let keep = !gone(key);
+            if !keep {
+                release(uses, key);
+            }
+            keep
+        });
+        before - self.cells.len()
+    }
+}
+
+fn release(uses: &mut [HashMap<Box<str>, usize>], key: &[Box<str>]) {
+    for (uses, value) in uses.iter_mut().zip(key) {
+        if let Some(count) = uses.get_mut(value) {
+            *count -= 1;
+            if *count == 0 {
+                uses.remove(value);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! W3C Trace Context and baggage, in and out of anything that can carry text.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tracing::Span;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+
+use crate::trace::{Begin, SpanState, TraceContext, begin_with, with_state};
+
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+const BAGGAGE: &str = "baggage";
+
+/// Text by name: headers, a job row's map, MCP's `_meta`.
+pub trait Carrier {
+    /// The value under `name` (lower case).
+    fn get(&self, name: &str) -> Option<Cow<'_, str>>;
+}
+
+/// A carrier that can be written.
+pub trait CarrierMut {
+    /// Puts `value` under `name` (lower case), in place of what was there.
+    fn put(&mut self, name: &'static str, value: &str);
+}
+
+impl Carrier for HeaderMap {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        HeaderMap::get(self, name)?.to_str().ok().map(Cow::Borrowed)
+    }
+}
+
+impl CarrierMut for HeaderMap {
+    fn put(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+impl Carrier for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        BTreeMap::get(self, name).map(|value| Cow::Borrowed(value.as_str()))
+    }
+}
+
+impl CarrierMut for BTreeMap<String, String> {
+    fn put(&mut self, name: &'static str, value: &str) {
+        self.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+impl Carrier for serde_json::Map<String, serde_json::Value> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        serde_json::Map::get(self, name)?.as_str().map(Cow::Borrowed)
+    }
+}
+
+impl CarrierMut for serde_json::Map<String, serde_json::Value> {
+    fn put(&mut self, name: &'static str, value: &str) {
+        self.insert(name.to_owned(), value.into());
+    }
+}
+
+/// Writes the current span as the parent of whatever reads the carrier. Without a span nothing is written.
+pub fn inject(carrier: &mut impl CarrierMut) {
+    inject_span(&Span::current(), carrier);
+}
+
+/// Writes `span` as the parent of whatever reads the carrier.
+pub fn inject_span(span: &Span, carrier: &mut impl CarrierMut) {
+    let Some(context) = with_state(span, |state| state.context.clone()) else {
+        return;
+    };
+    carrier.put(TRACEPARENT, &context.traceparent());
+    if let Some(state) = &context.state {
+        carrier.put(TRACESTATE, state);
+    }
+    if let Some(baggage) = &context.baggage {
+        carrier.put(BAGGAGE, baggage);
+    }
+}
+
+/// The current span's context as a map, for job rows and message headers. Empty without a span.
+#[must_use]
+pub fn current_context() -> BTreeMap<String, String> {
+    let mut context = BTreeMap::new();
+    inject(&mut context);
+    context
+}
+
+/// Makes the span that the carrier names the parent of `span`, and follows its sampling decision.
+/// Call it right after the span was made; answers whether the carrier named one.
+///
+/// [`span_from`] does the same before the span is built, which is cheaper when the trace is not sampled.
+pub fn set_parent(span: &Span, carrier: &impl Carrier) -> bool {
+    let Some(parent) = extract(carrier) else {
+        return false;
+    };
+    with_state(span, |state| state.adopt(parent)).is_some()
+}
+
+/// Makes a span (`make` is `|| info_span!(…)`) under the parent that the carrier names, or the root of a new trace.
+/// What the current span is does not matter.
+pub fn span_from(carrier: &impl Carrier, make: impl FnOnce() -> Span) -> Span {
+    begin_with(
+        Begin {
+            parent: extract(carrier),
+            force: false,
+        },
+        make,
+    )
+}
+
+/// The parent that the carrier names, if it is valid.
+pub(crate) fn extract(carrier: &impl Carrier) -> Option<TraceContext> {
+    let context = TraceContext::parse(&carrier.get(TRACEPARENT)?)?;
+    Some(
+        context
+            .with_state(carrier.get(TRACESTATE).as_deref())
+            .with_baggage(carrier.get(BAGGAGE).as_deref()),
+    )
+}
+
+/// The current span's trace id, 32 hexadecimal digits.
+#[must_use]
+pub fn current_trace_id() -> Option<String> {
+    trace_id(&Span::current())
+}
+
+/// The trace id of `span`.
+#[must_use]
+pub fn trace_id(span: &Span) -> Option<String> {
+    with_state(span, |state| state.context.trace_id.to_string())
+}
+
+/// The request id (`correlation_id`) of the current span or the nearest one around it.
+#[must_use]
+pub fn current_request_id() -> Option<String> {
+    Span::current()
+        .with_subscriber(|(id, dispatch)| {
+            let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
+            span.scope().find_map(|span| {
+                let extensions = span.extensions();
+                extensions.get::<SpanState>()?.lifted.correlation_id.clone()
+            })
+        })
+        .flatten()
+}

@@ -1,0 +1,259 @@
+//! One service's telemetry.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tracing::Dispatch;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::catalogue::TelemetryMetrics;
+use crate::config::{LogFormat, LogOutput, TelemetryConfig};
+use crate::error::TelemetryError;
+use crate::grpc::GrpcMetrics;
+use crate::health::{Health, HealthMetrics};
+use crate::http::HttpMetrics;
+use crate::logs::{JsonStyle, LogLayer, LogLevels, LogWriter, PrettyStyle, Style};
+use crate::metrics::Registry;
+use crate::scrape::{ProcessMetrics, RuntimeMetrics, Runtimes};
+use crate::service::ServiceInfo;
+use crate::trace::{Sampler, SpanExport, SpanLayer};
+
+/// Most that `shutdown` waits, for spans and for lines each.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(3);
+
+/// One service's telemetry. Cheap to clone.
+#[derive(Clone)]
+pub struct Telemetry(Arc<Inner>);
+
+struct Inner {
+    info: ServiceInfo,
+    config: TelemetryConfig,
+    registry: Registry,
+    own: TelemetryMetrics,
+    http: HttpMetrics,
+    grpc: GrpcMetrics,
+    health: Health,
+    runtimes: OnceLock<Runtimes>,
+    process: OnceLock<Option<ProcessPage>>,
+    levels: LogLevels,
+    writer: LogWriter,
+    export: Option<Arc<SpanExport>>,
+    dispatch: Dispatch,
+}
+
+/// On whose page the series of the whole process are, and under which name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessSeries {
+    /// On this page under the service's name: a process with one service. The default.
+    Own,
+    /// On this page under another name: `devmesh` in the all-in-one, on one of its pages.
+    As(&'static str),
+    /// On another service's page of the same process.
+    Elsewhere,
+}
+
+/// The series of the whole process; a registry of its own, as they may carry another `service`.
+struct ProcessPage {
+    registry: Registry,
+    process: ProcessMetrics,
+    #[cfg(feature = "jemalloc")]
+    allocator: crate::scrape::AllocatorMetrics,
+}
+
+impl Telemetry {
+    /// Builds the registry, the subscriber with its writing thread and, where tracing is enabled, the exporter.
+    /// No tokio runtime needs to exist yet.
+    ///
+    /// # Errors
+    /// For settings that do not fit; see [`TelemetryError`].
+    pub fn start(info: ServiceInfo, config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
+        let (output, colour): (Box<dyn Write + Send>, bool) = match config.monitoring.logging.output {
+            LogOutput::Stdout => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
+            LogOutput::Stderr => (Box::new(std::io::stderr()), std::io::stderr().is_terminal()),
+        };
+        Self::build(info, config, output, colour)
+    }
+
+    /// As [`start`](Self::start), with the lines going to `output`: a file, or a test's buffer.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with_output(
+        info: ServiceInfo,
+        config: &TelemetryConfig,
+        output: impl Write + Send + 'static,
+    ) -> Result<Telemetry, TelemetryError> {
+        Self::build(info, config, Box::new(output), false)
+    }
+
+    fn build(
+        info: ServiceInfo,
+        config: &TelemetryConfig,
+        output: Box<dyn Write + Send>,
+        colour: bool,
+    ) -> Result<Telemetry, TelemetryError> {
+        config.validate()?;
+        let logging = &config.monitoring.logging;
+        let registry = Registry::new(info.name, &info.environment, &config.monitoring.metrics);
+        let own = TelemetryMetrics::in_registry(&registry);
+        own.build.with([info.version, info.revision, info.rustc]).set(1.0);
+        let levels = LogLevels::parse(&logging.level)?;
+        let writer = LogWriter::start(output, logging.queue, &own.dropped)?;
+        let export = match config.tracing.enabled {
+            true => Some(Arc::new(SpanExport::start(&config.tracing, &info, &own.dropped)?)),
+            false => None,
+        };
+        let style = match logging.format {
+            LogFormat::Json => Style::Json(JsonStyle::new(&info, &logging.fields)),
+            LogFormat::Pretty => Style::Pretty(PrettyStyle {
+                colour,
+                service: info.name,
+            }),
+        };
+        let spans = SpanLayer {
+            sampler: Sampler::new(&config.tracing),
+            export: export.clone(),
+        };
+        let lines = LogLayer {
+            style,
+            writer: writer.clone(),
+        };
+        let dispatch = Dispatch::new(
+            tracing_subscriber::registry()
+                .with(levels.clone())
+                .with(spans)
+                .with(lines),
+        );
+        Ok(Telemetry(Arc::new(Inner {
+            http: HttpMetrics::in_registry(&registry),
+            grpc: GrpcMetrics::in_registry(&registry),
+            health: Health::new(HealthMetrics::in_registry(&registry)),
+            runtimes: OnceLock::new(),
+            process: OnceLock::new(),
+            config: config.clone(),
+            info,
+            registry,
+            own,
+            levels,
+            writer,
+            export,
+            dispatch,
+        })))
+    }
+
+    /// The service's subscriber.
+    #[must_use]
+    pub fn dispatch(&self) -> Dispatch {
+        self.0.dispatch.clone()
+    }
+
+    /// Who this is.
+    #[must_use]
+    pub fn info(&self) -> &ServiceInfo {
+        &self.0.info
+    }
+
+    /// The service's latches and checks.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    /// What is logged, changeable at run time.
+    #[must_use]
+    pub fn log_levels(&self) -> &LogLevels {
+        &self.0.levels
+    }
+
+    /// The service's metric families; `metrics!` blocks take their handles from it.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(crate) fn http_metrics(&self) -> &HttpMetrics {
+        &self.0.http
+    }
+
+    pub(crate) fn grpc_metrics(&self) -> &GrpcMetrics {
+        &self.0.grpc
+    }
+
+    /// Adds a runtime of this service to its `tokio_*` series.
+    pub fn watch_runtime(&self, runtime: Handle) {
+        let runtimes = || Runtimes::new(RuntimeMetrics::in_registry(&self.0.registry));
+        self.0.runtimes.get_or_init(runtimes).watch(runtime);
+    }
+
+    /// Says where the series of the whole process go; before the first scrape, else it has no effect and answers false.
+    pub fn process_series(&self, series: ProcessSeries) -> bool {
+        self.0.process.set(self.process_page(series)).is_ok()
+    }
+
+    fn process_page(&self, series: ProcessSeries) -> Option<ProcessPage> {
+        let name = match series {
+            ProcessSeries::Own => self.0.info.name,
+            ProcessSeries::As(name) => name,
+            ProcessSeries::Elsewhere => return None,
+        };
+        let registry = Registry::new(name, &self.0.info.environment, &self.0.config.monitoring.metrics);
+        Some(ProcessPage {
+            process: ProcessMetrics::in_registry(&registry),
+            #[cfg(feature = "jemalloc")]
+            allocator: crate::scrape::AllocatorMetrics::in_registry(&registry),
+            registry,
+        })
+    }
+
+    /// The Prometheus page, format 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let began = Instant::now();
+        if let Some(runtimes) = self.0.runtimes.get() {
+            runtimes.sample();
+        }
+        let mut page = self.0.registry.render();
+        let process = self
+            .0
+            .process
+            .get_or_init(|| self.process_page(ProcessSeries::Own));
+        if let Some(process) = process {
+            page.push_str(&process.render());
+        }
+        self.0.own.scrape.record(began.elapsed().as_secs_f64());
+        page
+    }
+
+    /// Sends the spans and writes the lines that wait, for at most a few seconds. Spans that end later are lost.
+    pub async fn shutdown(&self) {
+        let inner = Arc::clone(&self.0);
+        let flush = move || {
+            if let Some(export) = &inner.export
+                && let Err(error) = export.shutdown(SHUTDOWN_BOUND)
+            {
+                tracing::dispatcher::with_default(&inner.dispatch, || {
+                    tracing::warn!(error = %error, "traces were not all sent at shutdown");
+                });
+            }
+            inner.writer.flush(SHUTDOWN_BOUND);
+        };
+        // The flush itself is bounded; that its thread was lost is nothing to report anywhere any more.
+        let _ = tokio::task::spawn_blocking(flush).await;
+    }
+
+    /// Writes the lines that wait, blocking for at most a few seconds: for the way out where no runtime is left.
+    pub fn flush_logs(&self) {
+        self.0.writer.flush(SHUTDOWN_BOUND);
+    }
+}
+
+impl ProcessPage {
+    fn render(&self) -> String {
+        self.process.sample();
+        #[cfg(feature = "jemalloc")]
+        self.allocator.sample();
+        self.registry.render()
+    }
+}

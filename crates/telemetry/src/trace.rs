@@ -1,0 +1,16 @@
+//! Spans: their identity, the sampling decision, and what of them is exported.
+//!
+//! The identity of a span (trace id, span id, sampled or not) always exists. The rest of it, attributes and
+//! events, is only kept for spans that will be exported: the decision falls when a trace begins, before
+//! anything is built, so that a request that is not sampled costs next to nothing.
+
+mod context;
+mod export;
+mod layer;
+mod recording;
+mod sampler;
+
+pub(crate) use context::TraceContext;
+pub(crate) use export::SpanExport;
+pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_state};
+pub(crate) use sampler::Sampler;

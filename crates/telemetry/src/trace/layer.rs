@@ -1,0 +1,197 @@
+//! The subscriber layer that gives every span its identity, and records those that are sampled.
+
+use std::cell::RefCell;
+
+use opentelemetry::trace::SpanId;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+use std::sync::Arc;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Span, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::{LookupSpan, Registry};
+
+use super::recording::Recording;
+use super::{Sampler, SpanExport, TraceContext};
+use crate::logs::Lifted;
+
+/// How a span that begins here gets its place in a trace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Begin {
+    /// The caller's span; none starts a new trace.
+    pub(crate) parent: Option<TraceContext>,
+    /// Export it whatever the ratio says (`X-Debug-Trace`).
+    pub(crate) force: bool,
+}
+
+thread_local! {
+    static NEXT: RefCell<Option<Begin>> = const { RefCell::new(None) };
+}
+
+/// Makes a span whose place in its trace is known beforehand, so that an unsampled one is never built up.
+pub(crate) fn begin_with(begin: Begin, make: impl FnOnce() -> Span) -> Span {
+    NEXT.set(Some(begin));
+    let span = make();
+    NEXT.set(None);
+    span
+}
+
+/// What this crate keeps with every span.
+#[derive(Debug)]
+pub(crate) struct SpanState {
+    pub(crate) context: TraceContext,
+    pub(crate) lifted: Lifted,
+    parent: SpanId,
+    parent_is_remote: bool,
+    /// Only while the span may be exported.
+    recording: Option<Box<Recording>>,
+}
+
+impl SpanState {
+    /// Moves the span under a parent in another process. Children made before stay where they are.
+    pub(crate) fn adopt(&mut self, parent: TraceContext) {
+        self.parent = parent.span_id;
+        self.parent_is_remote = true;
+        self.context = TraceContext {
+            span_id: self.context.span_id,
+            ..parent
+        };
+        if !self.context.sampled {
+            self.recording = None;
+        }
+    }
+}
+
+/// Reads or changes what is kept with `span`; none if the span is disabled or another subscriber's.
+pub(crate) fn with_state<T>(span: &Span, read: impl FnOnce(&mut SpanState) -> T) -> Option<T> {
+    span.with_subscriber(|(id, dispatch)| {
+        let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
+        let mut extensions = span.extensions_mut();
+        extensions.get_mut::<SpanState>().map(read)
+    })
+    .flatten()
+}
+
+/// Gives spans their identity; feeds the exporter.
+pub(crate) struct SpanLayer {
+    pub(crate) sampler: Sampler,
+    pub(crate) export: Option<Arc<SpanExport>>,
+}
+
+impl SpanLayer {
+    fn state<S>(&self, attributes: &Attributes<'_>, context: &Context<'_, S>) -> SpanState
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let ids = RandomIdGenerator::default();
+        let span_id = ids.new_span_id();
+        let begin = NEXT.take();
+        let decided = begin.is_some();
+        let begin = begin.unwrap_or_default();
+        let local = if decided {
+            None
+        } else {
+            local_parent(attributes, context)
+        };
+        let is_root = local.is_none();
+        let parent_is_remote = begin.parent.is_some();
+        let (parent, mut own) = match local.or(begin.parent) {
+            Some(parent) => (parent.span_id, TraceContext { span_id, ..parent }),
+            None => {
+                let trace_id = ids.new_trace_id();
+                let sampled = self.sampler.picks(trace_id);
+                (
+                    SpanId::INVALID,
+                    TraceContext {
+                        trace_id,
+                        span_id,
+                        sampled,
+                        state: None,
+                        baggage: None,
+                    },
+                )
+            }
+        };
+        own.sampled |= begin.force && self.sampler.enabled();
+        // A root that nobody decided about may still be given a parent that is sampled: keep it until then.
+        let record = self.export.is_some() && (own.sampled || (is_root && !decided));
+        let recording = record.then(|| Box::new(Recording::begin(attributes.metadata().name())));
+        SpanState {
+            context: own,
+            lifted: Lifted::default(),
+            parent,
+            parent_is_remote,
+            recording,
+        }
+    }
+}
+
+fn local_parent<S>(attributes: &Attributes<'_>, context: &Context<'_, S>) -> Option<TraceContext>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let parent = match attributes.parent() {
+        Some(id) => context.span(id),
+        None if attributes.is_contextual() => context.lookup_current(),
+        None => None,
+    }?;
+    let extensions = parent.extensions();
+    extensions.get::<SpanState>().map(|state| state.context.clone())
+}
+
+impl<S> Layer<S> for SpanLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut state = self.state(attributes, &context);
+        attributes.record(&mut state.lifted);
+        if let Some(recording) = &mut state.recording {
+            attributes.record(&mut **recording);
+        }
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(state);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut extensions = span.extensions_mut();
+        let Some(state) = extensions.get_mut::<SpanState>() else {
+            return;
+        };
+        values.record(&mut state.lifted);
+        if let Some(recording) = &mut state.recording {
+            values.record(&mut **recording);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if self.export.is_none() {
+            return;
+        }
+        let Some(span) = context.event_span(event) else {
+            return;
+        };
+        let mut extensions = span.extensions_mut();
+        if let Some(recording) = extensions
+            .get_mut::<SpanState>()
+            .and_then(|state| state.recording.as_mut())
+        {
+            recording.event(event);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(export) = &self.export else { return };
+        let Some(span) = context.span(&id) else { return };
+        let Some(mut state) = span.extensions_mut().remove::<SpanState>() else {
+            return;
+        };
+        let Some(recording) = state.recording.take() else {
+            return;
+        };
+        if state.context.sampled {
+            export.submit(recording.end(&state.context, state.parent, state.parent_is_remote));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! One service under telemetry, entered by its front door: real sockets, real OTLP, the page and the lines as a scraper and a
+//! log shipper would read them.
+#![expect(clippy::unwrap_used, reason = "tests fail loudly, their helpers too")]
+
+mod admin;
+mod bounds;
+mod collector;
+mod fixture;
+mod grpc_calls;
+mod http_requests;
+mod log_lines;
+mod page;
+mod traces;
