@@ -31,14 +31,28 @@ pub(crate) fn write(repository: &Repository) -> anyhow::Result<()> {
 }
 
 fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
-    let status = Command::new("cargo")
-        .args(["run", "-q", "-p", "devmesh", "--", "generate", "--out"])
+    let status = devmesh()
+        .args(["generate", "--out"])
         .arg(out)
         .current_dir(repository.root())
         .status()
-        .context("cargo run -p devmesh")?;
+        .context("cannot run devmesh")?;
     ensure!(status.success(), "`devmesh generate` failed ({status})");
     Ok(())
+}
+
+/// The program named by `DEVMESH_BINARY`, which the caller has just built with the whole workspace's features
+/// (`-p devmesh` has fewer and would build the dependencies a second time); else a fresh build.
+#[expect(clippy::disallowed_methods, reason = "the tool's own setting, from scripts/test")]
+fn devmesh() -> Command {
+    match std::env::var_os("DEVMESH_BINARY") {
+        Some(binary) => Command::new(binary),
+        None => {
+            let mut cargo = Command::new("cargo");
+            cargo.args(["run", "-q", "-p", "devmesh", "--"]);
+            cargo
+        }
+    }
 }
 
 /// Every file below `directory`, relative to it.
