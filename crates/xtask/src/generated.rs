@@ -43,7 +43,10 @@ fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
 
 /// The program named by `DEVMESH_BINARY`, which the caller has just built with the whole workspace's features
 /// (`-p devmesh` has fewer and would build the dependencies a second time); else a fresh build.
-#[expect(clippy::disallowed_methods, reason = "the tool's own setting, from scripts/test")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tool's own setting, from scripts/test"
+)]
 fn devmesh() -> Command {
     match std::env::var_os("DEVMESH_BINARY") {
         Some(binary) => Command::new(binary),
