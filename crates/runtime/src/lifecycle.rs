@@ -7,71 +7,28 @@
 //! 2. deadline: what has not finished when it passes is told to abandon ([`Lifecycle::hard_stop`]);
 //! 3. a second later whatever is left is dropped where it stands.
 
+mod error;
 mod signal;
 #[cfg(test)]
 mod tests;
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use error::StopError;
 pub use signal::{Signals, signals, stop_on_signals};
+
+use error::WithSources;
 
 /// What parts and tasks still get between the hard stop and being dropped, to write a last line or close a file.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Why a service did not stop cleanly. The first cause is kept; later ones are logged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StopError {
-    /// A part returned `Ok` although nobody had asked it to stop: what it did is no longer being done.
-    #[error("{service}: part `{part}` ended without being asked to")]
-    PartEnded {
-        /// The service's name.
-        service: Arc<str>,
-        /// The part's name.
-        part: &'static str,
-    },
-    /// A part returned an error, before or during the stop.
-    #[error("{service}: part `{part}` failed")]
-    PartFailed {
-        /// The service's name.
-        service: Arc<str>,
-        /// The part's name.
-        part: &'static str,
-        /// What it returned.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// A part panicked.
-    #[error("{service}: part `{part}` panicked: {message}")]
-    PartPanicked {
-        /// The service's name.
-        service: Arc<str>,
-        /// The part's name.
-        part: &'static str,
-        /// The panic's message.
-        message: String,
-    },
-    /// The drain deadline passed, or a hard stop was asked for, with work still in flight.
-    #[error("{service}: stopped with work in flight after {}: parts {parts:?}, {tasks} tasks", humantime::format_duration(*waited))]
-    NotDrained {
-        /// The service's name.
-        service: Arc<str>,
-        /// How long the drain lasted.
-        waited: Duration,
-        /// The parts that had not ended.
-        parts: Vec<&'static str>,
-        /// How many background tasks had not ended.
-        tasks: usize,
-    },
-}
 
 /// The life of one service. Clones are handles to the same life.
 #[derive(Clone)]
@@ -85,6 +42,7 @@ struct Inner {
     hard: CancellationToken,
     gone: CancellationToken,
     tracker: TaskTracker,
+    stopping_since: OnceLock<Instant>,
     running_parts: Mutex<Vec<&'static str>>,
     failure: Mutex<Option<StopError>>,
 }
@@ -99,6 +57,7 @@ impl Lifecycle {
                 hard: CancellationToken::new(),
                 gone: CancellationToken::new(),
                 tracker: TaskTracker::new(),
+                stopping_since: OnceLock::new(),
                 running_parts: Mutex::default(),
                 failure: Mutex::default(),
             }),
@@ -162,13 +121,14 @@ impl Lifecycle {
 
     /// Asks for the soft stop. Asking again changes nothing.
     pub fn stop(&self) {
-        self.inner.soft.cancel();
+        self.inner.stop();
     }
 
-    /// Asks for the hard stop at once (and the soft one with it).
+    /// Asks for the hard stop at once (and the soft one with it). Work in flight at this moment makes
+    /// [`Self::run_until_stopped`] fail, also where it then ends quickly.
     pub fn abandon(&self) {
-        self.inner.soft.cancel();
-        self.inner.hard.cancel();
+        self.inner.stop();
+        self.inner.abandon();
     }
 
     /// Waits until a stop is asked for or a part ends alone, then drains.
@@ -186,38 +146,23 @@ impl Lifecycle {
             "stopping"
         );
         inner.tracker.close();
-        let started = tokio::time::Instant::now();
-        let drained = tokio::select! {
-            () = inner.tracker.wait() => true,
-            () = tokio::time::sleep(drain_deadline) => false,
-            () = inner.hard.cancelled() => false,
-        };
-        if !drained {
-            self.give_up(started.elapsed()).await;
+        tokio::select! {
+            () = inner.tracker.wait() => {}
+            () = inner.hard.cancelled() => self.last_words().await,
+            () = tokio::time::sleep(drain_deadline) => {
+                inner.abandon();
+                self.last_words().await;
+            }
         }
         lock(&inner.failure).take().map_or(Ok(()), Err)
     }
 
-    /// Tells everything left to abandon, waits for its last words, and drops the rest.
-    async fn give_up(&self, waited: Duration) {
-        let inner = &self.inner;
-        let parts = lock(&inner.running_parts).clone();
-        let tasks = inner.tracker.len().saturating_sub(parts.len());
-        inner.hard.cancel();
-        if tokio::time::timeout(LAST_WORDS, inner.tracker.wait())
-            .await
-            .is_err()
-        {
-            inner.gone.cancel();
-            inner.tracker.wait().await;
-        }
-        if !parts.is_empty() || tasks > 0 {
-            inner.fail(StopError::NotDrained {
-                service: Arc::clone(&inner.name),
-                waited,
-                parts,
-                tasks,
-            });
+    /// Waits a little for what was told to abandon, and drops the rest.
+    async fn last_words(&self) {
+        let tracker = &self.inner.tracker;
+        if tokio::time::timeout(LAST_WORDS, tracker.wait()).await.is_err() {
+            self.inner.gone.cancel();
+            tracker.wait().await;
         }
     }
 
@@ -266,7 +211,36 @@ impl Inner {
     fn fail(&self, cause: StopError) {
         tracing::error!(lifecycle = &*self.name, error = %WithSources(&cause), "not a clean stop");
         lock(&self.failure).get_or_insert(cause);
+        self.stop();
+    }
+
+    fn stop(&self) {
+        self.stopping_since.get_or_init(Instant::now);
         self.soft.cancel();
+    }
+
+    /// Notes what is still in flight, then tells it to abandon.
+    fn abandon(&self) {
+        if self.hard.is_cancelled() {
+            return;
+        }
+        let parts = lock(&self.running_parts).clone();
+        let tasks = self.tracker.len().saturating_sub(parts.len());
+        if !parts.is_empty() || tasks > 0 {
+            let service = Arc::clone(&self.name);
+            let waited = self
+                .stopping_since
+                .get()
+                .map(Instant::elapsed)
+                .unwrap_or_default();
+            self.fail(StopError::NotDrained {
+                service,
+                waited,
+                parts,
+                tasks,
+            });
+        }
+        self.hard.cancel();
     }
 }
 
@@ -288,21 +262,6 @@ impl Drop for RunningPart {
 /// These locks guard plain values that no panic leaves half-written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error followed by what caused it: `a: b: c`.
-struct WithSources<'a>(&'a dyn Error);
-
-impl fmt::Display for WithSources<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -6,6 +6,7 @@
 //! requests; on the hard stop they are dropped.
 
 mod config;
+mod connection;
 mod first_bytes;
 #[cfg(test)]
 mod tests;
@@ -19,28 +20,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 
 use crate::lifecycle::Lifecycle;
 
 pub use config::{ListenConfig, TlsConfig};
 pub use tls::install_crypto_provider;
 
-use first_bytes::FirstBytes;
+use connection::Server;
+use tls::Certificate;
 
 /// How long accepting pauses when the process is out of file descriptors, for some to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-/// hyper's least buffer for the head of an HTTP/1 request, in bytes.
-const MIN_HEADER_BYTES: u64 = 8_192;
-
 /// Why a listener could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,15 +109,8 @@ pub struct Listener {
     bound: Bound,
     open: OpenConnections,
     slots: Arc<Semaphore>,
+    certificate: Option<Arc<Certificate>>,
     server: Server,
-}
-
-/// What each connection needs.
-#[derive(Clone)]
-struct Server {
-    http: Arc<auto::Builder<TokioExecutor>>,
-    tls: Option<TlsAcceptor>,
-    header_read_timeout: Duration,
 }
 
 impl Listener {
@@ -134,8 +119,9 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub async fn bind(config: &ListenConfig) -> Result<Self, ListenError> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let http = Arc::new(http_builder(config)?);
+        let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
+        let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
+        let server = Server::new(config, tls)?;
         let cannot_bind = |source| ListenError::Bind {
             address: config.address.clone(),
             source,
@@ -146,15 +132,12 @@ impl Listener {
             socket,
             bound: Bound {
                 addr,
-                tls: tls.is_some(),
+                tls: certificate.is_some(),
             },
             open: OpenConnections::default(),
             slots: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
-            server: Server {
-                http,
-                tls,
-                header_read_timeout: config.header_read_timeout.get(),
-            },
+            certificate,
+            server,
         })
     }
 
@@ -174,9 +157,27 @@ impl Listener {
     /// # Errors
     /// None today: what can go wrong with one connection ends only that one.
     pub async fn serve(self, app: Router, life: Lifecycle) -> Result<(), ListenError> {
-        let stop = life.soft_stop();
         tracing::info!(address = %self.bound.addr, tls = self.bound.tls, "listening");
-        while let Some((stream, peer, slot)) = stop.run_until_cancelled(self.accept()).await {
+        let stop = life.soft_stop();
+        let follow = async {
+            match &self.certificate {
+                Some(certificate) => certificate.follow().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.accept_all(&app, &life) => {}
+            () = follow => {}
+        }
+        Ok(())
+    }
+
+    /// Starts a task for each connection, for as long as it is polled.
+    async fn accept_all(&self, app: &Router, life: &Lifecycle) {
+        loop {
+            let (stream, peer, slot) = self.accept().await;
+            // A stream that cannot be set up is broken and says so when it is read.
             let _ = stream.set_nodelay(true);
             let open = self.open.open();
             let served = self
@@ -188,7 +189,6 @@ impl Listener {
                 drop((open, slot));
             });
         }
-        Ok(())
     }
 
     /// The next connection for which there is a slot.
@@ -213,82 +213,4 @@ fn is_of_the_connection(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
     )
-}
-
-impl Server {
-    async fn serve_connection(self, stream: TcpStream, peer: SocketAddr, app: Router, life: Lifecycle) {
-        let hard = life.hard_stop();
-        let served = async {
-            match &self.tls {
-                None => self.serve_stream(stream, peer, app, &life).await,
-                Some(acceptor) => {
-                    let handshake = tokio::time::timeout(self.header_read_timeout, acceptor.accept(stream));
-                    match handshake.await {
-                        Ok(Ok(stream)) => self.serve_stream(stream, peer, app, &life).await,
-                        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                        Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
-                    }
-                }
-            }
-        };
-        hard.run_until_cancelled(served).await;
-    }
-
-    async fn serve_stream<S>(&self, stream: S, peer: SocketAddr, app: Router, life: &Lifecycle)
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            app.clone().oneshot(request)
-        });
-        let stream = TokioIo::new(FirstBytes::within(self.header_read_timeout, stream));
-        let connection = self.http.serve_connection_with_upgrades(stream, service);
-        tokio::pin!(connection);
-        let stop = life.soft_stop();
-        let ended = tokio::select! {
-            ended = &mut connection => ended,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%peer, %error, "connection ended early");
-        }
-    }
-}
-
-fn http_builder(config: &ListenConfig) -> Result<auto::Builder<TokioExecutor>, ListenError> {
-    let header_bytes = u32::try_from(config.max_header_size.get()).ok();
-    let header_bytes = header_bytes
-        .filter(|bytes| u64::from(*bytes) >= MIN_HEADER_BYTES)
-        .ok_or_else(|| {
-            let message = format!("is {}, expected 8KiB to 4GiB", config.max_header_size);
-            ListenError::Limit {
-                limit: "max_header_size",
-                message,
-            }
-        })?;
-    if config.max_connections == 0 {
-        let message = "is 0, expected at least 1".to_owned();
-        return Err(ListenError::Limit {
-            limit: "max_connections",
-            message,
-        });
-    }
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .keep_alive(config.keep_alive)
-        .header_read_timeout(config.header_read_timeout.get())
-        .max_headers(config.max_headers)
-        .max_buf_size(usize::try_from(header_bytes).unwrap_or(usize::MAX));
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(header_bytes)
-        .max_concurrent_streams(config.max_streams_per_connection)
-        .keep_alive_interval(config.ping_interval.get())
-        .keep_alive_timeout(config.ping_timeout.get());
-    Ok(http)
 }

@@ -42,6 +42,24 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// PEM file with the private key.
     pub key: PathBuf,
+    /// How often the two files are looked at for a renewed certificate, which new connections then get.
+    #[serde(default = "TlsConfig::default_reload")]
+    pub reload: Duration,
+}
+
+impl TlsConfig {
+    /// These files, with the default settings.
+    pub fn files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            reload: Self::default_reload(),
+        }
+    }
+
+    const fn default_reload() -> Duration {
+        Duration::from_mins(1)
+    }
 }
 
 impl ListenConfig {

@@ -1,7 +1,9 @@
 use std::time::Instant;
 
+use axum::extract::{ConnectInfo, Request};
 use axum::routing::get;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::config::{ByteSize, Duration as ConfigDuration};
@@ -228,8 +230,143 @@ async fn an_address_in_use_is_named_in_the_error() {
 }
 
 fn no_such_certificate() -> TlsConfig {
-    TlsConfig {
-        certificate: "/nowhere/cert.pem".into(),
-        key: "/nowhere/key.pem".into(),
+    TlsConfig::files("/nowhere/cert.pem", "/nowhere/key.pem")
+}
+
+/// A certificate for `localhost` in two files, and a client that trusts only it.
+struct Identity {
+    dir: tempfile::TempDir,
+    certificate: rustls::pki_types::CertificateDer<'static>,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = Self::write(dir.path());
+        Self { dir, certificate }
     }
+
+    fn write(dir: &std::path::Path) -> rustls::pki_types::CertificateDer<'static> {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
+        std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        made.cert.der().clone()
+    }
+
+    fn config(&self) -> TlsConfig {
+        TlsConfig {
+            reload: ConfigDuration::from_millis(20),
+            ..TlsConfig::files(self.dir.path().join("cert.pem"), self.dir.path().join("key.pem"))
+        }
+    }
+
+    async fn connect(
+        &self,
+        server: &Running,
+        alpn: &[u8],
+    ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        client.alpn_protocols = vec![alpn.to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        connector
+            .connect("localhost".try_into().unwrap(), server.connect().await)
+            .await
+    }
+}
+
+#[tokio::test]
+async fn tls_serves_http_1_and_http_2_as_the_client_asks() {
+    let identity = Identity::new();
+    let config = ListenConfig {
+        tls: Some(identity.config()),
+        ..ListenConfig::default()
+    };
+    let server = serving(config, hello()).await;
+    assert_eq!(server.bound.url(), format!("https://{}", server.bound.addr));
+    let mut client = identity.connect(&server, b"http/1.1").await.unwrap();
+    client.write_all(CLOSE.as_bytes()).await.unwrap();
+    assert!(all_of(client).await.starts_with("HTTP/1.1 200"));
+
+    let stream = TokioIo::new(identity.connect(&server, b"h2").await.unwrap());
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("https://localhost/")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let answer = client.send_request(request).await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, axum::http::Version::HTTP_2)
+    );
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_taken_over_without_a_restart_and_a_broken_one_is_not() {
+    let mut identity = Identity::new();
+    let config = ListenConfig {
+        tls: Some(identity.config()),
+        ..ListenConfig::default()
+    };
+    let server = serving(config, hello()).await;
+    identity.connect(&server, b"http/1.1").await.unwrap();
+    let key = identity.dir.path().join("key.pem");
+    identity.certificate = Identity::write(identity.dir.path());
+    let renewed = async {
+        while identity.connect(&server, b"http/1.1").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), renewed)
+        .await
+        .unwrap();
+
+    std::fs::write(&key, "half a key").unwrap();
+    let many_looks = tokio::time::Instant::now() + 10 * identity.config().reload.get();
+    while tokio::time::Instant::now() < many_looks {
+        identity.connect(&server, b"http/1.1").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_certificate_is_refused_at_start() {
+    let (one, other) = (Identity::new(), Identity::new());
+    let tls = TlsConfig::files(one.dir.path().join("cert.pem"), other.dir.path().join("key.pem"));
+    let bound = Listener::bind(&ListenConfig {
+        tls: Some(tls),
+        ..ListenConfig::default()
+    })
+    .await;
+    assert!(matches!(bound.err().unwrap(), ListenError::Tls { .. }));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_its_tls_handshake_is_cut_off() {
+    let identity = Identity::new();
+    let header_read_timeout = ConfigDuration::from_millis(100);
+    let tls = Some(identity.config());
+    let server = serving(
+        ListenConfig {
+            header_read_timeout,
+            tls,
+            ..ListenConfig::default()
+        },
+        hello(),
+    )
+    .await;
+    let silent = server.connect().await;
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(10), all_of(silent))
+            .await
+            .unwrap(),
+        ""
+    );
 }

@@ -1,12 +1,14 @@
-//! TLS of listeners: rustls with ring.
+//! TLS of listeners: rustls with ring, certificates followed on disk.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::{ListenError, TlsConfig};
@@ -18,27 +20,75 @@ pub fn install_crypto_provider() {
     let _ = ring::default_provider().install_default();
 }
 
-pub(super) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, ListenError> {
-    let certificates = certificates(&config.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, error))?;
-    let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&config.certificate, error))?
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .map_err(|error| wrong(&config.certificate, error))?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(tls)))
+/// The certificate of one listener, as it is now.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    config: TlsConfig,
+    current: RwLock<Arc<CertifiedKey>>,
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ListenError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| wrong(path, error))?;
-    if certificates.is_empty() {
-        Err(wrong(path, "no certificate in it"))
-    } else {
-        Ok(certificates)
+impl Certificate {
+    /// Reads the files.
+    pub(super) fn read(config: &TlsConfig) -> Result<Arc<Self>, ListenError> {
+        let current = RwLock::new(Arc::new(certified_key(config)?));
+        Ok(Arc::new(Self {
+            config: config.clone(),
+            current,
+        }))
     }
+
+    /// Accepts TLS connections with this certificate; offers HTTP/2 and HTTP/1.1.
+    pub(super) fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, ListenError> {
+        let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong(&self.config.certificate, error))?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(tls)))
+    }
+
+    /// Takes over renewed files, for as long as it is polled. Files that do not fit (a renewal half done) are
+    /// reported and the old certificate stays.
+    pub(super) async fn follow(&self) {
+        loop {
+            tokio::time::sleep(self.config.reload.get()).await;
+            let config = self.config.clone();
+            match tokio::task::spawn_blocking(move || certified_key(&config)).await {
+                Ok(Ok(read)) => self.take_over(read),
+                Ok(Err(error)) => tracing::error!(%error, "certificate not renewed, keeping the old one"),
+                Err(error) => tracing::error!(%error, "certificate files could not be looked at"),
+            }
+        }
+    }
+
+    fn take_over(&self, read: CertifiedKey) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.cert != read.cert {
+            *current = Arc::new(read);
+            tracing::info!(certificate = %self.config.certificate.display(), "certificate renewed");
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(
+            &self.current.read().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+}
+
+/// Reads a chain and its key; refuses a key that is not the certificate's.
+fn certified_key(config: &TlsConfig) -> Result<CertifiedKey, ListenError> {
+    let chain =
+        CertificateDer::pem_file_iter(&config.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(|error| wrong(&config.certificate, error))?;
+    if chain.is_empty() {
+        return Err(wrong(&config.certificate, "no certificate in it"));
+    }
+    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, error))?;
+    CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| wrong(&config.key, error))
 }
 
 fn wrong(path: &Path, message: impl ToString) -> ListenError {

@@ -1,0 +1,125 @@
+//! One connection: handshake, protocol, requests, and its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use super::first_bytes::FirstBytes;
+use super::{ListenConfig, ListenError};
+use crate::lifecycle::Lifecycle;
+
+/// hyper's least buffer for the head of an HTTP/1 request, in bytes.
+const MIN_HEADER_BYTES: u64 = 8_192;
+
+/// What each connection needs.
+#[derive(Clone)]
+pub(super) struct Server {
+    http: Arc<auto::Builder<TokioExecutor>>,
+    tls: Option<TlsAcceptor>,
+    header_read_timeout: Duration,
+}
+
+impl Server {
+    /// What the settings ask for.
+    pub(super) fn new(config: &ListenConfig, tls: Option<TlsAcceptor>) -> Result<Self, ListenError> {
+        let http = Arc::new(http_builder(config)?);
+        Ok(Self {
+            http,
+            tls,
+            header_read_timeout: config.header_read_timeout.get(),
+        })
+    }
+
+    /// Serves one connection until its client leaves or the life's stop ends it.
+    pub(super) async fn serve_connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        app: Router,
+        life: Lifecycle,
+    ) {
+        let hard = life.hard_stop();
+        let served = async {
+            match &self.tls {
+                None => self.serve_stream(stream, peer, app, &life).await,
+                Some(acceptor) => {
+                    let handshake = tokio::time::timeout(self.header_read_timeout, acceptor.accept(stream));
+                    match handshake.await {
+                        Ok(Ok(stream)) => self.serve_stream(stream, peer, app, &life).await,
+                        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                        Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
+                    }
+                }
+            }
+        };
+        hard.run_until_cancelled(served).await;
+    }
+
+    async fn serve_stream<S>(&self, stream: S, peer: SocketAddr, app: Router, life: &Lifecycle)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.clone().oneshot(request)
+        });
+        let stream = TokioIo::new(FirstBytes::within(self.header_read_timeout, stream));
+        let connection = self.http.serve_connection_with_upgrades(stream, service);
+        tokio::pin!(connection);
+        let stop = life.soft_stop();
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "connection ended early");
+        }
+    }
+}
+
+fn http_builder(config: &ListenConfig) -> Result<auto::Builder<TokioExecutor>, ListenError> {
+    let header_bytes = u32::try_from(config.max_header_size.get()).ok();
+    let header_bytes = header_bytes
+        .filter(|bytes| u64::from(*bytes) >= MIN_HEADER_BYTES)
+        .ok_or_else(|| {
+            let message = format!("is {}, expected 8KiB to 4GiB", config.max_header_size);
+            ListenError::Limit {
+                limit: "max_header_size",
+                message,
+            }
+        })?;
+    if config.max_connections == 0 {
+        let message = "is 0, expected at least 1".to_owned();
+        return Err(ListenError::Limit {
+            limit: "max_connections",
+            message,
+        });
+    }
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .keep_alive(config.keep_alive)
+        .header_read_timeout(config.header_read_timeout.get())
+        .max_headers(config.max_headers)
+        .max_buf_size(usize::try_from(header_bytes).unwrap_or(usize::MAX));
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(header_bytes)
+        .max_concurrent_streams(config.max_streams_per_connection)
+        .keep_alive_interval(config.ping_interval.get())
+        .keep_alive_timeout(config.ping_timeout.get());
+    Ok(http)
+}
