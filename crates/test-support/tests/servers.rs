@@ -130,6 +130,21 @@ async fn a_run_ends_with_the_exit_code_of_its_command() {
     assert_eq!(run.exit_code(DEADLINE).await.unwrap(), Some(7));
 }
 
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_stops_its_command_first_and_then_its_servers() {
+    let script =
+        "trap 'echo stopping; exit 5' TERM; echo $DEVMESH_TEST_REDIS_URL; while :; do sleep 0.05; done";
+    let run = Process::command(env!("CARGO_BIN_EXE_test-servers"));
+    let run = run
+        .args(["run", "--only", "redis", "--", "sh", "-c", script])
+        .start()
+        .unwrap();
+    let port = run.wait_for_line(DEADLINE, port_of).await.unwrap();
+    run.terminate().unwrap();
+    assert_eq!(run.exit_code(DEADLINE).await.unwrap(), Some(5));
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+}
+
 fn port_of(line: &str) -> Option<u16> {
     line.strip_prefix("redis://127.0.0.1:")?
         .trim_end_matches('/')

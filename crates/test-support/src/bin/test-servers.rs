@@ -5,12 +5,17 @@
 
 use std::{
     ffi::OsString,
-    process::{Command, ExitCode},
+    process::{Child, Command, ExitCode},
 };
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use test_support::{POSTGRES_URL, Postgres, RABBITMQ_API_URL, RABBITMQ_URL, REDIS_URL, RabbitMq, Redis};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Private servers for one run of the tests.
 #[derive(Parser)]
@@ -62,8 +67,24 @@ async fn main() -> Result<ExitCode> {
             .env(RABBITMQ_URL, rabbitmq.url())
             .env(RABBITMQ_API_URL, rabbitmq.api_url());
     }
-    let status = tokio::task::spawn_blocking(move || child.status()).await?;
-    let status = status.with_context(|| format!("cannot run {}", program.display()))?;
+    let child = child
+        .spawn()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    wait(child).await
+}
+
+/// Waits for the command, hands it SIGTERM and SIGINT, and takes over its exit code.
+async fn wait(mut child: Child) -> Result<ExitCode> {
+    let pid = Pid::from_raw(i32::try_from(child.id())?);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut ended = tokio::task::spawn_blocking(move || child.wait());
+    let status = loop {
+        tokio::select! {
+            status = &mut ended => break status??,
+            _ = terminate.recv() => kill(pid, Signal::SIGTERM)?,
+            _ = interrupt.recv() => kill(pid, Signal::SIGINT)?,
+        }
+    };
     Ok(status
         .code()
         .and_then(|code| u8::try_from(code).ok())
