@@ -15,15 +15,18 @@ thread_local! {
 }
 
 /// Builds a multi-thread runtime whose worker and blocking threads are called after `name` and have
-/// `dispatch` as their default subscriber.
+/// `dispatch` as their default subscriber. With `worker_threads` 0 it has one worker for each core.
 ///
 /// `Runtime::block_on` polls on the caller's thread, which is none of these: use [`block_on`].
 ///
 /// # Errors
 /// When the operating system refuses a thread or an event queue.
 pub fn service_runtime(name: &str, worker_threads: usize, dispatch: Dispatch) -> io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(worker_threads.max(1))
+    let mut builder = Builder::new_multi_thread();
+    if worker_threads > 0 {
+        builder.worker_threads(worker_threads);
+    }
+    builder
         .thread_name(name)
         .on_thread_start(move || GUARD.with(|guard| *guard.borrow_mut() = Some(set_default(&dispatch))))
         .on_thread_stop(|| drop(GUARD.with(|guard| guard.borrow_mut().take())))
@@ -90,6 +93,18 @@ mod tests {
         let other = std::thread::spawn(|| log_from_everywhere("two", 7));
         assert_eq!(log_from_everywhere("one", 3), 7);
         assert_eq!(other.join().unwrap(), 15);
+    }
+
+    #[test]
+    fn without_a_number_there_is_a_worker_for_each_core() {
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let workers = |asked| {
+            service_runtime("n", asked, Dispatch::none())
+                .unwrap()
+                .metrics()
+                .num_workers()
+        };
+        assert_eq!((workers(0), workers(1), workers(3)), (cores, 1, 3));
     }
 
     #[test]
