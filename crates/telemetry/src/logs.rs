@@ -5,6 +5,7 @@
 //! gets the prefix `field_`.
 
 mod fields;
+mod filter;
 mod json;
 mod layer;
 mod levels;

@@ -1,36 +1,16 @@
 //! What is logged, changeable while the service runs.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
+use super::filter::Levels;
 use crate::error::TelemetryError;
-
-/// Libraries that talk a lot: logged from warn on unless they are named.
-const QUIET: &[&str] = &[
-    "h2",
-    "hyper",
-    "hyper_util",
-    "lapin",
-    "mio",
-    "opentelemetry",
-    "opentelemetry_otlp",
-    "opentelemetry_sdk",
-    "reqwest",
-    "rustls",
-    "sqlx",
-    "tokio_util",
-    "tonic",
-    "tower",
-    "want",
-];
 
 /// The log levels of one service. Cheap to clone; a change is seen by all clones and by the next event.
 #[derive(Clone)]
@@ -42,13 +22,6 @@ struct Shared {
     current: RwLock<Levels>,
     /// Counts changes, so that an outdated fallback does nothing.
     changes: AtomicU64,
-}
-
-#[derive(Clone, Debug)]
-struct Levels {
-    default: LevelFilter,
-    modules: BTreeMap<String, LevelFilter>,
-    targets: Targets,
 }
 
 impl LogLevels {
@@ -144,74 +117,6 @@ impl Temporary {
     }
 }
 
-impl Levels {
-    fn parse(text: &str) -> Result<Self, TelemetryError> {
-        let mut default = LevelFilter::INFO;
-        let mut modules = BTreeMap::new();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            match part.split_once('=') {
-                Some((module, part)) => {
-                    modules.insert(module.trim().to_owned(), level(part, text)?);
-                }
-                None => default = level(part, text)?,
-            }
-        }
-        Ok(Levels::new(default, modules))
-    }
-
-    fn new(default: LevelFilter, modules: BTreeMap<String, LevelFilter>) -> Self {
-        let quiet = QUIET
-            .iter()
-            .map(|module| ((*module).to_owned(), default.min(LevelFilter::WARN)));
-        let named = modules.iter().map(|(module, level)| (module.clone(), *level));
-        let targets = Targets::new()
-            .with_default(default)
-            .with_targets(quiet)
-            .with_targets(named);
-        Levels {
-            default,
-            modules,
-            targets,
-        }
-    }
-
-    fn with_module(&self, module: &str, text: &str) -> Result<Self, TelemetryError> {
-        let mut modules = self.modules.clone();
-        modules.insert(module.to_owned(), level(text, text)?);
-        Ok(Levels::new(self.default, modules))
-    }
-
-    fn text(&self) -> String {
-        let modules = self
-            .modules
-            .iter()
-            .map(|(module, level)| format!(",{module}={level}"));
-        std::iter::once(self.default.to_string()).chain(modules).collect()
-    }
-
-    /// Spans of info and above always exist, whatever is logged: they carry the trace.
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        (metadata.is_span() && *metadata.level() <= Level::INFO)
-            || self.targets.would_enable(metadata.target(), metadata.level())
-    }
-}
-
-fn level(part: &str, whole: &str) -> Result<LevelFilter, TelemetryError> {
-    let unknown = || TelemetryError::Level {
-        given: whole.to_owned(),
-        reason: format!("{part:?} is not a level"),
-    };
-    match part.trim().to_ascii_lowercase().as_str() {
-        "off" => Ok(LevelFilter::OFF),
-        "error" => Ok(LevelFilter::ERROR),
-        "warn" | "warning" => Ok(LevelFilter::WARN),
-        "info" => Ok(LevelFilter::INFO),
-        "debug" => Ok(LevelFilter::DEBUG),
-        "trace" => Ok(LevelFilter::TRACE),
-        _ => Err(unknown()),
-    }
-}
-
 impl<S: Subscriber> Layer<S> for LogLevels {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if read(&self.0.current).enabled(metadata) {
@@ -226,22 +131,17 @@ impl<S: Subscriber> Layer<S> for LogLevels {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let current = read(&self.0.current);
-        let most = current
-            .modules
-            .values()
-            .copied()
-            .fold(current.default, LevelFilter::max);
-        Some(most.max(LevelFilter::INFO))
+        Some(read(&self.0.current).most_verbose())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing::Level;
 
     fn would_log(levels: &LogLevels, target: &str, level: Level) -> bool {
-        read(&levels.0.current).targets.would_enable(target, &level)
+        read(&levels.0.current).would_log(target, level)
     }
 
     #[test]

@@ -70,6 +70,12 @@ pub(crate) struct Bounds {
     pub(crate) overflow: Option<Arc<FamilyStore<Counter>>>,
 }
 
+/// Labels that fit the bounds, and which bounds were reached.
+struct Allowed<'a> {
+    labels: Vec<&'a str>,
+    full: Vec<&'static str>,
+}
+
 /// The shared inside of a [`Family`].
 pub(crate) struct FamilyStore<K> {
     declaration: &'static Declaration,
@@ -91,51 +97,56 @@ impl<K: Cell> FamilyStore<K> {
     }
 
     pub(crate) fn with(&self, labels: &[&str]) -> K {
-        if let Some(cell) = self.read().get(labels) {
-            return cell.clone();
+        if let Some(cell) = self.known(labels) {
+            return cell;
         }
-        self.bounded(labels)
-    }
-
-    /// The slow path: a series not seen before, or one that is beyond a bound.
-    fn bounded(&self, labels: &[&str]) -> K {
-        let mut full = Vec::new();
-        let cell = {
-            let mut series = self.write();
-            let mut allowed = labels.to_vec();
-            for (index, value) in allowed.iter_mut().enumerate() {
-                if !series.has_room(index, value, self.values_per_label()) {
-                    *value = OTHER;
-                    full.push(self.declaration.labels.get(index).copied().unwrap_or(OTHER));
-                }
-            }
-            self.find_or_insert(&mut series, allowed, &mut full)
-        };
-        self.count_overflow(&full);
-        cell
-    }
-
-    fn find_or_insert(
-        &self,
-        series: &mut Series<K>,
-        mut labels: Vec<&str>,
-        full: &mut Vec<&'static str>,
-    ) -> K {
-        if let Some(cell) = series.get(&labels) {
+        let mut series = self.write();
+        let allowed = self.allowed(&series, labels);
+        if let Some(cell) = series.get(&allowed.labels) {
             return cell.clone();
-        }
-        let lines = K::lines(self.declaration);
-        if let Some(reason) = self.no_room(series.len(), lines) {
-            full.push(reason);
-            labels.fill(OTHER);
-            if let Some(cell) = series.get(&labels) {
-                return cell.clone();
-            }
         }
         let cell = K::create(self.declaration);
-        self.bounds.page.take(lines);
-        series.insert(&labels, cell.clone());
+        self.bounds.page.take(K::lines(self.declaration));
+        series.insert(&allowed.labels, cell.clone());
+        drop(series);
+        self.count_overflow(&allowed.full);
         cell
+    }
+
+    /// A series that exists, under the reading lock alone: a flood of values beyond a bound stays cheap.
+    fn known(&self, labels: &[&str]) -> Option<K> {
+        let series = self.read();
+        if let Some(cell) = series.get(labels) {
+            return Some(cell.clone());
+        }
+        let allowed = self.allowed(&series, labels);
+        let cell = series.get(&allowed.labels).cloned()?;
+        drop(series);
+        self.count_overflow(&allowed.full);
+        Some(cell)
+    }
+
+    /// The labels with `other` for what is beyond a bound.
+    fn allowed<'a>(&self, series: &Series<K>, labels: &[&'a str]) -> Allowed<'a> {
+        let mut allowed = Allowed {
+            labels: labels.to_vec(),
+            full: Vec::new(),
+        };
+        for (index, value) in allowed.labels.iter_mut().enumerate() {
+            if !series.has_room(index, value, self.values_per_label()) {
+                *value = OTHER;
+                allowed
+                    .full
+                    .push(self.declaration.labels.get(index).copied().unwrap_or(OTHER));
+            }
+        }
+        if series.get(&allowed.labels).is_none()
+            && let Some(reason) = self.no_room(series.len(), K::lines(self.declaration))
+        {
+            allowed.labels.fill(OTHER);
+            allowed.full.push(reason);
+        }
+        allowed
     }
 
     /// Why no further series fits, as the value of the overflow counter's `label`.

@@ -1,6 +1,6 @@
 //! Sends finished spans to an OTLP collector, in batches, from threads of its own.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ pub(crate) struct SpanExport {
     waiting: Arc<AtomicUsize>,
     bound: usize,
     queue_full: Counter,
+    /// Spans that ended after the shutdown.
+    too_late: Counter,
+    closed: AtomicBool,
     runtime: Mutex<Option<Runtime>>,
 }
 
@@ -52,18 +55,25 @@ impl SpanExport {
         let processor = BatchSpanProcessor::builder(exporter)
             .with_batch_config(batches)
             .build();
-        let queue_full = dropped.with(["traces", "queue_full"]);
+        let [queue_full, too_late] =
+            ["queue_full", "shut_down"].map(|reason| dropped.with(["traces", reason]));
         Ok(SpanExport {
             processor,
             waiting,
             bound: config.queue,
             queue_full,
+            too_late,
+            closed: AtomicBool::new(false),
             runtime: Mutex::new(Some(runtime)),
         })
     }
 
     /// Queues a finished span, or drops and counts it; never waits.
     pub(crate) fn submit(&self, span: SpanData) {
+        if self.closed.load(Relaxed) {
+            self.too_late.increment(1);
+            return;
+        }
         if self.waiting.fetch_add(1, Relaxed) >= self.bound {
             self.waiting.fetch_sub(1, Relaxed);
             self.queue_full.increment(1);
@@ -72,8 +82,11 @@ impl SpanExport {
         self.processor.on_end(span);
     }
 
-    /// Sends what waits, blocking for at most `bound`, and ends the threads. Later spans are lost.
+    /// Sends what waits, blocking for at most `bound`, and ends the threads. Later spans are dropped and counted.
     pub(crate) fn shutdown(&self, bound: Duration) -> OTelSdkResult {
+        if self.closed.swap(true, Relaxed) {
+            return Ok(());
+        }
         let result = self.processor.shutdown_with_timeout(bound);
         self.end_runtime();
         result

@@ -1,6 +1,8 @@
 //! A real tonic client and server (OTLP's own service) under the gRPC layers.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
@@ -137,4 +139,90 @@ fn methods_that_nobody_wrote_are_one_series_on_the_server() {
         "{page}"
     );
     assert!(!page.contains("made.up"));
+}
+
+type Frames = tokio::sync::mpsc::UnboundedSender<Result<http_body::Frame<bytes::Bytes>, Infallible>>;
+
+/// A server-streaming call under the server layer, whose frames the test sends.
+async fn streaming(
+    service: &Service,
+) -> (
+    Frames,
+    impl http_body::Body<Data = bytes::Bytes, Error = Infallible>,
+) {
+    let (frames, receive) = tokio::sync::mpsc::unbounded_channel();
+    let mut receive = Some(receive);
+    let answer = move |_: http::Request<()>| {
+        let frames = tokio_stream::wrappers::UnboundedReceiverStream::new(receive.take().unwrap());
+        let body = http_body_util::StreamBody::new(frames);
+        async move { Ok::<_, Infallible>(http::Response::new(body)) }
+    };
+    let layer = telemetry::grpc::server(&service.telemetry);
+    let mut server = tower::Layer::layer(&layer, tower::service_fn(answer));
+    let request = http::Request::post("/devmesh.v1.Catalogue/Watch")
+        .body(())
+        .unwrap();
+    let answer = tower::Service::call(&mut server, request).await.unwrap();
+    (frames, answer.into_body())
+}
+
+fn data() -> Result<http_body::Frame<bytes::Bytes>, Infallible> {
+    Ok(http_body::Frame::data(bytes::Bytes::from_static(b"message")))
+}
+
+#[test]
+fn a_stream_observes_the_time_to_its_first_message_and_counts_at_its_end() {
+    let service = Service::start();
+    let pause = Duration::from_millis(300);
+    service.runtime.block_on(async {
+        let (frames, mut body) = streaming(&service).await;
+        frames.send(data()).unwrap();
+        http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+        assert!(
+            !service.telemetry.render().contains("grpc_requests_total"),
+            "still open"
+        );
+        tokio::time::sleep(pause).await;
+        let trailers = http::HeaderMap::from_iter([(
+            http::HeaderName::from_static("grpc-status"),
+            http::HeaderValue::from_static("14"),
+        )]);
+        frames.send(data()).unwrap();
+        frames.send(Ok(http_body::Frame::trailers(trailers))).unwrap();
+        drop(frames);
+        http_body_util::BodyExt::collect(body).await.unwrap();
+    });
+    let page = service.telemetry.render();
+    let labels = r#"grpc_service="devmesh.v1.Catalogue",grpc_method="Watch",code="UNAVAILABLE"}"#;
+    assert!(page.contains(&format!("{labels} 1")), "{page}");
+    let sum = page
+        .lines()
+        .find(|line| line.starts_with("grpc_request_duration_seconds_sum"))
+        .unwrap();
+    let seconds: f64 = sum.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(seconds < pause.as_secs_f64(), "{seconds}");
+}
+
+#[test]
+fn a_call_that_is_given_up_is_cancelled_and_leaves_one_closing_line() {
+    let service = Service::start();
+    let dispatch = service.telemetry.dispatch();
+    let _here = tracing::dispatcher::set_default(&dispatch);
+    service.runtime.block_on(async {
+        let (_frames, body) = streaming(&service).await;
+        drop(body);
+    });
+    assert!(
+        service
+            .telemetry
+            .render()
+            .contains(r#"grpc_method="Watch",code="CANCELLED"} 1"#)
+    );
+    let lines = service.lines();
+    let closing: Vec<_> = lines
+        .iter()
+        .filter(|line| line["event"] == "grpc_request_completed")
+        .collect();
+    assert_eq!(closing.len(), 1);
+    assert_eq!(closing[0]["code"], "CANCELLED");
 }

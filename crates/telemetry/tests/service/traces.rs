@@ -215,3 +215,37 @@ fn a_collector_that_is_not_there_costs_spans_and_counts_them() {
         service.has(&format!("telemetry_dropped_total{{{labels}}} 1"))
     });
 }
+
+#[test]
+fn a_span_that_ends_after_the_shutdown_is_counted_and_the_next_shutdown_does_nothing() {
+    let collector = Collector::start();
+    let service = traced(&collector, 1.0);
+    let open = service.run(async { tracing::info_span!("still open") });
+    service.runtime.block_on(service.telemetry.shutdown());
+    drop(open);
+    service.runtime.block_on(service.telemetry.shutdown());
+    let labels = r#"service="rest-api",environment="test",signal="traces",reason="shut_down""#;
+    assert!(
+        service.has(&format!("telemetry_dropped_total{{{labels}}} 1")),
+        "{}",
+        service.telemetry.render()
+    );
+    assert!(collector.received.spans().is_empty());
+    assert!(service.lines().is_empty(), "nothing to warn of");
+}
+
+#[test]
+fn telemetry_may_be_dropped_inside_of_a_runtime() {
+    let collector = Collector::start();
+    let Service {
+        telemetry, runtime, ..
+    } = traced(&collector, 1.0);
+    runtime.block_on(async move {
+        tracing::dispatcher::with_default(&telemetry.dispatch(), || {
+            tracing::info_span!("kept").in_scope(|| {})
+        });
+        telemetry.shutdown().await;
+        drop(telemetry);
+    });
+    assert!(collector.received.span("kept").is_some());
+}
