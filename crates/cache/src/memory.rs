@@ -1,0 +1,163 @@
+//! The cache in this process: bounded in bytes, gone with the process.
+
+mod channels;
+mod entry;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::ports::{Cache, cache::CacheError};
+use futures::stream::BoxStream;
+use moka::{
+    notification::RemovalCause,
+    ops::compute::Op,
+    policy::EvictionPolicy,
+    sync::{Cache as Store, CacheBuilder},
+};
+
+use self::{
+    channels::Channels,
+    entry::{Entry, Expires, List, Value},
+};
+use crate::{CacheMetrics, CacheOptions, metrics::cache_of};
+
+/// A cache that lives in this process. Clones share it.
+#[derive(Clone)]
+pub struct MemoryCache {
+    store: Store<String, Entry>,
+    channels: Arc<Channels>,
+    metrics: Option<CacheMetrics>,
+}
+
+impl MemoryCache {
+    /// An empty cache; with `metrics`, its size and evictions are counted.
+    #[must_use]
+    pub fn new(options: &CacheOptions, metrics: Option<CacheMetrics>) -> Self {
+        let gone = metrics.clone();
+        let store = CacheBuilder::new(options.memory_bytes)
+            .weigher(|key: &String, entry: &Entry| entry.bytes(key))
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(Expires)
+            .eviction_listener(move |key, entry: Entry, cause| {
+                count_removal(gone.as_ref(), &key, &entry, cause)
+            })
+            .build();
+        Self {
+            store,
+            channels: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// Replaces what is under the key by what `change` makes of it, with no other change in between.
+    fn compute(&self, key: &str, change: impl FnOnce(Option<Entry>) -> Option<Entry>) {
+        self.store
+            .entry_by_ref(key)
+            .and_compute_with(|old| match change(old.map(moka::Entry::into_value)) {
+                Some(entry) => {
+                    self.count_arrival(key, &entry);
+                    Op::Put(entry)
+                }
+                None => Op::Nop,
+            });
+    }
+
+    fn count_arrival(&self, key: &str, entry: &Entry) {
+        if let Some(metrics) = &self.metrics {
+            metrics
+                .size
+                .with([cache_of(key)])
+                .increment(entry.bytes(key).into());
+        }
+    }
+}
+
+fn count_removal(metrics: Option<&CacheMetrics>, key: &str, entry: &Entry, cause: RemovalCause) {
+    let Some(metrics) = metrics else { return };
+    metrics
+        .size
+        .with([cache_of(key)])
+        .decrement(entry.bytes(key).into());
+    if cause == RemovalCause::Size {
+        metrics.evictions.with([cache_of(key)]).increment(1);
+    }
+}
+
+#[async_trait]
+impl Cache for MemoryCache {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CacheError> {
+        self.store
+            .get(key)
+            .map(|entry| entry.value.bytes().map(<[u8]>::to_vec))
+            .transpose()
+    }
+
+    async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), CacheError> {
+        self.compute(key, |_| Some(Entry::new(Value::of(value), ttl)));
+        Ok(())
+    }
+
+    async fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Result<bool, CacheError> {
+        let mut absent = false;
+        self.compute(key, |old| {
+            absent = old.is_none();
+            absent.then(|| Entry::new(Value::of(value), ttl))
+        });
+        Ok(absent)
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, CacheError> {
+        let mut there = false;
+        self.compute(key, |old| {
+            there = old.is_some();
+            old.map(|entry| Entry::new(entry.value, ttl))
+        });
+        Ok(there)
+    }
+
+    async fn remove(&self, key: &str) -> Result<bool, CacheError> {
+        Ok(self.store.remove(key).is_some())
+    }
+
+    async fn append(&self, key: &str, value: &[u8], max: usize, ttl: Duration) -> Result<u64, CacheError> {
+        let mut appended = Ok(0);
+        self.compute(key, |old| {
+            let list = match old {
+                Some(entry) => entry.value.list(),
+                None => Ok(Arc::default()),
+            };
+            match list {
+                Ok(list) => {
+                    let list = List::with(&list, value, max);
+                    appended = Ok(list.last());
+                    Some(Entry::new(Value::List(Arc::new(list)), ttl))
+                }
+                Err(error) => {
+                    appended = Err(error);
+                    None
+                }
+            }
+        });
+        appended
+    }
+
+    async fn entries(&self, key: &str, after: u64) -> Result<Vec<(u64, Vec<u8>)>, CacheError> {
+        match self.store.get(key) {
+            Some(entry) => Ok(entry.value.list()?.after(after)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CacheError> {
+        self.channels.publish(channel, message);
+        Ok(())
+    }
+
+    async fn listen(&self, channel: &str) -> Result<BoxStream<'static, Vec<u8>>, CacheError> {
+        Ok(Channels::listen(&self.channels, channel))
+    }
+
+    async fn ping(&self) -> Result<(), CacheError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! What can be set.
+
+use std::time::Duration;
+
+/// Settings of a cache. All participants of one installation use the same `prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheOptions {
+    /// Begins every key and channel in Redis, so that installations can share one.
+    pub prefix: String,
+    /// How long any operation may take, connecting included: a tool call waits for it.
+    pub timeout: Duration,
+    /// Most connections to Redis, without those that listen: one for each listener.
+    pub connections: usize,
+    /// Most bytes of keys and values that the in-process cache holds; what was not used for longest gives way.
+    pub memory_bytes: u64,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self {
+            prefix: "devmesh:".into(),
+            timeout: Duration::from_millis(500),
+            connections: 16,
+            memory_bytes: 64 * 1024 * 1024,
+        }
+    }
+}

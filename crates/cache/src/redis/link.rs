@@ -1,0 +1,124 @@
+//! The connections, and the bound on how long they may take.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use deadpool_redis::{Connection, Manager, Pool, PoolError};
+use domain::ports::cache::CacheError;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError,
+    aio::PubSub,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::CacheOptions;
+
+/// How long nothing is asked after a time-out: a Redis that is silent must not cost every call its whole bound.
+const REST: Duration = Duration::from_secs(1);
+
+/// Redis, with every operation bounded.
+pub(super) struct Link {
+    pool: Pool,
+    /// Makes the connections that listen.
+    client: Client,
+    timeout: Duration,
+    resting_until: Mutex<Option<Instant>>,
+}
+
+impl Link {
+    pub(super) fn new(url: &str, options: &CacheOptions) -> Result<Self, CacheError> {
+        // The parser's own words may repeat the URL, and with it the password.
+        let wrong = |_: RedisError| CacheError("the cache's URL is no redis:// or rediss:// URL".into());
+        let info = url
+            .into_connection_info()
+            .map_err(wrong)?
+            .set_tcp_settings(tcp_settings());
+        let manager = manager(info.clone(), options.timeout).map_err(wrong)?;
+        let pool = Pool::builder(manager)
+            .max_size(options.connections.max(1))
+            .build();
+        Ok(Self {
+            pool: pool.map_err(|error| CacheError(error.to_string()))?,
+            client: Client::open(info).map_err(wrong)?,
+            timeout: options.timeout,
+            resting_until: Mutex::default(),
+        })
+    }
+
+    /// Sends a command and reads its answer.
+    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CacheError> {
+        let deadline = self.begin()?;
+        let mut connection = self
+            .bounded(deadline, self.pool.get())
+            .await?
+            .map_err(no_connection)?;
+        match self.bounded(deadline, command.query_async(&mut connection)).await {
+            Ok(answer) => answer.map_err(failed),
+            Err(silent) => {
+                // It may be dead without knowing; the pool makes another.
+                drop(Connection::take(connection));
+                Err(silent)
+            }
+        }
+    }
+
+    /// A connection that listens to `channel`.
+    pub(super) async fn listen(&self, channel: &str) -> Result<PubSub, CacheError> {
+        let deadline = self.begin()?;
+        let listening = async {
+            let mut listening = self.client.get_async_pubsub().await?;
+            listening.subscribe(channel).await?;
+            Ok(listening)
+        };
+        self.bounded(deadline, listening).await?.map_err(failed)
+    }
+
+    /// The deadline of an operation that begins now, unless Redis is given a rest.
+    fn begin(&self) -> Result<Instant, CacheError> {
+        let now = Instant::now();
+        let resting = self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match *resting {
+            Some(until) if until > now => Err(CacheError("it did not answer in time a moment ago".into())),
+            _ => Ok(now + self.timeout),
+        }
+    }
+
+    async fn bounded<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, CacheError> {
+        timeout_at(deadline, work).await.map_err(|_| {
+            *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+            CacheError("no answer in time".into())
+        })
+    }
+}
+
+fn manager(info: ConnectionInfo, timeout: Duration) -> Result<Manager, RedisError> {
+    // The bound is `Link`'s; the client library's own, a little longer, must not come first.
+    let longer = timeout.checked_mul(2);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(longer)
+        .set_response_timeout(longer);
+    Manager::new_with_config(info, config)
+}
+
+/// Small commands go at once, and a listener notices within half a minute that its Redis is gone.
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(10))
+        .with_interval(Duration::from_secs(5))
+        .with_retries(3);
+    TcpSettings::default().set_nodelay(true).set_keepalive(keepalive)
+}
+
+fn no_connection(error: PoolError) -> CacheError {
+    match error {
+        PoolError::Backend(error) => failed(error),
+        other => CacheError(other.to_string()),
+    }
+}
+
+fn failed(error: RedisError) -> CacheError {
+    CacheError(error.to_string())
+}
