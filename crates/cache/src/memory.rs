@@ -49,17 +49,15 @@ impl MemoryCache {
         }
     }
 
-    /// Replaces what is under the key by what `change` makes of it, with no other change in between.
-    fn compute(&self, key: &str, change: impl FnOnce(Option<Entry>) -> Option<Entry>) {
-        self.store
-            .entry_by_ref(key)
-            .and_compute_with(|old| match change(old.map(moka::Entry::into_value)) {
-                Some(entry) => {
-                    self.count_arrival(key, &entry);
-                    Op::Put(entry)
-                }
-                None => Op::Nop,
-            });
+    /// Does with the key what `decide` says of its value, with no other change in between.
+    fn compute(&self, key: &str, decide: impl FnOnce(Option<Entry>) -> Op<Entry>) {
+        self.store.entry_by_ref(key).and_compute_with(|old| {
+            let op = decide(old.map(moka::Entry::into_value));
+            if let Op::Put(entry) = &op {
+                self.count_arrival(key, entry);
+            }
+            op
+        });
     }
 
     fn count_arrival(&self, key: &str, entry: &Entry) {
@@ -93,48 +91,53 @@ impl Cache for MemoryCache {
     }
 
     async fn set(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), CacheError> {
-        self.compute(key, |_| Some(Entry::new(Value::of(value), ttl)));
+        self.compute(key, |_| Op::Put(Entry::new(Value::of(value), ttl)));
         Ok(())
     }
 
     async fn set_if_absent(&self, key: &str, value: &[u8], ttl: Duration) -> Result<bool, CacheError> {
-        let mut absent = false;
+        let mut set = false;
         self.compute(key, |old| {
-            absent = old.is_none();
-            absent.then(|| Entry::new(Value::of(value), ttl))
+            set = old.is_none();
+            if set {
+                Op::Put(Entry::new(Value::of(value), ttl))
+            } else {
+                Op::Nop
+            }
         });
-        Ok(absent)
+        Ok(set)
     }
 
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, CacheError> {
         let mut there = false;
         self.compute(key, |old| {
             there = old.is_some();
-            old.map(|entry| Entry::new(entry.value, ttl))
+            old.map_or(Op::Nop, |entry| Op::Put(Entry::new(entry.value, ttl)))
         });
         Ok(there)
     }
 
     async fn remove(&self, key: &str) -> Result<bool, CacheError> {
-        Ok(self.store.remove(key).is_some())
+        let mut there = false;
+        self.compute(key, |old| {
+            there = old.is_some();
+            if there { Op::Remove } else { Op::Nop }
+        });
+        Ok(there)
     }
 
     async fn append(&self, key: &str, value: &[u8], max: usize, ttl: Duration) -> Result<u64, CacheError> {
         let mut appended = Ok(0);
         self.compute(key, |old| {
-            let list = match old {
-                Some(entry) => entry.value.list(),
-                None => Ok(Arc::default()),
-            };
-            match list {
+            match old.map_or(Ok(Arc::default()), |entry| entry.value.list()) {
                 Ok(list) => {
                     let list = List::with(&list, value, max);
                     appended = Ok(list.last());
-                    Some(Entry::new(Value::List(Arc::new(list)), ttl))
+                    Op::Put(Entry::new(Value::List(Arc::new(list)), ttl))
                 }
                 Err(error) => {
                     appended = Err(error);
-                    None
+                    Op::Nop
                 }
             }
         });
@@ -161,3 +164,6 @@ impl Cache for MemoryCache {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,11 @@ impl Channels {
         .boxed()
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, broadcast::Sender<Arc<[u8]>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
