@@ -1,0 +1,323 @@
+//! Tool execution as a process has it: one connector per provider, its places, and the clock on every call.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::provider::ProviderKind;
+use domain::{CallErrorKind, CallOutcome, Content, Provider, ProviderId, Tool};
+use serde_json::{Map, Value};
+use tracing::{Instrument, field};
+
+use crate::arguments::Schemas;
+use crate::connector::Connector;
+use crate::context::CallContext;
+use crate::credentials::{CredentialSource, Held};
+use crate::description;
+use crate::egress::EgressConfig;
+use crate::egress_client::{Clients, Egress, EgressError};
+use crate::failure::CallFailure;
+use crate::http_api::HttpApi;
+use crate::idempotency;
+use crate::metrics::ToolMetrics;
+use crate::slots::Slots;
+
+/// How long a provider that nobody calls keeps its connections.
+const IDLE: Duration = Duration::from_secs(1_800);
+/// How often what is idle or expired is looked for, at most.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Most providers with connections; beyond it the one that was idle the longest goes.
+const MAX_PROVIDERS: usize = 4_096;
+
+/// Runs tools. One per process; it builds and keeps a connector for each provider, at the version last seen.
+pub struct Connectors {
+    egress: Arc<Egress>,
+    credentials: Arc<dyn CredentialSource>,
+    metrics: ToolMetrics,
+    schemas: Schemas,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    by_provider: HashMap<ProviderId, Entry>,
+    swept: Option<Instant>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    version: i64,
+    api: Arc<HttpApi>,
+    slots: Slots,
+    used: Instant,
+}
+
+impl Connectors {
+    /// Reads certificates and lists; connects to nothing.
+    ///
+    /// # Errors
+    /// Settings that cannot be used.
+    pub fn new(
+        egress: EgressConfig,
+        credentials: Arc<dyn CredentialSource>,
+        telemetry: &telemetry::Telemetry,
+    ) -> Result<Self, EgressError> {
+        Ok(Self {
+            egress: Arc::new(Egress::new(egress)?),
+            credentials,
+            metrics: ToolMetrics::new(telemetry),
+            schemas: Schemas::new(),
+            entries: Mutex::default(),
+        })
+    }
+
+    /// Runs a tool: checks the arguments, waits for a place, and calls the provider within its time.
+    ///
+    /// Nothing is retried. `context.may_have_had_effect()` tells afterwards whether a request left.
+    pub async fn call(
+        &self,
+        provider: &Provider,
+        tool: &Tool,
+        arguments: Value,
+        context: &CallContext,
+    ) -> CallOutcome {
+        let span = tracing::info_span!(
+            "ExecuteTool",
+            tool.name = %tool.name,
+            tool.provider = %provider.name,
+            otel.kind = "internal",
+            otel.status_code = field::Empty,
+            error.type = field::Empty,
+        );
+        let begin = Instant::now();
+        let outcome = self
+            .checked(provider, tool, arguments, context)
+            .instrument(span.clone())
+            .await;
+        if let Some(kind) = outcome.error {
+            span.record("otel.status_code", "ERROR");
+            span.record("error.type", kind.as_str());
+        }
+        self.count(provider, tool, &outcome, begin.elapsed());
+        outcome
+    }
+
+    async fn checked(
+        &self,
+        provider: &Provider,
+        tool: &Tool,
+        mut arguments: Value,
+        context: &CallContext,
+    ) -> CallOutcome {
+        idempotency::add_key(tool, &mut arguments, context.idempotency_key.as_deref());
+        let prepared = self
+            .schemas
+            .check_arguments(tool, arguments)
+            .and_then(|arguments| Ok((arguments, self.entry(provider)?)));
+        let mut outcome = match prepared {
+            Ok((arguments, entry)) => self.bounded(provider, tool, arguments, context, &entry).await,
+            Err(failure) => failure.into(),
+        };
+        self.check_output(tool, &mut outcome);
+        outcome
+    }
+
+    /// The call within its place, its time and the caller's patience.
+    async fn bounded(
+        &self,
+        provider: &Provider,
+        tool: &Tool,
+        arguments: Map<String, Value>,
+        context: &CallContext,
+        entry: &Entry,
+    ) -> CallOutcome {
+        let left = context
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let run = async {
+            let waiting = self.metrics.queue_size.with([&provider.name]);
+            let patience = provider.limits.queue_timeout();
+            let _place = entry.slots.take(patience, &waiting).await.ok_or_else(|| {
+                CallFailure::new(
+                    CallErrorKind::Unavailable,
+                    format!(
+                        "all {} places for calls of `{}` were taken for {} ms; try again later",
+                        provider.limits.concurrency, provider.name, provider.limits.queue_timeout_ms
+                    ),
+                )
+            })?;
+            let _active = self.metrics.active.with([&provider.name]).hold();
+            let limit = provider.limits.timeout();
+            tokio::time::timeout(limit, entry.api.call(tool, arguments, context))
+                .await
+                .map_err(|_| timed_out(limit))
+        };
+        let run = within(left, run);
+        tokio::select! {
+            biased;
+            () = context.cancel.cancelled() => {
+                CallOutcome::failed(CallErrorKind::Cancelled, "the call was cancelled")
+            }
+            result = run => result.unwrap_or_else(CallOutcome::from),
+        }
+    }
+
+    /// Clients refuse structured content that does not fit the tool's output schema, so it is left out then.
+    fn check_output(&self, tool: &Tool, outcome: &mut CallOutcome) {
+        let Some(structured) = &outcome.structured else {
+            return;
+        };
+        if let Some(fault) = self.schemas.output_fault(tool, structured) {
+            outcome.structured = None;
+            outcome.content.push(Content::Text {
+                text: format!(
+                    "[note: no structured content, the answer does not fit its description: {fault}]"
+                ),
+            });
+        }
+    }
+
+    fn count(&self, provider: &Provider, tool: &Tool, outcome: &CallOutcome, took: Duration) {
+        let (tool, provider) = (tool.name.as_str(), provider.name.as_str());
+        let status = outcome.error.map_or(200, CallErrorKind::status).to_string();
+        self.metrics
+            .executions
+            .with([tool, provider, &status])
+            .increment(1);
+        self.metrics
+            .duration
+            .with([tool, provider])
+            .record(took.as_secs_f64());
+        if let Some(kind) = outcome.error {
+            self.metrics
+                .errors
+                .with([tool, provider, kind.as_str()])
+                .increment(1);
+        }
+    }
+
+    /// Whether a provider's base URL answers anything but 5xx, without credential.
+    ///
+    /// # Errors
+    /// Why not, in words for an operator.
+    pub async fn probe(&self, provider: &Provider) -> Result<(), String> {
+        let entry = self.entry(provider).map_err(|failure| failure.message)?;
+        entry.api.probe().await
+    }
+
+    /// Fetches an API description, through the same guard as calls and at most 32 MiB.
+    ///
+    /// # Errors
+    /// Why not, for the person who gave the address.
+    pub async fn fetch_description(
+        &self,
+        url: &url::Url,
+        allowed_hosts: &[String],
+    ) -> Result<String, CallFailure> {
+        let guard = self
+            .egress
+            .guard(allowed_hosts)
+            .map_err(|error| CallFailure::refused(error.to_string()))?;
+        let clients = Clients::new(Arc::clone(&self.egress), guard);
+        let limit = self.egress.config.description_timeout();
+        tokio::time::timeout(limit, description::fetch(&clients, url))
+            .await
+            .map_err(|_| timed_out(limit))?
+    }
+
+    /// Drops what is kept of a provider: connections, places, and its credential. Calls under way end by themselves.
+    pub fn forget(&self, provider: ProviderId) {
+        self.lock().by_provider.remove(&provider);
+    }
+
+    /// Takes the series of a tool that is gone off the metrics page.
+    pub fn retire_tool(&self, tool: &str) {
+        self.metrics.executions.remove_where("tool", tool);
+        self.metrics.errors.remove_where("tool", tool);
+        self.metrics.duration.remove_where("tool", tool);
+    }
+
+    /// Drops credentials that were held long enough and connections that nobody uses. Calls do it on the way;
+    /// a process that may be without calls for long does it now and then.
+    pub fn sweep(&self) {
+        self.lock().sweep(Instant::now());
+    }
+
+    fn entry(&self, provider: &Provider) -> Result<Entry, CallFailure> {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        if entries
+            .swept
+            .is_none_or(|swept| now.duration_since(swept) > SWEEP_EVERY)
+        {
+            entries.sweep(now);
+        }
+        if let Some(entry) = entries.by_provider.get_mut(&provider.id)
+            && entry.version == provider.version
+        {
+            entry.used = now;
+            return Ok(entry.clone());
+        }
+        let entry = self.build(provider, now)?;
+        entries.by_provider.insert(provider.id, entry.clone());
+        Ok(entry)
+    }
+
+    fn build(&self, provider: &Provider, now: Instant) -> Result<Entry, CallFailure> {
+        let ProviderKind::Openapi = provider.kind;
+        let guard = self.egress.guard(&provider.allowed_hosts).map_err(|error| {
+            CallFailure::refused(format!(
+                "allowed_hosts of the provider `{}`: {error}",
+                provider.name
+            ))
+        })?;
+        let clients = Clients::new(Arc::clone(&self.egress), guard);
+        let held = Held::new(Arc::clone(&self.credentials), provider.clone());
+        Ok(Entry {
+            version: provider.version,
+            api: Arc::new(HttpApi::new(provider.clone(), clients, held)),
+            slots: Slots::new(provider.limits.concurrency),
+            used: now,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn sweep(&mut self, now: Instant) {
+        self.swept = Some(now);
+        self.by_provider
+            .retain(|_, entry| now.duration_since(entry.used) < IDLE);
+        self.by_provider.values().for_each(|entry| entry.api.expire());
+        while self.by_provider.len() > MAX_PROVIDERS {
+            let oldest = self
+                .by_provider
+                .iter()
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(id, _)| *id);
+            oldest.and_then(|id| self.by_provider.remove(&id));
+        }
+    }
+}
+
+fn timed_out(limit: Duration) -> CallFailure {
+    CallFailure::new(
+        CallErrorKind::Timeout,
+        format!("no answer within {} ms", limit.as_millis()),
+    )
+}
+
+async fn within(
+    left: Option<Duration>,
+    run: impl Future<Output = Result<CallOutcome, CallFailure>>,
+) -> Result<CallOutcome, CallFailure> {
+    match left {
+        Some(left) => tokio::time::timeout(left, run)
+            .await
+            .unwrap_or_else(|_| Err(timed_out(left))),
+        None => run.await,
+    }
+}

@@ -1,0 +1,279 @@
+//! A tool call as a request: every argument at its place, encoded so that it stays there.
+
+use domain::tool::{HttpBinding, Location, Parameter};
+use domain::{CallErrorKind, Provider, Tool};
+use http::header::{CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{Outgoing, body, style};
+use crate::failure::CallFailure;
+
+type Arguments = Map<String, Value>;
+
+/// Headers that belong to the connection; a description cannot set them.
+const OURS: [&str; 11] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+];
+
+/// The request of a call, without credential.
+pub(super) fn build(
+    provider: &Provider,
+    tool: &Tool,
+    binding: &HttpBinding,
+    arguments: &Arguments,
+) -> Result<Outgoing, CallFailure> {
+    let broken = |what: &str| {
+        CallFailure::new(
+            CallErrorKind::Internal,
+            format!("the binding of `{}` has {what}", tool.name),
+        )
+    };
+    let method: Method = binding
+        .method
+        .parse()
+        .map_err(|_| broken("a method that is none"))?;
+    let mut url = binding
+        .base_url
+        .as_ref()
+        .unwrap_or(&provider.base_url)
+        .trim_end_matches('/')
+        .to_owned();
+    url.push_str(&path(binding, arguments)?);
+    add_query(&mut url, binding, arguments);
+    let url = Url::parse(&url).map_err(|_| broken("an address that is no URL"))?;
+
+    let mut headers = headers(binding, arguments)?;
+    let body = body::build(tool, binding, arguments)?;
+    if let Some(body) = &body {
+        let media_type =
+            HeaderValue::from_str(&body.media_type).map_err(|_| broken("a media type that is none"))?;
+        headers.insert(CONTENT_TYPE, media_type);
+    }
+    Ok(Outgoing {
+        method,
+        url,
+        headers,
+        body: body.map(|body| body.bytes).unwrap_or_default(),
+    })
+}
+
+fn given<'a>(
+    binding: &'a HttpBinding,
+    arguments: &'a Arguments,
+    location: Location,
+) -> impl Iterator<Item = (&'a Parameter, &'a Value)> {
+    binding
+        .parameters
+        .iter()
+        .filter(move |parameter| parameter.location == location)
+        .filter_map(|parameter| Some((parameter, arguments.get(&parameter.argument)?)))
+}
+
+/// The path with its parameters. What an argument puts there stays within its segment and cannot climb.
+fn path(binding: &HttpBinding, arguments: &Arguments) -> Result<String, CallFailure> {
+    let mut path = binding.path.replace('#', "%23");
+    if !path.starts_with('/') {
+        path.insert(0, '/');
+    }
+    for (parameter, value) in given(binding, arguments, Location::Path) {
+        let refused = |why: &str| CallFailure::arguments(format!("`{}`: {why}", parameter.argument));
+        let written = style::in_path(parameter, value)
+            .filter(|written| !written.is_empty())
+            .ok_or_else(|| refused("must not be empty, it is part of the path"))?;
+        if climbs(&written) {
+            return Err(refused("must not have `.` or `..` as a path segment"));
+        }
+        path = fill(&path, &parameter.name, &written);
+    }
+    if let Some(name) = unfilled(&path) {
+        return Err(CallFailure::arguments(format!(
+            "`{name}`: required, but missing; it is part of the path"
+        )));
+    }
+    // Two arguments side by side may make up what neither is.
+    let template = path.split('?').next().unwrap_or_default();
+    if climbs(template) {
+        return Err(CallFailure::arguments(
+            "the arguments make up a path with `.` or `..` in it",
+        ));
+    }
+    Ok(path)
+}
+
+fn fill(path: &str, name: &str, written: &str) -> String {
+    path.replace(&format!("{{{name}}}"), written)
+}
+
+/// The name of a placeholder that nothing was put into. Values cannot bring braces: those are encoded.
+fn unfilled(path: &str) -> Option<&str> {
+    let (_, rest) = path.split_once('{')?;
+    Some(rest.split_once('}')?.0)
+}
+
+/// Whether a server that decodes this text before it splits it, even twice, would see a dot segment.
+fn climbs(text: &str) -> bool {
+    let mut text = text.to_owned();
+    for _ in 0..4 {
+        if text.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
+            return true;
+        }
+        text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    }
+    false
+}
+
+fn add_query(url: &mut String, binding: &HttpBinding, arguments: &Arguments) {
+    let mut separator = if url.contains('?') { '&' } else { '?' };
+    for (parameter, value) in given(binding, arguments, Location::Query) {
+        for (name, value) in style::pairs(parameter, value) {
+            url.push(separator);
+            url.push_str(&name);
+            url.push('=');
+            url.push_str(&value);
+            separator = '&';
+        }
+    }
+}
+
+fn headers(binding: &HttpBinding, arguments: &Arguments) -> Result<HeaderMap, CallFailure> {
+    let mut headers = HeaderMap::new();
+    for (parameter, value) in given(binding, arguments, Location::Header) {
+        let refused = |why: &str| CallFailure::arguments(format!("`{}`: {why}", parameter.argument));
+        let Some(text) = style::in_header(parameter, value) else {
+            continue;
+        };
+        let name: HeaderName = parameter
+            .name
+            .parse()
+            .map_err(|_| refused("its header name is not valid, it cannot be sent"))?;
+        if OURS.contains(&name.as_str()) {
+            return Err(refused("this header belongs to the connection and cannot be set"));
+        }
+        let value = HeaderValue::from_str(&text)
+            .or_else(|_| HeaderValue::from_bytes(text.as_bytes()))
+            .map_err(|_| {
+                refused("must not have line breaks or control characters, it is sent as a header")
+            })?;
+        headers.insert(name, value);
+    }
+    let cookies: Vec<String> = given(binding, arguments, Location::Cookie)
+        .flat_map(|(parameter, value)| style::pairs(parameter, value))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if !cookies.is_empty() {
+        let value = HeaderValue::from_str(&cookies.join("; "))
+            .map_err(|_| CallFailure::arguments("the cookies cannot be sent as a header"))?;
+        headers.insert(COOKIE, value);
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::tool::Style;
+    use serde_json::json;
+
+    use super::*;
+
+    fn binding(path: &str) -> HttpBinding {
+        let parameters = [
+            ("id", Location::Path),
+            ("other", Location::Path),
+            ("X-Trace", Location::Header),
+        ];
+        HttpBinding {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            base_url: None,
+            body: None,
+            wraps_result: false,
+            parameters: parameters
+                .map(|(name, location)| Parameter {
+                    argument: name.to_owned(),
+                    name: name.to_owned(),
+                    location,
+                    style: Style::Simple,
+                    explode: false,
+                    allow_reserved: false,
+                    json: false,
+                })
+                .to_vec(),
+        }
+    }
+
+    fn arguments(value: Value) -> Arguments {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_path_argument_stays_within_its_segment() {
+        let table = [
+            (json!({"id": "a/b"}), Some("/x/a%2Fb")),
+            (json!({"id": "a?b#c"}), Some("/x/a%3Fb%23c")),
+            (json!({"id": "v1..v2"}), Some("/x/v1..v2")),
+            (json!({"id": ".github"}), Some("/x/.github")),
+            (json!({"id": "{other}"}), Some("/x/%7Bother%7D")),
+            (json!({"id": 7}), Some("/x/7")),
+            (json!({"id": ".."}), None),
+            (json!({"id": "."}), None),
+            (json!({"id": "../admin"}), None),
+            (json!({"id": "a/../../admin"}), None),
+            (json!({"id": "..\\admin"}), None),
+            (json!({"id": "%2e%2e/admin"}), None),
+            (json!({"id": "%252e%252e"}), None),
+            (json!({"id": ""}), None),
+            (json!({"id": null}), None),
+            (json!({}), None),
+        ];
+        for (given, expected) in table {
+            let written = path(&binding("/x/{id}"), &arguments(given.clone()));
+            assert_eq!(written.ok().as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn two_arguments_cannot_make_up_a_dot_segment_together() {
+        let given = arguments(json!({"id": "a", "other": "b"}));
+        assert_eq!(path(&binding("/{id}{other}"), &given).unwrap(), "/ab");
+        let mut labels = binding("/{id}{other}");
+        labels.parameters[0].style = Style::Label;
+        labels.parameters[1].style = Style::Label;
+        assert!(path(&labels, &arguments(json!({"id": "", "other": ""}))).is_err());
+    }
+
+    #[test]
+    fn a_header_argument_cannot_add_a_header() {
+        for text in ["a\r\nX-Evil: 1", "a\nb", "a\0b"] {
+            let failure = headers(&binding("/"), &arguments(json!({"X-Trace": text}))).unwrap_err();
+            assert_eq!(failure.kind, CallErrorKind::InvalidArguments);
+            assert!(!failure.message.contains("Evil"), "{failure}");
+        }
+        let sent = headers(&binding("/"), &arguments(json!({"X-Trace": "ünï"}))).unwrap();
+        assert_eq!(sent["X-Trace"].as_bytes(), "ünï".as_bytes());
+    }
+
+    #[test]
+    fn headers_of_the_connection_cannot_be_set() {
+        for name in OURS {
+            let mut binding = binding("/");
+            binding.parameters[2].name = name.to_uppercase();
+            assert!(
+                headers(&binding, &arguments(json!({"X-Trace": "x"}))).is_err(),
+                "{name}"
+            );
+        }
+    }
+}
