@@ -1,0 +1,86 @@
+//! Where the operations stand.
+
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::pointer::{Faults, Pointer};
+
+/// The methods that a path item may describe; anything else in it is not an operation.
+pub(super) const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
+
+/// One operation of the description.
+pub(super) struct Site<'d> {
+    /// Upper-case method.
+    pub(super) method: String,
+    /// Path template.
+    pub(super) path: &'d str,
+    /// The path item that holds it.
+    pub(super) item: &'d Map<String, Value>,
+    /// The operation itself.
+    pub(super) operation: &'d Map<String, Value>,
+    /// JSON pointer to the operation.
+    pub(super) pointer: String,
+}
+
+impl Site<'_> {
+    /// `METHOD /path`.
+    pub(super) fn label(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The operation's id, where it has one.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.operation.get("operationId").and_then(Value::as_str)
+    }
+
+    /// The operation's tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        let tags = self.operation.get("tags").and_then(Value::as_array);
+        tags.into_iter().flatten().filter_map(Value::as_str)
+    }
+}
+
+/// Every operation, by path and method. What is no operation is passed over: the check has told of it.
+pub(super) fn list(document: &Document) -> Vec<Site<'_>> {
+    let mut sites: Vec<_> = document
+        .paths()
+        .flat_map(|(path, item)| of_path(document, path, item))
+        .collect();
+    sites.sort_by(|a, b| (a.path, &a.method).cmp(&(b.path, &b.method)));
+    sites
+}
+
+fn of_path<'d>(document: &'d Document, path: &'d str, item: &'d Value) -> Vec<Site<'d>> {
+    let root = Pointer::Text("/paths");
+    let Ok(item) = document.follow(item, &root.key(path)) else {
+        return Vec::new();
+    };
+    let Some(members) = item.value.as_object() else {
+        return Vec::new();
+    };
+    METHODS
+        .iter()
+        .filter_map(|method| {
+            let operation = members.get(*method)?.as_object()?;
+            Some(Site {
+                method: method.to_ascii_uppercase(),
+                path,
+                item: members,
+                operation,
+                pointer: format!("{}/{method}", item.pointer),
+            })
+        })
+        .collect()
+}
+
+/// Refuses a description with more operations than `most`.
+pub(super) fn check_count(sites: &[Site<'_>], most: usize, faults: &mut Faults) {
+    if sites.len() > most {
+        faults.add(
+            "/paths",
+            format!("expected at most {most} operations, found {}", sites.len()),
+        );
+    }
+}
