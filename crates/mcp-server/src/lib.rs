@@ -1,1 +1,10 @@
-//! mcp-server
+//! The agents' edge: MCP over Streamable HTTP, in front of the tools of a tenant.
+//!
+//! A request passes [`transport`] (who asks, may the session be used), rmcp (the protocol), [`engine`] (the course of a
+//! request) and ends in a backend: the mesh's catalogue and connectors. [`session`] keeps what the older eras of MCP
+//! need between requests. Nothing here reads a database.
+
+pub mod audit;
+pub mod engine;
+pub mod session;
+pub mod transport;

@@ -1,0 +1,162 @@
+//! The MCP engine with the fixtures of the official conformance suite behind it: same handler, same transport, other
+//! tools. `scripts/conformance` builds and starts it; it prints `listening on http://ADDRESS/mcp`.
+//!
+//! The suite sends no key, so every request is given one here. Usage: `conformance [--listen ADDRESS:PORT]`.
+
+mod calls;
+mod fixture;
+mod prompts;
+mod questions;
+mod resources;
+mod rounds;
+mod tasks;
+mod tools;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header::AUTHORIZATION};
+use axum::middleware::{Next, from_fn};
+use chrono::{DateTime, Utc};
+use domain::key::KeyRefusal;
+use domain::{Clock, KeyId, KeyKind, PresentedKey, Principal, SystemClock, TenantId};
+use mcp_server::audit::AuditSink;
+use mcp_server::engine::{Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
+use mcp_server::session::{SessionConfig, Sessions};
+use mcp_server::transport::{Keys, Transport, TransportConfig, TransportParts};
+use proto::v1::AuditRecord;
+use runtime::lifecycle::Lifecycle;
+use runtime::listen;
+use telemetry::MetricsConfig;
+use telemetry::metrics::Registry;
+
+use fixture::Fixture;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The one key, which every request gets.
+struct OneKey {
+    principal: Principal,
+    hash: [u8; 32],
+}
+
+impl Keys for OneKey {
+    fn authenticate(&self, key: &PresentedKey, _now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
+        if key.hash() == self.hash {
+            Ok(self.principal.clone())
+        } else {
+            Err(KeyRefusal::Unknown)
+        }
+    }
+
+    fn is_live(&self, key: KeyId, _now: DateTime<Utc>) -> bool {
+        key == self.principal.key_id
+    }
+}
+
+/// The suite reads no audit log.
+struct NoAudit;
+
+#[async_trait]
+impl AuditSink for NoAudit {
+    async fn record(&self, _record: AuditRecord) {}
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Error> {
+    let life = Lifecycle::new("conformance");
+    let key = PresentedKey::mint(&[7; 38]);
+    let transport = transport(&key, &life)?;
+    let listener = listen::Listener::bind(&listen::ListenConfig::at(address()?)).await?;
+    let bound = listener.bound();
+    let upkeep = transport.upkeep();
+    let stop = life.soft_stop();
+    life.spawn("upkeep", async move {
+        upkeep.run(stop).await;
+        Ok::<(), Error>(())
+    });
+    life.spawn(
+        "http",
+        listener.serve(with_key(transport.router(), &key)?, life.clone()),
+    );
+    announce(&format!("{}{}", bound.url(), mcp_server::transport::PATH));
+    Ok(life.run_until_stopped(Duration::from_secs(5)).await?)
+}
+
+fn transport(key: &PresentedKey, life: &Lifecycle) -> Result<Transport, Error> {
+    let principal = Principal {
+        tenant_id: TenantId::generate(),
+        key_id: KeyId::generate(),
+        kind: KeyKind::Agent,
+        name: "conformance".to_owned(),
+        scopes: KeyKind::Agent.default_scopes(),
+    };
+    let listeners = Listeners::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let engine = Engine::new(EngineParts {
+        backend: Fixture::new(listeners.clone()),
+        audit: Arc::new(NoAudit),
+        listeners,
+        metrics: EngineMetrics::in_registry(&Registry::new("mcp-server", "test", &MetricsConfig::default())),
+        config: EngineConfig::default(),
+        clock: Arc::clone(&clock),
+        state_key: vec![7; 32],
+        stop: life.hard_stop(),
+    })?;
+    Ok(Transport::new(TransportParts {
+        engine,
+        sessions: Sessions::new(cache::memory(), SessionConfig::default()),
+        keys: Arc::new(OneKey {
+            principal,
+            hash: key.hash(),
+        }),
+        config: TransportConfig::default(),
+        clock,
+        soft_stop: life.soft_stop(),
+        hard_stop: life.hard_stop(),
+    }))
+}
+
+/// Gives every request the key.
+fn with_key(router: Router, key: &PresentedKey) -> Result<Router, Error> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", key.reveal().as_str()))?;
+    Ok(router.layer(from_fn(move |mut request: Request, next: Next| {
+        request.headers_mut().insert(AUTHORIZATION, value.clone());
+        next.run(request)
+    })))
+}
+
+fn address() -> Result<String, Error> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok("127.0.0.1:0".to_owned()),
+        (Some("--listen"), Some(address)) => Ok(address),
+        (Some(other), _) => Err(format!("usage: conformance [--listen ADDRESS:PORT], not {other}").into()),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the line is read by whoever started this")]
+fn announce(url: &str) {
+    use std::io::Write;
+    println!("listening on {url}");
+    let _ = std::io::stdout().flush();
+}
+
+#[expect(clippy::print_stderr, reason = "a person started this")]
+fn report(error: &Error) {
+    eprintln!("{error}");
+}

@@ -1,0 +1,83 @@
+//! Who sent a request, and what every part of the engine needs to know of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{Principal, Scope};
+use rmcp::ErrorData;
+use rmcp::model::Extensions;
+use tokio_util::sync::CancellationToken;
+
+use super::refusal;
+
+/// Through which door a request came: the `method` label of `mcp_requests_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Streamable HTTP.
+    Http,
+    /// The stdio bridge, which speaks HTTP to us and says so in [`Door::HEADER`].
+    Stdio,
+}
+
+impl Door {
+    /// The request header by which the stdio bridge makes itself known (value `stdio`).
+    pub const HEADER: &'static str = "x-devmesh-transport";
+
+    /// The label's value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "POST",
+            Self::Stdio => "STDIO",
+        }
+    }
+}
+
+/// The sender of one request. The transport makes it after authentication and puts it into the request's extensions.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who acts.
+    pub principal: Arc<Principal>,
+    /// The request id: taken from the caller's `X-Request-ID` or made.
+    pub request_id: Arc<str>,
+    /// W3C trace context of the HTTP request (`traceparent`, `tracestate`, `baggage`).
+    pub trace: Arc<BTreeMap<String, String>>,
+    /// Through which door it came.
+    pub door: Door,
+    /// The session that it belongs to, in the eras that have sessions.
+    pub session_id: Option<Arc<str>>,
+    /// Cancelled when the key is revoked or expires: whatever runs for it stops.
+    pub gone: CancellationToken,
+}
+
+tokio::task_local! {
+    /// The sender of the HTTP request that this task serves. rmcp asks for a tool's schema and for new sessions
+    /// without saying on whose behalf; both happen in the request's own task.
+    pub(crate) static CALLER: Caller;
+}
+
+impl Caller {
+    /// The caller of a request, as the transport left it in the HTTP request's extensions.
+    ///
+    /// # Errors
+    /// An internal error when the transport put none there, which is a bug of ours.
+    pub fn of(extensions: &Extensions) -> Result<Self, ErrorData> {
+        extensions
+            .get::<http::request::Parts>()
+            .and_then(|parts| parts.extensions.get::<Self>())
+            .cloned()
+            .ok_or_else(|| ErrorData::internal_error("the request has no authenticated caller", None))
+    }
+
+    /// Refuses a caller whose key lacks `scope`.
+    ///
+    /// # Errors
+    /// [`refusal::FORBIDDEN`] with the scope's name in `data`.
+    pub fn require(&self, scope: Scope) -> Result<(), ErrorData> {
+        if self.principal.may(scope) {
+            Ok(())
+        } else {
+            Err(refusal::forbidden(scope))
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Who wants to hear of changes: open subscriptions (2026-07-28) and sessions (older eras).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use domain::TenantId;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use rmcp::service::SubscriptionSink;
+use rmcp::{Peer, RoleServer};
+
+use super::session::SessionState;
+
+/// A client that does not take a notice within this time is passed over: the next one must not wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The list of tools.
+    Tools,
+    /// The list of prompts.
+    Prompts,
+    /// One resource's contents.
+    Resource(String),
+}
+
+/// Everyone who listens on this replica. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Listeners(Arc<Registry>);
+
+#[derive(Default)]
+struct Registry {
+    next: AtomicU64,
+    listeners: Mutex<HashMap<u64, (TenantId, Listener)>>,
+}
+
+#[derive(Clone)]
+enum Listener {
+    Subscription(SubscriptionSink),
+    Session(Peer<RoleServer>, Weak<SessionState>),
+}
+
+/// Takes a listener off the list when dropped.
+pub(crate) struct Listening {
+    registry: Arc<Registry>,
+    number: u64,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.registry.lock().remove(&self.number);
+    }
+}
+
+impl Listeners {
+    /// Adds one `subscriptions/listen` for as long as the guard lives.
+    pub(crate) fn subscription(&self, tenant: TenantId, sink: SubscriptionSink) -> Listening {
+        let number = self.add(tenant, Listener::Subscription(sink));
+        Listening {
+            registry: Arc::clone(&self.0),
+            number,
+        }
+    }
+
+    /// Adds a session; it leaves by itself when its state is dropped.
+    pub(crate) fn session(&self, tenant: TenantId, peer: Peer<RoleServer>, state: &Arc<SessionState>) {
+        self.add(tenant, Listener::Session(peer, Arc::downgrade(state)));
+    }
+
+    /// Tells everyone of `tenant` who wants to know; returns when they have it or were passed over.
+    pub async fn tell(&self, tenant: TenantId, change: &Change) {
+        let told: FuturesUnordered<_> = self.of(tenant).into_iter().map(|one| one.tell(change)).collect();
+        told.collect::<()>().await;
+    }
+
+    fn add(&self, tenant: TenantId, listener: Listener) -> u64 {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.0.lock().insert(number, (tenant, listener));
+        number
+    }
+
+    fn of(&self, tenant: TenantId) -> Vec<Listener> {
+        let mut listeners = self.0.lock();
+        listeners.retain(|_, (_, listener)| listener.is_alive());
+        listeners
+            .values()
+            .filter(|(of, _)| *of == tenant)
+            .map(|(_, listener)| listener.clone())
+            .collect()
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (TenantId, Listener)>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener {
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::Subscription(_) => true,
+            Self::Session(peer, state) => !peer.is_transport_closed() && state.strong_count() > 0,
+        }
+    }
+
+    async fn tell(self, change: &Change) {
+        let told = async {
+            match self {
+                Self::Subscription(sink) => tell_subscription(&sink, change).await,
+                Self::Session(peer, state) => tell_session(&peer, &state, change).await,
+            }
+        };
+        if tokio::time::timeout(PATIENCE, told).await.is_err() {
+            tracing::warn!(?change, "a client does not read its stream: notice not delivered");
+        }
+    }
+}
+
+async fn tell_subscription(sink: &SubscriptionSink, change: &Change) {
+    let wanted = sink.accepted();
+    let told = match change {
+        Change::Tools if wanted.tools_list_changed == Some(true) => sink.notify_tool_list_changed().await,
+        Change::Prompts if wanted.prompts_list_changed == Some(true) => {
+            sink.notify_prompt_list_changed().await
+        }
+        Change::Resource(uri) if wanted.resource_subscriptions.iter().flatten().any(|of| of == uri) => {
+            sink.notify_resource_updated(uri).await
+        }
+        _ => Ok(()),
+    };
+    if let Err(error) = told {
+        tracing::debug!(%error, ?change, "notice not delivered");
+    }
+}
+
+async fn tell_session(peer: &Peer<RoleServer>, state: &Weak<SessionState>, change: &Change) {
+    let told = match change {
+        Change::Tools => peer.notify_tool_list_changed().await,
+        Change::Prompts => peer.notify_prompt_list_changed().await,
+        Change::Resource(uri) if state.upgrade().is_some_and(|state| state.is_subscribed(uri)) => {
+            let update = rmcp::model::ResourceUpdatedNotificationParam::new(uri.clone());
+            peer.notify_resource_updated(update).await
+        }
+        Change::Resource(_) => Ok(()),
+    };
+    if let Err(error) = told {
+        tracing::debug!(%error, ?change, "notice not delivered");
+    }
+}

@@ -1,0 +1,228 @@
+//! One request under observation: its span, its metrics, its closing line.
+
+use domain::CallErrorKind;
+use rmcp::model::RequestMetaObject;
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use telemetry::metrics::GaugeGuard;
+use telemetry::propagation;
+use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
+use super::caller::Caller;
+use super::metrics::EngineMetrics;
+use super::refusal;
+
+/// How a request ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) error: Option<CallErrorKind>,
+    /// The status code that metrics show.
+    pub(crate) status: u16,
+    pub(crate) provider: Option<String>,
+}
+
+impl Ending {
+    /// Of a call that was answered, well or not.
+    pub(crate) fn answered(error: Option<CallErrorKind>, provider: Option<String>) -> Self {
+        Self {
+            error,
+            status: error.map_or(200, CallErrorKind::status),
+            provider,
+        }
+    }
+
+    /// Of a request that was refused with a JSON-RPC error.
+    pub(crate) fn refused(error: &ErrorData) -> Self {
+        Self {
+            error: Some(refusal::kind(error)),
+            status: refusal::status(error),
+            provider: None,
+        }
+    }
+
+    /// Of any request but a tool call.
+    fn of<T>(result: &Result<T, ErrorData>) -> Self {
+        result
+            .as_ref()
+            .map_or_else(Self::refused, |_| Self::answered(None, None))
+    }
+
+    /// `ok`, or the kind of the error.
+    pub(crate) fn outcome(&self) -> &'static str {
+        self.error.map_or("ok", CallErrorKind::as_str)
+    }
+}
+
+/// One request, from its arrival on.
+pub(crate) struct Operation {
+    metrics: EngineMetrics,
+    method: &'static str,
+    /// The tool as a label: `unknown` for names that the caller made up, empty for other methods.
+    tool: String,
+    door: &'static str,
+    protocol_version: String,
+    began: Instant,
+    span: Span,
+    _active: Option<GaugeGuard>,
+}
+
+impl Operation {
+    /// Begins a request of any method but `tools/call`.
+    pub(crate) fn begin(
+        metrics: &EngineMetrics,
+        method: &'static str,
+        caller: &Caller,
+        context: &RequestContext<RoleServer>,
+    ) -> Self {
+        Self::new(metrics, method, String::new(), "", caller, context)
+    }
+
+    /// Begins a `tools/call`. `name` is what the caller sent, `known` whether it is a tool.
+    pub(crate) fn begin_call(
+        metrics: &EngineMetrics,
+        name: &str,
+        known: bool,
+        caller: &Caller,
+        context: &RequestContext<RoleServer>,
+    ) -> Self {
+        let label = if known { name } else { "unknown" };
+        let mut operation = Self::new(metrics, "tools/call", label.to_owned(), name, caller, context);
+        operation._active = Some(metrics.active.with([label]).hold());
+        operation
+    }
+
+    fn new(
+        metrics: &EngineMetrics,
+        method: &'static str,
+        tool: String,
+        name: &str,
+        caller: &Caller,
+        context: &RequestContext<RoleServer>,
+    ) -> Self {
+        let protocol_version = context
+            .protocol_version()
+            .map(|version| version.to_string())
+            .unwrap_or_default();
+        let span = span(method, name, &protocol_version, caller, context);
+        Self {
+            metrics: metrics.clone(),
+            method,
+            tool,
+            door: caller.door.as_str(),
+            protocol_version,
+            began: Instant::now(),
+            span,
+            _active: None,
+        }
+    }
+
+    /// The request's span.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Seconds since it began.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// Runs `work` inside the span and closes the operation with its result.
+    pub(crate) async fn run<T>(
+        self,
+        work: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        let result = work.instrument(self.span.clone()).await;
+        self.end(&Ending::of(&result));
+        result
+    }
+
+    /// Counts it and writes the closing line.
+    pub(crate) fn end(self, ending: &Ending) {
+        let seconds = self.seconds();
+        let status = ending.status.to_string();
+        let error_type = ending.error.map_or("", CallErrorKind::as_str);
+        let metrics = &self.metrics;
+        metrics
+            .requests
+            .with([self.method, self.door, &self.tool, &status])
+            .increment(1);
+        metrics.duration.with([self.method, &status]).record(seconds);
+        metrics
+            .operations
+            .with([self.method, &self.tool, error_type, &self.protocol_version, "tcp"])
+            .record(seconds);
+        if ending.error.is_some() {
+            metrics.errors.with([self.tool.as_str(), error_type]).increment(1);
+            self.span.record("error.type", error_type);
+        }
+        if ending.status >= 500 {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        self.closing_line(ending, seconds);
+    }
+
+    fn closing_line(&self, ending: &Ending, seconds: f64) {
+        let _inside = self.span.enter();
+        let event = match (self.method, ending.status) {
+            ("tools/call", ..400) => "tool_call_completed",
+            ("tools/call", _) => "tool_call_failed",
+            (_, ..400) => "mcp_request_completed",
+            _ => "mcp_request_failed",
+        };
+        tracing::info!(
+            event,
+            endpoint = self.method,
+            tool = self.tool,
+            provider = ending.provider.as_deref().unwrap_or_default(),
+            outcome = ending.outcome(),
+            status = ending.status,
+            door = self.door,
+            duration = seconds,
+            duration_ms = seconds * 1_000.0,
+            "mcp request completed"
+        );
+    }
+}
+
+/// The server span of a request, under the trace that `_meta` names, else under the HTTP request's.
+fn span(
+    method: &'static str,
+    tool: &str,
+    protocol_version: &str,
+    caller: &Caller,
+    context: &RequestContext<RoleServer>,
+) -> Span {
+    let tool = Some(tool).filter(|tool| !tool.is_empty());
+    let make = || {
+        tracing::info_span!(
+            "mcp_request",
+            otel.name = tool.map_or_else(|| method.to_owned(), |tool| format!("{method} {tool}")),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            mcp.method.name = method,
+            mcp.protocol.version = protocol_version,
+            mcp.session.id = caller.session_id.as_deref(),
+            gen_ai.tool.name = tool,
+            gen_ai.operation.name = tool.map(|_| "execute_tool"),
+            jsonrpc.request.id = %context.id,
+            network.transport = "tcp",
+            network.protocol.name = "http",
+            error.type = Empty,
+            tenant.id = %caller.principal.tenant_id,
+            correlation_id = &*caller.request_id,
+            tenant_id = %caller.principal.tenant_id,
+            user_id = caller.principal.name.as_str(),
+        )
+    };
+    if names_a_parent(&context.meta) {
+        propagation::span_from(&context.meta.0.0, make)
+    } else {
+        propagation::span_from(&*caller.trace, make)
+    }
+}
+
+fn names_a_parent(meta: &RequestMetaObject) -> bool {
+    meta.get_traceparent().is_some()
+}

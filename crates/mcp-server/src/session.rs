@@ -1,0 +1,189 @@
+//! Sessions of the older eras (up to 2025-11-25), shared by all replicas through the cache.
+//!
+//! rmcp runs a session; what it leaves to us is here. A session belongs to the key that opened it: any other key is
+//! told that there is no such session. It ends on every replica when it is closed: its entry in the cache is removed
+//! and the others are told. It expires when nobody uses it. What the client missed while its stream was broken is
+//! replayed from the cache ([`log`]).
+//!
+//! Without the cache, sessions go on where they are: another replica does not know them, and nothing is replayed.
+
+mod log;
+mod manager;
+mod record;
+mod upkeep;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::KeyId;
+use domain::ports::Cache;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionHandle;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub use manager::SessionError;
+
+/// How long a session that was found open in the cache is taken for open without asking again. The notice of its end
+/// usually comes much sooner; this bounds what a lost notice costs.
+const RECHECK: Duration = Duration::from_secs(1);
+
+/// How sessions live and die.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Whether clients of the older eras get a session. Default true; without sessions they get no notices, and a
+    /// server cannot ask them anything.
+    pub enabled: bool,
+    /// A session that nobody uses is gone after this time. Default 30m; an open stream counts as use.
+    pub idle: runtime::config::Duration,
+    /// How long a client may take to come back for what it missed. Default 5m: answers wait in the cache meanwhile.
+    pub replay: runtime::config::Duration,
+    /// Most events of one stream that are kept for it. Default 256.
+    pub replay_events: usize,
+    /// When a client should try again after a broken stream. Default 3s.
+    pub retry: runtime::config::Duration,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        use runtime::config::Duration;
+        Self {
+            enabled: true,
+            idle: Duration::from_mins(30),
+            replay: Duration::from_mins(5),
+            replay_events: 256,
+            retry: Duration::from_secs(3),
+        }
+    }
+}
+
+/// The sessions of this replica. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+struct Inner {
+    cache: Arc<dyn Cache>,
+    config: SessionConfig,
+    open: Mutex<HashMap<Arc<str>, Arc<OpenSession>>>,
+}
+
+/// A session that has a worker on this replica.
+struct OpenSession {
+    id: Arc<str>,
+    owner: KeyId,
+    /// The way to rmcp's worker.
+    handle: LocalSessionHandle,
+    log: log::EventLog,
+    /// When the cache last said that it is open.
+    verified: Mutex<Option<Instant>>,
+    /// Streams that the client holds open.
+    streams: AtomicUsize,
+}
+
+impl Sessions {
+    /// Sessions that are shared through `cache`.
+    #[must_use]
+    pub fn new(cache: Arc<dyn Cache>, config: SessionConfig) -> Self {
+        Self(Arc::new(Inner {
+            cache,
+            config,
+            open: Mutex::default(),
+        }))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &SessionConfig {
+        &self.0.config
+    }
+
+    /// Whether `key` may use the session `id`: it exists, is open, and the key opened it. Using it keeps it open.
+    pub async fn admits(&self, id: &str, key: KeyId) -> bool {
+        if Uuid::parse_str(id).is_err() {
+            return false;
+        }
+        match self.find(id) {
+            Some(session) => session.owner == key && self.is_still_open(&session).await,
+            None => self
+                .load(id)
+                .await
+                .is_ok_and(|record| record.is_some_and(|record| record.owner == key)),
+        }
+    }
+
+    /// Ends every session of this key on this replica, because the key is gone. Others do the same by themselves.
+    pub async fn end_all_of(&self, key: KeyId) {
+        let ended: Vec<_> = self
+            .lock()
+            .values()
+            .filter(|session| session.owner == key)
+            .cloned()
+            .collect();
+        for session in ended {
+            self.forget(&session.id).await;
+            if let Err(error) = self.0.cache.remove(&record::key(&session.id)).await {
+                tracing::warn!(%error, session_id = &*session.id, "session of a revoked key stays in the cache until it expires");
+            }
+        }
+    }
+
+    /// How many sessions have a worker on this replica.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether none has.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Asks the cache, but not more often than once in [`RECHECK`]. A cache that does not answer changes nothing.
+    async fn is_still_open(&self, session: &OpenSession) -> bool {
+        if session.verified_within(RECHECK) {
+            return true;
+        }
+        match self
+            .0
+            .cache
+            .expire(&record::key(&session.id), self.0.config.idle.get())
+            .await
+        {
+            Ok(true) => session.verify(),
+            Ok(false) => {
+                self.forget(&session.id).await;
+                return false;
+            }
+            Err(error) => tracing::warn!(%error, "sessions are not shared: the cache does not answer"),
+        }
+        true
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<OpenSession>> {
+        self.lock().get(id).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<OpenSession>>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenSession {
+    fn verify(&self) {
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn verified_within(&self, age: Duration) -> bool {
+        let verified = *self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified.is_some_and(|at| at.elapsed() < age)
+    }
+
+    fn holds_streams(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > 0
+    }
+}

@@ -1,0 +1,238 @@
+//! What a session's streams carried, kept in the cache for a client that comes back with `Last-Event-ID`.
+//!
+//! One list for each stream; an event's id is `<stream>_<number>`. The lists belong to the session, so nobody can read
+//! another session's events, whatever id they present. Messages are stored as the text that was sent, and replayed as
+//! such: typed again they might come out differently.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::ports::Cache;
+use futures::stream;
+use rmcp::model::{
+    CustomNotification, CustomRequest, CustomResult, JsonRpcNotification, JsonRpcRequest, JsonRpcResponse,
+    JsonRpcVersion2_0, RequestId, ServerJsonRpcMessage, ServerNotification, ServerRequest, ServerResult,
+};
+use rmcp::transport::streamable_http_server::session::{
+    EventId, EventStore, EventStoreError, EventStream, ServerSseMessage,
+};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::SessionConfig;
+
+/// How often a replayed stream looks for events that another replica has added.
+const POLL: Duration = Duration::from_millis(250);
+
+/// The streams of one session. Clones are the same log.
+#[derive(Clone)]
+pub(super) struct EventLog {
+    cache: Arc<dyn Cache>,
+    prefix: String,
+    /// rmcp's name of the stream that belongs to no request.
+    common: String,
+    keep: Duration,
+    max: usize,
+    added: Arc<Notify>,
+    closed: CancellationToken,
+}
+
+impl EventLog {
+    pub(super) fn new(cache: Arc<dyn Cache>, session: &str, config: &SessionConfig) -> Self {
+        Self {
+            cache,
+            prefix: format!("mcp:events:{session}"),
+            common: format!("{session}:common"),
+            keep: config.replay.get(),
+            max: config.replay_events,
+            added: Arc::default(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// Ends the streams that are being replayed.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    fn stream<'a>(&self, name: &'a str) -> &'a str {
+        if name == self.common { "common" } else { name }
+    }
+
+    fn key(&self, stream: &str) -> String {
+        format!("{}:{stream}", self.prefix)
+    }
+}
+
+/// Where a replayed stream stands.
+struct Replay {
+    key: String,
+    stream: String,
+    last: u64,
+    idle: Duration,
+    ended: bool,
+}
+
+impl Replay {
+    /// Reads `<stream>_<number>`; `0` alone is the head of the stream that belongs to no request.
+    fn parse(id: &str) -> Option<(&str, u64)> {
+        if id == "0" {
+            return Some(("common", 0));
+        }
+        let (stream, number) = id.rsplit_once('_')?;
+        let well_formed = stream
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        Some((stream, number.parse().ok()?)).filter(|_| well_formed)
+    }
+}
+
+#[async_trait]
+impl EventStore for EventLog {
+    /// Never fails: without the cache the event is sent all the same, it just cannot be replayed.
+    async fn store_event(&self, stream: &str, event: &ServerSseMessage) -> Result<EventId, EventStoreError> {
+        let stream = self.stream(stream);
+        // A priming event carries nothing; its id says "from the beginning".
+        let Some(message) = &event.message else {
+            return Ok(format!("{stream}_0"));
+        };
+        let bytes = serde_json::to_vec(message.as_ref())?;
+        let number = match self
+            .cache
+            .append(&self.key(stream), &bytes, self.max, self.keep)
+            .await
+        {
+            Ok(number) => number,
+            Err(error) => {
+                tracing::warn!(%error, "event cannot be replayed: the cache does not answer");
+                0
+            }
+        };
+        self.added.notify_waiters();
+        Ok(format!("{stream}_{number}"))
+    }
+
+    /// What came after `last_event_id`, and then what is still to come: until the request's answer was delivered, or
+    /// nothing came for as long as events are kept.
+    async fn replay_events_after(&self, last_event_id: &str) -> Result<EventStream, EventStoreError> {
+        let Some((stream, last)) = Replay::parse(last_event_id) else {
+            return Err("not an event id".into());
+        };
+        let replay = Replay {
+            key: self.key(stream),
+            stream: stream.to_owned(),
+            last,
+            idle: Duration::ZERO,
+            ended: self.answered_by(stream, last).await?,
+        };
+        let log = self.clone();
+        let batches = stream::unfold(replay, move |replay| {
+            let log = log.clone();
+            async move { log.next(replay).await }
+        });
+        let events = futures::StreamExt::flat_map(batches, stream::iter);
+        Ok(Box::pin(sync_wrapper::SyncStream::new(
+            futures::StreamExt::boxed(events),
+        )))
+    }
+}
+
+impl EventLog {
+    /// Whether the answer that ends this stream has the number `last` or a lower one.
+    async fn answered_by(&self, stream: &str, last: u64) -> Result<bool, EventStoreError> {
+        if last == 0 || stream == "common" {
+            return Ok(false);
+        }
+        let entries = self.cache.entries(&self.key(stream), 0).await?;
+        let newest = entries.last().map(|(number, bytes)| (*number, parse(bytes)));
+        Ok(matches!(newest, Some((number, Some(message))) if number <= last && is_answer(&message)))
+    }
+
+    /// The next events of a replayed stream; waits until there are some. None at its end.
+    async fn next(&self, mut replay: Replay) -> Option<(Vec<ServerSseMessage>, Replay)> {
+        while !replay.ended && !self.closed.is_cancelled() {
+            let entries = self
+                .cache
+                .entries(&replay.key, replay.last)
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::warn!(%error, "events cannot be read: the cache does not answer");
+                    Vec::new()
+                });
+            if !entries.is_empty() {
+                return Some((replay.take(entries), replay));
+            }
+            if replay.stream != "common" {
+                replay.idle += POLL;
+                replay.ended = replay.idle >= self.keep;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = self.added.notified() => {}
+                () = self.closed.cancelled() => {}
+            }
+        }
+        None
+    }
+}
+
+impl Replay {
+    fn take(&mut self, entries: Vec<(u64, Vec<u8>)>) -> Vec<ServerSseMessage> {
+        let mut events = Vec::with_capacity(entries.len());
+        for (number, bytes) in entries {
+            self.last = number;
+            let Some(message) = parse(&bytes) else { continue };
+            self.ended |= self.stream != "common" && is_answer(&message);
+            events.push(ServerSseMessage::new(
+                format!("{}_{number}", self.stream),
+                message,
+            ));
+        }
+        self.idle = Duration::ZERO;
+        events
+    }
+}
+
+fn is_answer(message: &ServerJsonRpcMessage) -> bool {
+    matches!(
+        message,
+        ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_)
+    )
+}
+
+/// A stored message, as a value that is written again exactly as it was.
+fn parse(bytes: &[u8]) -> Option<ServerJsonRpcMessage> {
+    let mut message: Value = serde_json::from_slice(bytes).ok()?;
+    let id = message
+        .get("id")
+        .cloned()
+        .and_then(|id| serde_json::from_value::<RequestId>(id).ok());
+    if let Some(result) = message.get_mut("result") {
+        let result = ServerResult::CustomResult(CustomResult::new(result.take()));
+        return Some(ServerJsonRpcMessage::Response(JsonRpcResponse {
+            jsonrpc: JsonRpcVersion2_0,
+            id: id?,
+            result,
+        }));
+    }
+    if message.get("error").is_some() {
+        return serde_json::from_value(message)
+            .ok()
+            .map(ServerJsonRpcMessage::Error);
+    }
+    let method = message.get("method")?.as_str()?.to_owned();
+    let params = message.get_mut("params").map(Value::take);
+    Some(match id {
+        Some(id) => ServerJsonRpcMessage::Request(JsonRpcRequest {
+            jsonrpc: JsonRpcVersion2_0,
+            id,
+            request: ServerRequest::CustomRequest(CustomRequest::new(method, params)),
+        }),
+        None => ServerJsonRpcMessage::Notification(JsonRpcNotification {
+            jsonrpc: JsonRpcVersion2_0,
+            notification: ServerNotification::CustomNotification(CustomNotification::new(method, params)),
+        }),
+    })
+}

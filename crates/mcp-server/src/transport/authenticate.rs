@@ -1,0 +1,140 @@
+//! Who asks: the API key of a request becomes a [`Caller`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use domain::key::KeyRefusal;
+use domain::{PresentedKey, Principal};
+use telemetry::http::RequestSpan;
+use telemetry::propagation::{self, Carrier};
+
+use super::answers::refuse;
+use super::{Gate, serve};
+use crate::engine::Caller;
+use crate::engine::caller::Door;
+use crate::engine::refusal;
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Lets a request through that carries a valid key; its caller is in the extensions, the key itself is gone from the
+/// headers, so that nothing behind can log or forward it.
+pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let (way, presented) = presented(request.headers());
+    let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
+    let outcome = principal
+        .as_ref()
+        .map_or_else(|refusal| refusal.as_str(), |_| "ok");
+    gate.metrics.auth_attempts.with([way, outcome]).increment(1);
+    let principal = match principal {
+        Ok(principal) => principal,
+        Err(refusal) => return refused(&gate, &request, way, refusal),
+    };
+    request.headers_mut().remove(AUTHORIZATION);
+    request.headers_mut().remove(API_KEY);
+    let held = gate.in_use.hold(principal.key_id);
+    let caller = caller(principal, &request, held.gone());
+    if let Some(span) = request.extensions().get::<RequestSpan>() {
+        span.identify(
+            Some(&caller.principal.tenant_id.to_string()),
+            Some(&caller.principal.name),
+        );
+    }
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(Arc::new(held));
+    next.run(request).await
+}
+
+/// The key, and the way it came: `authorization`, `x-api-key` or `none`.
+fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedKey, KeyRefusal>) {
+    let text = |value: &HeaderValue| {
+        value
+            .to_str()
+            .map(str::to_owned)
+            .map_err(|_| KeyRefusal::Malformed)
+    };
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        let key = text(value).and_then(|value| {
+            let (scheme, key) = value.split_once(' ').ok_or(KeyRefusal::Malformed)?;
+            let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+            if is_bearer {
+                PresentedKey::parse(key.trim())
+            } else {
+                Err(KeyRefusal::Malformed)
+            }
+        });
+        return ("authorization", key);
+    }
+    match headers.get(API_KEY) {
+        Some(value) => (
+            "x-api-key",
+            text(value).and_then(|value| PresentedKey::parse(value.trim())),
+        ),
+        None => ("none", Err(KeyRefusal::Missing)),
+    }
+}
+
+fn caller(principal: Principal, request: &Request, gone: tokio_util::sync::CancellationToken) -> Caller {
+    let headers = request.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let taken = request
+        .extensions()
+        .get::<telemetry::RequestId>()
+        .map(|id| id.0.clone());
+    let request_id = taken.unwrap_or_else(|| telemetry::RequestId::taken_or_made(text("x-request-id")).0);
+    let is_bridge = text(Door::HEADER).is_some_and(|door| door.eq_ignore_ascii_case("stdio"));
+    Caller {
+        principal: Arc::new(principal),
+        request_id: request_id.into(),
+        trace: Arc::new(trace(headers)),
+        door: if is_bridge { Door::Stdio } else { Door::Http },
+        session_id: text(serve::SESSION_ID).map(Arc::from),
+        gone,
+    }
+}
+
+/// The current span's context (the HTTP request's), else the one that the headers name.
+fn trace(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let current = propagation::current_context();
+    if !current.is_empty() {
+        return current;
+    }
+    let named = ["traceparent", "tracestate", "baggage"];
+    let pairs = named
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), Carrier::get(headers, name)?.into_owned())));
+    pairs.collect()
+}
+
+/// 401, the same for every reason: only metrics and logs tell a wrong key from an expired one.
+fn refused(gate: &Gate, request: &Request, way: &str, reason: KeyRefusal) -> Response {
+    let endpoint = serve::claimed_method(request.headers());
+    gate.metrics
+        .requests
+        .with([endpoint, "POST", "", "401"])
+        .increment(1);
+    gate.metrics.errors.with(["", "unauthenticated"]).increment(1);
+    tracing::info!(
+        event = "authentication_failed",
+        reason = reason.as_str(),
+        way,
+        endpoint,
+        "request without a valid key refused"
+    );
+    let mut response = refuse(
+        StatusCode::UNAUTHORIZED,
+        refusal::UNAUTHENTICATED,
+        "this needs a valid API key: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`",
+    );
+    let challenge = if reason == KeyRefusal::Missing {
+        HeaderValue::from_static("Bearer realm=\"devmesh\"")
+    } else {
+        HeaderValue::from_static("Bearer realm=\"devmesh\", error=\"invalid_token\"")
+    };
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}

@@ -1,0 +1,101 @@
+//! One request of an authenticated caller, through rmcp.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rmcp::transport::StreamableHttpService;
+
+use super::answers::{no_such_session, refuse};
+use super::keys_in_use::Held;
+use super::limits::Place;
+use super::stream::{Hold, guard};
+use super::{Gate, body};
+use crate::engine::caller::CALLER;
+use crate::engine::{Backend, Caller, Engine, refusal};
+use crate::session::Sessions;
+
+/// The header that names a session (MCP 2025-11-25, "Session Management").
+pub(super) const SESSION_ID: &str = "mcp-session-id";
+/// The header that names the method (MCP 2026-07-28, "Standard Request Headers").
+const METHOD: &str = "mcp-method";
+
+/// The methods that a header may name as a metric's label.
+const METHODS: [&str; 12] = [
+    "server/discover",
+    "subscriptions/listen",
+    "tools/list",
+    "tools/call",
+    "tasks/get",
+    "tasks/update",
+    "tasks/cancel",
+    "prompts/list",
+    "prompts/get",
+    "resources/list",
+    "resources/read",
+    "completion/complete",
+];
+
+/// The method that a request says it is for, without reading its body; `unknown` for none or a made-up one.
+pub(super) fn claimed_method(headers: &HeaderMap) -> &'static str {
+    let claimed = headers.get(METHOD).and_then(|value| value.to_str().ok());
+    claimed
+        .and_then(|claimed| METHODS.into_iter().find(|method| *method == claimed))
+        .unwrap_or("unknown")
+}
+
+type Rmcp<B> = StreamableHttpService<Engine<B>, Sessions>;
+
+/// Serves one request.
+pub(super) async fn serve<B: Backend>(
+    State((gate, rmcp)): State<(Gate, Rmcp<B>)>,
+    request: Request,
+) -> Response {
+    let extensions = request.extensions();
+    let (Some(caller), Some(key)) = (
+        extensions.get::<Caller>().cloned(),
+        extensions.get::<Arc<Held>>().cloned(),
+    ) else {
+        return refuse(
+            StatusCode::UNAUTHORIZED,
+            refusal::UNAUTHENTICATED,
+            "the request was not authenticated",
+        );
+    };
+    let hold = Hold {
+        key,
+        place: extensions.get::<Place>().cloned(),
+        stop: waits(&request).then(|| gate.soft_stop.clone()),
+    };
+    if let Some(id) = &caller.session_id
+        && !gate.sessions.admits(id, caller.principal.key_id).await
+    {
+        return no_such_session();
+    }
+    match CALLER.scope(caller, through(&gate, &rmcp, request)).await {
+        Ok(response) | Err(response) => guard(response, hold),
+    }
+}
+
+async fn through<B: Backend>(gate: &Gate, rmcp: &Rmcp<B>, request: Request) -> Result<Response, Response> {
+    let (parts, body) = request.into_parts();
+    let bytes = body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await?;
+    if let Some(refusal) = body::batch(&bytes) {
+        return Err(refusal);
+    }
+    let request = Request::from_parts(parts, Body::from(bytes.clone()));
+    let response = rmcp.handle(request).await.into_response();
+    if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
+        && let Some(better) = body::why_unreadable(&bytes)
+    {
+        return Err(better);
+    }
+    Ok(response)
+}
+
+/// Whether the answer to this request only waits for things to happen.
+fn waits(request: &Request) -> bool {
+    request.method() == Method::GET || claimed_method(request.headers()) == "subscriptions/listen"
+}
