@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-#[expect(clippy::disallowed_methods, reason = "cargo hands OUT_DIR to build scripts this way; it is no setting")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo hands OUT_DIR to build scripts this way; it is no setting"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     let mut files: Vec<_> = std::fs::read_dir(root.join("devmesh/v1"))?

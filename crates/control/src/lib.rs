@@ -1,1 +1,59 @@
-//! control
+//! The verbs of the control plane, one use case a file. rest-api's doors (HTTP and gRPC) call these and nothing else.
+//!
+//! A verb loads, decides, saves and answers. It takes the caller as a [`Principal`] and checks the scope first;
+//! everything it touches belongs to the caller's tenant.
+
+pub mod audit;
+pub mod authenticate;
+pub mod bootstrap;
+pub mod entropy;
+pub mod error;
+pub mod jobs;
+pub mod keys;
+pub mod providers;
+pub mod relay;
+pub mod schedule;
+pub mod tenants;
+pub mod tools;
+pub mod vault;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::ports::Storage;
+use domain::{Clock, Principal, Scope};
+
+pub use entropy::{Entropy, SystemEntropy};
+pub use error::ControlError;
+pub use vault::Vault;
+
+/// Everything that the verbs need. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    /// Where everything is stored.
+    pub storage: Storage,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where keys and nonces come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What seals and opens credentials.
+    pub vault: Arc<Vault>,
+}
+
+impl Control {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// Whether `caller` may do `scope`.
+///
+/// # Errors
+/// [`ControlError::Forbidden`] names the scope that is missing.
+pub fn require(caller: &Principal, scope: Scope) -> Result<(), ControlError> {
+    if caller.may(scope) {
+        Ok(())
+    } else {
+        Err(ControlError::Forbidden(scope))
+    }
+}

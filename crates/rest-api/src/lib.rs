@@ -1,1 +1,12 @@
-//! rest-api
+//! The control plane: owns the database, serves people over HTTP and the other services over gRPC, and relays jobs
+//! from the outbox to the broker.
+
+pub mod config;
+pub mod grpc;
+pub mod http;
+pub mod metrics;
+pub mod parts;
+pub mod service;
+
+pub use config::Config;
+pub use service::{BuildError, Deps, Service, build};

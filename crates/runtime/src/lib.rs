@@ -1,7 +1,7 @@
 //! How a process of ours starts, listens, is configured and stops. Knows nothing of the product.
 //!
-//! A service's `main` reads: [`config::load`] a value, build the parts, [`lifecycle::Lifecycle::spawn`] them,
-//! [`lifecycle::Lifecycle::run_until_stopped`], exit. Invariants kept here:
+//! A service's `main` is one call of [`process::run`]: it loads a value of settings, starts the parts that the service
+//! spawns on its [`lifecycle::Lifecycle`], and drains them at the end. Invariants kept here:
 //!
 //! - nothing is spawned except through a [`lifecycle::Lifecycle`], which waits for it at shutdown;
 //! - a part that ends alone ends its service with failure;
@@ -19,4 +19,5 @@ pub mod config;
 pub mod lifecycle;
 pub mod link;
 pub mod listen;
+pub mod process;
 pub mod threads;

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use telemetry::Telemetry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -108,6 +109,7 @@ pub struct Listener {
     socket: TcpListener,
     bound: Bound,
     open: OpenConnections,
+    telemetry: Option<Telemetry>,
     slots: Arc<Semaphore>,
     certificate: Option<Arc<Certificate>>,
     server: Server,
@@ -135,6 +137,7 @@ impl Listener {
                 tls: certificate.is_some(),
             },
             open: OpenConnections::default(),
+            telemetry: None,
             slots: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             certificate,
             server,
@@ -149,6 +152,13 @@ impl Listener {
     /// The live number of its connections, for a gauge.
     pub fn open_connections(&self) -> OpenConnections {
         self.open.clone()
+    }
+
+    /// Shows its connections in `http_connections_active`.
+    #[must_use]
+    pub fn counted_by(mut self, telemetry: &Telemetry) -> Self {
+        self.telemetry = Some(telemetry.clone());
+        self
     }
 
     /// Serves `app` until the soft stop; then its connections drain as tasks of the lifecycle. Handlers find
@@ -179,7 +189,10 @@ impl Listener {
             let (stream, peer, slot) = self.accept().await;
             // A stream that cannot be set up is broken and says so when it is read.
             let _ = stream.set_nodelay(true);
-            let open = self.open.open();
+            let open = (
+                self.open.open(),
+                self.telemetry.as_ref().map(Telemetry::connection_opened),
+            );
             let served = self
                 .server
                 .clone()

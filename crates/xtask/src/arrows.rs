@@ -9,17 +9,19 @@ use crate::repository::Repository;
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("telemetry", &[]),
-    ("runtime", &[]),
+    // Its `process` starts and flushes telemetry.
+    ("runtime", &["telemetry"]),
     ("proto", &[]),
     ("control", &["domain"]),
     ("storage", &["domain"]),
     ("queue", &["domain"]),
     ("cache", &["domain"]),
     ("connectors", &["domain"]),
+    ("uplink", &["domain", "connectors"]),
     ("rest-api", &["domain", "control", "storage", "queue", "cache"]),
-    ("mcp-server", &["domain", "connectors", "cache"]),
+    ("mcp-server", &["domain", "connectors", "cache", "uplink"]),
     // Never storage: the worker reaches data over gRPC.
-    ("worker", &["domain", "connectors", "queue", "cache"]),
+    ("worker", &["domain", "connectors", "queue", "cache", "uplink"]),
     ("devmesh", SHIPPED),
     ("test-support", &["domain"]),
     ("e2e", &["test-support"]),
@@ -30,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const LEAVES: &[&str] = &["telemetry", "runtime", "proto"];
 
 /// Crates that depend on nothing of ours at all.
-const ALONE: &[&str] = &["domain", "telemetry", "runtime", "proto", "xtask"];
+const ALONE: &[&str] = &["domain", "telemetry", "proto", "xtask"];
 
 /// What devmesh joins.
 const SHIPPED: &[&str] = &[
@@ -40,6 +42,7 @@ const SHIPPED: &[&str] = &[
     "queue",
     "cache",
     "connectors",
+    "uplink",
     "rest-api",
     "mcp-server",
     "worker",

@@ -1,0 +1,43 @@
+//! API keys.
+
+mod create;
+mod read;
+mod revoke;
+mod rotate;
+
+use chrono::{DateTime, Utc};
+use domain::{ApiKey, KeyId, KeyKind, PresentedKey, Scopes, TenantId};
+
+pub use create::NewKey;
+
+use crate::Control;
+
+impl Control {
+    /// Makes a key and what is stored of it. Nothing is saved yet.
+    pub(crate) fn mint_key(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        kind: KeyKind,
+        scopes: Option<Scopes>,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> (PresentedKey, ApiKey) {
+        let mut random = [0_u8; 38];
+        self.entropy.fill(&mut random);
+        let presented = PresentedKey::mint(&random);
+        let key = ApiKey {
+            id: KeyId::generate(),
+            tenant_id: tenant,
+            name: name.to_owned(),
+            kind,
+            scopes: scopes.unwrap_or_else(|| kind.default_scopes()),
+            prefix: presented.prefix().to_owned(),
+            hash: presented.hash().to_vec(),
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+            created_at: self.now(),
+        };
+        (presented, key)
+    }
+}

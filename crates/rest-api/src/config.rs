@@ -1,0 +1,220 @@
+//! The settings of rest-api.
+
+use std::path::PathBuf;
+
+use runtime::config::{ByteSize, Duration, Secret};
+use runtime::listen::ListenConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The settings of rest-api.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name of the installation, for example `production`: the `environment` of every metric and log line.
+    pub environment: String,
+    /// Where the HTTP API listens. Loopback until told otherwise, because it speaks plain HTTP until `tls` is set.
+    pub listen: ListenConfig,
+    /// How long requests and jobs in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
+    pub drain: Duration,
+    /// Bearer token of the admin endpoints (`/admin/*`); without it they answer 403.
+    pub admin_token: Option<Secret>,
+    /// Where the bootstrap key, and on SQLite the key-encryption key, are kept; made with mode 0700.
+    pub data_dir: PathBuf,
+    /// The HTTP API.
+    pub http: HttpConfig,
+    /// The gRPC services for mcp-server and worker.
+    pub grpc: GrpcConfig,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// The message broker.
+    pub queue: QueueConfig,
+    /// How credentials are encrypted at rest.
+    pub credentials: CredentialsConfig,
+    /// Jobs and schedules.
+    pub jobs: JobsConfig,
+    /// Logs and the bounds of metrics.
+    pub monitoring: telemetry::MonitoringConfig,
+    /// Traces.
+    pub tracing: telemetry::TracingConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: "development".to_owned(),
+            listen: ListenConfig::at("127.0.0.1:8081"),
+            drain: Duration::from_secs(25),
+            admin_token: None,
+            data_dir: PathBuf::from("data"),
+            http: HttpConfig::default(),
+            grpc: GrpcConfig::default(),
+            database: DatabaseConfig::default(),
+            queue: QueueConfig::default(),
+            credentials: CredentialsConfig::default(),
+            jobs: JobsConfig::default(),
+            monitoring: telemetry::MonitoringConfig::default(),
+            tracing: telemetry::TracingConfig::default(),
+        }
+    }
+}
+
+impl runtime::process::ServiceConfig for Config {
+    fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    fn telemetry(&self) -> telemetry::TelemetryConfig {
+        telemetry::TelemetryConfig {
+            monitoring: self.monitoring.clone(),
+            tracing: self.tracing.clone(),
+        }
+    }
+
+    fn drain(&self) -> std::time::Duration {
+        self.drain.get()
+    }
+}
+
+/// The HTTP API.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Largest body of a request. 32 MiB: GitHub's OpenAPI description has 12.
+    pub body_limit: ByteSize,
+    /// Longest time of a request. Above the longest wait for a job, 60 s.
+    pub request_timeout: Duration,
+    /// How long the answer to an `Idempotency-Key` is kept.
+    pub idempotency_ttl: Duration,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            body_limit: ByteSize::mib(32),
+            request_timeout: Duration::from_secs(75),
+            idempotency_ttl: Duration::from_hours(24),
+        }
+    }
+}
+
+/// The gRPC services for mcp-server and worker.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrpcConfig {
+    /// Where it listens.
+    pub listen: ListenConfig,
+    /// What the other services show as their key. At least 32 characters; the services refuse to start without it.
+    pub service_key: Secret,
+    /// Whether provider credentials may be handed over without TLS to another host. Only for networks that encrypt
+    /// by themselves.
+    pub allow_insecure_credentials: bool,
+}
+
+impl Default for GrpcConfig {
+    fn default() -> Self {
+        Self {
+            listen: ListenConfig::at("127.0.0.1:9081"),
+            service_key: Secret::default(),
+            allow_insecure_credentials: false,
+        }
+    }
+}
+
+/// The database.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://…`. May hold a password. Also `DATABASE_URL`.
+    pub url: Secret,
+    /// Most connections at once. Postgres allows 100 in all by default; three replicas leave room.
+    pub max_connections: u32,
+    /// Longest wait for a connection before the answer is 503.
+    pub acquire_timeout: Duration,
+    /// Longest time of one statement.
+    pub statement_timeout: Duration,
+    /// Statements slower than this are logged by name.
+    pub slow_query: Duration,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("sqlite:data/devmesh.db"),
+            max_connections: 20,
+            acquire_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(30),
+            slow_query: Duration::from_millis(100),
+        }
+    }
+}
+
+/// The message broker.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueConfig {
+    /// `memory:` (one process) or `amqp://…`. May hold a password. Also `QUEUE_URL`.
+    pub url: Secret,
+    /// What the names of queues begin with; installations that share a broker differ in it.
+    pub prefix: String,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("memory:"),
+            prefix: "devmesh".to_owned(),
+        }
+    }
+}
+
+/// How credentials are encrypted at rest.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CredentialsConfig {
+    /// The key-encryption keys; the first one seals, all of them open. With SQLite one is made in `data_dir` when none is
+    /// given; with Postgres at least one is needed, since every replica must have the same.
+    pub keys: Vec<KeyEncryptionKey>,
+}
+
+/// One key-encryption key.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEncryptionKey {
+    /// Its name; stored with what it sealed.
+    pub id: String,
+    /// 64 hexadecimal digits (`openssl rand -hex 32`).
+    pub key: Secret,
+}
+
+/// Jobs and schedules.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobsConfig {
+    /// How often the relay looks for due jobs when nothing tells it to: jobs that wait for their time are this late
+    /// at most.
+    pub relay_interval: Duration,
+    /// Most jobs that are published at once.
+    pub relay_batch: u32,
+    /// How often lost work is looked for.
+    pub sweep_interval: Duration,
+    /// After this a published message that nobody took counts as lost and is published again.
+    pub lost_after: Duration,
+    /// How often the descriptions of providers are read again.
+    pub refresh_interval: Duration,
+    /// How often providers are asked whether they answer.
+    pub health_interval: Duration,
+}
+
+impl Default for JobsConfig {
+    fn default() -> Self {
+        Self {
+            relay_interval: Duration::from_secs(1),
+            relay_batch: 200,
+            sweep_interval: Duration::from_secs(5),
+            lost_after: Duration::from_mins(5),
+            refresh_interval: Duration::from_hours(1),
+            health_interval: Duration::from_mins(1),
+        }
+    }
+}

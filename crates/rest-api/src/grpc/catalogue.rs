@@ -1,0 +1,106 @@
+//! The catalogue: the watch, single things, credentials.
+
+use chrono::DateTime;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use proto::v1::catalogue_service_server::CatalogueService;
+use proto::v1::{
+    GetCredentialRequest, GetCredentialResponse, GetProviderRequest, GetProviderResponse, GetToolRequest,
+    GetToolResponse, TouchKeysRequest, TouchKeysResponse, WatchEvent, WatchRequest,
+};
+use tonic::{Request, Response, Status};
+
+use super::Grpc;
+use super::parse::{id, status, to_json};
+use super::watch;
+
+#[tonic::async_trait]
+impl CatalogueService for Grpc {
+    type WatchStream = BoxStream<'static, Result<WatchEvent, Status>>;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let WatchRequest { epoch, after_number } = request.into_inner();
+        let events = watch::events(self.control.clone(), epoch, after_number);
+        Ok(Response::new(
+            events.take_until(self.stop.clone().cancelled_owned()).boxed(),
+        ))
+    }
+
+    async fn get_tool(&self, request: Request<GetToolRequest>) -> Result<Response<GetToolResponse>, Status> {
+        let GetToolRequest { tenant_id, name } = request.into_inner();
+        let tenant = id("tenant_id", &tenant_id)?;
+        let (tool, provider) = self
+            .control
+            .tool_with_provider(tenant, &name)
+            .await
+            .map_err(status)?;
+        let response = GetToolResponse {
+            tool_json: to_json(&tool)?,
+            provider_json: to_json(&provider)?,
+        };
+        Ok(Response::new(response))
+    }
+
+    async fn get_provider(
+        &self,
+        request: Request<GetProviderRequest>,
+    ) -> Result<Response<GetProviderResponse>, Status> {
+        let GetProviderRequest {
+            tenant_id,
+            provider_id,
+        } = request.into_inner();
+        let (tenant, provider) = (id("tenant_id", &tenant_id)?, id("provider_id", &provider_id)?);
+        let (provider, description) = self
+            .control
+            .provider_with_description(tenant, provider)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(GetProviderResponse {
+            provider_json: to_json(&provider)?,
+            description: description.text,
+            description_url: description.url.unwrap_or_default(),
+        }))
+    }
+
+    async fn get_credential(
+        &self,
+        request: Request<GetCredentialRequest>,
+    ) -> Result<Response<GetCredentialResponse>, Status> {
+        // An in-memory link has no address: it does not leave the process.
+        let stays_here = request
+            .remote_addr()
+            .is_none_or(|address| address.ip().is_loopback());
+        if !(self.private || stays_here || self.allow_insecure_credentials) {
+            let text = "credentials go to another host only over TLS (`grpc.listen.tls`), \
+                        unless `grpc.allow_insecure_credentials` is set";
+            return Err(Status::failed_precondition(text));
+        }
+        let GetCredentialRequest {
+            tenant_id,
+            provider_id,
+        } = request.into_inner();
+        let (tenant, provider) = (id("tenant_id", &tenant_id)?, id("provider_id", &provider_id)?);
+        let secret = self
+            .control
+            .open_credential(tenant, provider)
+            .await
+            .map_err(status)?;
+        let secret = secret
+            .map(|secret| bytes::Bytes::copy_from_slice(&secret))
+            .unwrap_or_default();
+        Ok(Response::new(GetCredentialResponse { secret }))
+    }
+
+    async fn touch_keys(
+        &self,
+        request: Request<TouchKeysRequest>,
+    ) -> Result<Response<TouchKeysResponse>, Status> {
+        for used in request.into_inner().uses {
+            let (tenant, key) = (id("tenant_id", &used.tenant_id)?, id("key_id", &used.key_id)?);
+            let at = DateTime::from_timestamp_millis(used.at_ms)
+                .ok_or_else(|| Status::invalid_argument("at_ms: expected milliseconds since 1970"))?;
+            self.control.touch_key(tenant, key, at).await.map_err(status)?;
+        }
+        Ok(Response::new(TouchKeysResponse {}))
+    }
+}

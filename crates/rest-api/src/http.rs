@@ -1,0 +1,55 @@
+//! The HTTP door: parse, authenticate, call one verb of [`control`], answer.
+
+pub mod answer;
+pub mod authenticate;
+pub mod idempotency;
+pub mod problem;
+pub mod request;
+pub mod routes;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use control::Control;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::openapi::OpenApi;
+
+use crate::config::HttpConfig;
+use crate::metrics::AuthMetrics;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct Http {
+    /// The verbs.
+    pub control: Control,
+    /// What authentication counts.
+    pub auth: AuthMetrics,
+    /// Bounds.
+    pub config: HttpConfig,
+}
+
+/// The router of `/api/v1` and `/openapi.json`, and the description that is generated from it.
+pub fn router(http: Http) -> (Router, OpenApi) {
+    let (routes, description) = routes::all(http.clone()).split_for_parts();
+    let text = description.to_json().unwrap_or_default();
+    let document =
+        axum::routing::get(move || async move { ([(http::header::CONTENT_TYPE, "application/json")], text) });
+    let timeout = TimeoutLayer::with_status_code(
+        http::StatusCode::GATEWAY_TIMEOUT,
+        http.config.request_timeout.get(),
+    );
+    let router = routes
+        .route("/openapi.json", document)
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(http.config.body_limit.as_len()))
+        .layer(timeout)
+        .layer(middleware::from_fn(problem::render))
+        .with_state(http);
+    (router, description)
+}
+
+/// The description alone, for the committed copy.
+pub fn description() -> OpenApi {
+    routes::described()
+}

@@ -1,0 +1,161 @@
+//! `Idempotency-Key` on creating calls (draft-ietf-httpapi-idempotency-key-header-07): the same key with the same
+//! request is answered what the first one was answered; nothing happens twice.
+//!
+//! Answers may show a new key's text once, so they are kept sealed.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use domain::ports::storage::StoredAnswer;
+use domain::{Principal, ProviderId, TenantId};
+use http::{HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use super::Http;
+use super::problem::Problem;
+
+const HEADER: &str = "idempotency-key";
+/// The longest key: a UUID and a prefix fit.
+const MAX_KEY: usize = 128;
+/// The largest answer that is kept; creating calls answer one row.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// Runs the call once for each key. Calls without the header pass.
+pub async fn once(State(http): State<Http>, request: Request, next: Next) -> Response {
+    match answer(&http, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answer(http: &Http, request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(key) = request.headers().get(HEADER) else {
+        return Ok(next.run(request).await);
+    };
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_KEY).contains(&key.len()))
+        .ok_or_else(|| {
+            Problem::field(
+                StatusCode::BAD_REQUEST,
+                "Idempotency-Key",
+                format!("1 to {MAX_KEY} visible characters"),
+            )
+        })?;
+    let key = key.to_owned();
+    let Some(tenant) = request
+        .extensions()
+        .get::<Principal>()
+        .map(|principal| principal.tenant_id)
+    else {
+        return Ok(next.run(request).await);
+    };
+    let (request, fingerprint) = fingerprinted(http, request).await?;
+    let storage = &http.control.storage.idempotency;
+    let now = http.control.clock.now();
+    let expired = now
+        - chrono::Duration::from_std(http.config.idempotency_ttl.get()).unwrap_or(chrono::Duration::days(1));
+    let stored = storage.begin(tenant, &key, &fingerprint, now, expired).await;
+    if let Some(stored) = stored.map_err(control::ControlError::from)? {
+        return replay(http, tenant, &fingerprint, stored);
+    }
+    let response = next.run(request).await;
+    finish(http, tenant, &key, response).await
+}
+
+/// Reads the body once, for its hash and for the handler.
+async fn fingerprinted(http: &Http, request: Request) -> Result<(Request, String), Problem> {
+    let (parts, body) = request.into_parts();
+    let too_large = |_| {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than `http.body_limit`",
+        )
+    };
+    let bytes = to_bytes(body, http.config.body_limit.as_len())
+        .await
+        .map_err(too_large)?;
+    let mut hash = Sha256::new();
+    for part in [
+        parts.method.as_str().as_bytes(),
+        parts.uri.to_string().as_bytes(),
+        &bytes,
+    ] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    Ok((
+        Request::from_parts(parts, Body::from(bytes)),
+        hex::encode(hash.finalize()),
+    ))
+}
+
+fn replay(
+    http: &Http,
+    tenant: TenantId,
+    fingerprint: &str,
+    stored: StoredAnswer,
+) -> Result<Response, Problem> {
+    if stored.fingerprint != fingerprint {
+        let expected = "a key that was not used for another request";
+        return Err(Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Idempotency-Key",
+            expected,
+        ));
+    }
+    let Some(status) = stored.status.and_then(|status| StatusCode::from_u16(status).ok()) else {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "the first request with this key is still running",
+        ));
+    };
+    let broken = |error: String| Problem::from(control::ControlError::internal(error));
+    let sealed = serde_json::from_slice(&stored.body).map_err(|error| broken(error.to_string()))?;
+    let body = http
+        .control
+        .vault
+        .open(tenant, no_provider(), &sealed)
+        .map_err(|error| broken(error.to_string()))?;
+    let mut response = (status, body.to_vec()).into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+/// Keeps a success for the next time; anything else frees the key, since nothing was done.
+async fn finish(http: &Http, tenant: TenantId, key: &str, response: Response) -> Result<Response, Problem> {
+    let storage = &http.control.storage.idempotency;
+    if !response.status().is_success() {
+        if let Err(error) = storage.abandon(tenant, key).await {
+            tracing::warn!(%error, "an idempotency key could not be freed; it expires by itself");
+        }
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let internal = |error: String| Problem::from(control::ControlError::internal(error));
+    let bytes = to_bytes(body, MAX_ANSWER)
+        .await
+        .map_err(|error| internal(error.to_string()))?;
+    let sealed = http
+        .control
+        .vault
+        .seal(tenant, no_provider(), &bytes)
+        .map_err(|error| internal(error.to_string()))?;
+    let kept = serde_json::to_vec(&sealed).map_err(|error| internal(error.to_string()))?;
+    if let Err(error) = storage.finish(tenant, key, parts.status.as_u16(), &kept).await {
+        tracing::warn!(%error, "an answer could not be kept for its idempotency key");
+    }
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Answers belong to no provider; the vault binds them to the tenant all the same.
+fn no_provider() -> ProviderId {
+    ProviderId(uuid::Uuid::nil())
+}

@@ -1,0 +1,100 @@
+//! Every endpoint of the HTTP API, in one list.
+
+pub mod audit;
+pub mod jobs;
+pub mod keys;
+pub mod providers;
+pub mod tenants;
+pub mod tools;
+pub mod whoami;
+
+use axum::middleware::from_fn_with_state;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi, SecurityRequirement};
+use utoipa::{Modify, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Http, authenticate, idempotency};
+
+/// The document around the operations.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Devmesh",
+        description = "The control plane between AI agents and a DevOps team's tools.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Keys),
+    tags(
+        (name = "keys", description = "API keys"),
+        (name = "tenants", description = "Tenants of the organization"),
+        (name = "providers", description = "Upstreams whose operations are tools"),
+        (name = "tools", description = "What agents can call"),
+        (name = "jobs", description = "Background work and its results"),
+        (name = "audit", description = "Who called what"),
+    )
+)]
+struct Document;
+
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_with(Components::new);
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(header));
+        let none: [&str; 0] = [];
+        document.security = Some(vec![
+            SecurityRequirement::new("bearer", none),
+            SecurityRequirement::new("api_key", none),
+        ]);
+    }
+}
+
+/// The routes, authenticated, with their description.
+pub fn all(http: Http) -> OpenApiRouter<Http> {
+    let authenticated = from_fn_with_state(http.clone(), authenticate::check);
+    let once = from_fn_with_state(http, idempotency::once);
+    listed(|creating| creating.layer(once)).layer(authenticated)
+}
+
+/// The description alone.
+pub fn described() -> OpenApi {
+    listed(|creating| creating).into_openapi()
+}
+
+/// `creating` are the calls that make something new: `once` gives them `Idempotency-Key`.
+fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> OpenApiRouter<Http> {
+    let creating = OpenApiRouter::new()
+        .routes(routes!(keys::create))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(tenants::create))
+        .routes(routes!(providers::add))
+        .routes(routes!(tools::call));
+    let others = OpenApiRouter::new()
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::get))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(tenants::list))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::get))
+        .routes(routes!(providers::update))
+        .routes(routes!(providers::remove))
+        .routes(routes!(providers::refresh))
+        .routes(routes!(providers::skipped))
+        .routes(routes!(tools::list))
+        .routes(routes!(tools::get))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::resolve))
+        .routes(routes!(audit::list));
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(once(creating))
+        .merge(others)
+}

@@ -1,0 +1,46 @@
+//! What rest-api counts.
+
+telemetry::metrics! {
+    /// Authentication.
+    pub struct AuthMetrics {
+        /// Attempts to authenticate, by how the key was presented and how it ended.
+        attempts: counter "mcp_auth_attempts_total" [method, outcome],
+    }
+}
+
+telemetry::metrics! {
+    /// Keys, read by every replica from the database.
+    pub struct KeyMetrics {
+        /// API keys that are neither revoked nor expired.
+        active: gauge "mcp_api_keys_active" [],
+    }
+}
+
+telemetry::metrics! {
+    /// The relay and the sweeper.
+    pub struct JobMetrics {
+        /// Jobs whose message the broker has confirmed.
+        published: counter "mcp_jobs_published_total" [job_type],
+        /// Writes that were cut off and wait for a person.
+        in_doubt: gauge "mcp_jobs_in_doubt" [job_type],
+        /// Jobs that are due and not yet running.
+        depth: gauge "mcp_queue_depth" [queue],
+        /// Age of the oldest job that is due and not yet running, in seconds.
+        oldest_age: gauge "mcp_queue_oldest_age_seconds" [queue],
+        /// Jobs that the relay has not yet published.
+        outbox_pending: gauge "mcp_outbox_pending" [queue],
+    }
+}
+
+/// Everything that rest-api declares itself, for the catalogue.
+#[must_use]
+pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
+    [
+        AuthMetrics::DECLARATIONS,
+        KeyMetrics::DECLARATIONS,
+        JobMetrics::DECLARATIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

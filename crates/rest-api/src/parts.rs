@@ -1,0 +1,17 @@
+//! The parts of rest-api that run by themselves.
+
+pub mod gauges;
+pub mod relay;
+pub mod schedule;
+pub mod sweeper;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+/// Waits for `interval`; answers whether to go on.
+async fn pause(stop: &CancellationToken, interval: Duration) -> bool {
+    stop.run_until_cancelled(tokio::time::sleep(interval))
+        .await
+        .is_some()
+}

@@ -1,0 +1,56 @@
+//! Reads the gauges that only the database knows.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use control::{Control, ControlError};
+use domain::JobKind;
+use tokio_util::sync::CancellationToken;
+
+use super::pause;
+use crate::metrics::{JobMetrics, KeyMetrics};
+
+/// Below the usual scrape interval of 15 s.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Runs until `stop`.
+///
+/// # Errors
+/// None: what fails is logged and tried again.
+pub async fn run(
+    control: Control,
+    jobs: JobMetrics,
+    keys: KeyMetrics,
+    stop: CancellationToken,
+) -> Result<(), Infallible> {
+    loop {
+        if let Err(error) = read(&control, &jobs, &keys).await {
+            tracing::debug!(%error, "gauges cannot be read");
+        }
+        if !pause(&stop, EVERY).await {
+            return Ok(());
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+async fn read(control: &Control, jobs: &JobMetrics, keys: &KeyMetrics) -> Result<(), ControlError> {
+    let now = control.clock.now();
+    for stats in control.storage.jobs.stats(now).await? {
+        let queue = [stats.priority.as_str()];
+        jobs.depth.with(queue).set(stats.depth as f64);
+        jobs.oldest_age.with(queue).set(stats.oldest_age_seconds);
+        jobs.outbox_pending.with(queue).set(stats.outbox_pending as f64);
+    }
+    let in_doubt = control.storage.jobs.in_doubt().await?;
+    for kind in JobKind::ALL {
+        let count = in_doubt
+            .iter()
+            .find(|(k, _)| *k == kind)
+            .map_or(0, |(_, count)| *count);
+        jobs.in_doubt.with([kind.as_str()]).set(count as f64);
+    }
+    keys.active
+        .set(control.storage.keys.count_active(now).await? as f64);
+    Ok(())
+}

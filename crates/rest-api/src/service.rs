@@ -1,0 +1,307 @@
+//! Builds rest-api from its settings, and runs it.
+
+mod first_start;
+mod keys;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use control::{Control, SystemEntropy, Vault};
+use domain::Clock;
+use domain::ports::{Queue, Storage};
+use runtime::lifecycle::Lifecycle;
+use runtime::link::LinkIncoming;
+use runtime::listen::{ListenError, Listener};
+use storage::{ConnectError, StorageOptions};
+use telemetry::{AdminAccess, Telemetry};
+use thiserror::Error;
+use tonic::service::Routes;
+
+use crate::config::Config;
+use crate::grpc::{Grpc, ServiceKey, services};
+use crate::http::Http;
+use crate::metrics::{AuthMetrics, JobMetrics, KeyMetrics};
+use crate::parts;
+
+/// What rest-api is given from outside.
+pub struct Deps {
+    /// Its telemetry.
+    pub telemetry: Telemetry,
+    /// Its life.
+    pub life: Lifecycle,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The queue that it shares with the worker of the same process; from `queue.url` when absent.
+    pub queue: Option<Arc<dyn Queue>>,
+    /// The link to the services of the same process; gRPC listens on `grpc.listen` when absent.
+    pub link: Option<LinkIncoming>,
+}
+
+/// Why rest-api cannot be built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// A setting does not fit.
+    #[error("{key}: {expected}")]
+    Setting {
+        /// The key.
+        key: &'static str,
+        /// What is expected.
+        expected: String,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] ConnectError),
+    /// The broker's address is wrong.
+    #[error("queue.url: {0}")]
+    Queue(#[from] domain::ports::QueueError),
+    /// A listener cannot be bound.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The first start failed.
+    #[error("first start: {0}")]
+    FirstStart(#[from] control::ControlError),
+    /// A file in `data_dir` cannot be read or written.
+    #[error("data_dir: {path}: {source}")]
+    DataDir {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// rest-api, built and bound, not yet serving.
+pub struct Service {
+    http: (Listener, Router),
+    grpc: Routes,
+    grpc_on: GrpcOn,
+    control: Control,
+    queue: Arc<dyn Queue>,
+    config: Config,
+    deps: (Telemetry, Lifecycle),
+    started: telemetry::health::Latch,
+}
+
+enum GrpcOn {
+    Listener(Box<Listener>),
+    Link(LinkIncoming),
+}
+
+/// Opens the database (with its migrations), makes the bootstrap key at the first start, and binds the listeners.
+///
+/// # Errors
+/// See [`BuildError`]; nothing listens then.
+pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
+    let Deps {
+        telemetry,
+        life,
+        clock,
+        queue,
+        link,
+    } = deps;
+    let started = telemetry.health().latch("started");
+    let service_key =
+        ServiceKey::new(config.grpc.service_key.clone()).ok_or_else(|| BuildError::Setting {
+            key: "grpc.service_key",
+            expected: format!(
+                "at least {} characters; mcp-server and worker show the same",
+                ServiceKey::MIN_LEN
+            ),
+        })?;
+    let entropy = Arc::new(SystemEntropy);
+    let keys = keys::key_encryption_keys(&config, entropy.as_ref())?;
+    let vault = Vault::new(&keys, entropy.clone()).map_err(|error| BuildError::Setting {
+        key: "credentials.keys",
+        expected: error.to_string(),
+    })?;
+    let storage = open_database(&config, &telemetry, &life).await?;
+    let queue = match queue {
+        Some(queue) => queue,
+        None => queue::connect(config.queue.url.expose(), &queue_options(&config), &telemetry)?,
+    };
+    register_checks(&telemetry, &storage, &queue);
+    let control = Control {
+        storage,
+        clock,
+        entropy,
+        vault: Arc::new(vault),
+    };
+    first_start::run(&control, &config).await?;
+    let grpc = Grpc {
+        control: control.clone(),
+        allow_insecure_credentials: config.grpc.allow_insecure_credentials,
+        private: config.grpc.listen.tls.is_some() || link.is_some(),
+        stop: life.soft_stop(),
+    };
+    let grpc_on = match link {
+        Some(link) => GrpcOn::Link(link),
+        None => GrpcOn::Listener(Box::new(Listener::bind(&config.grpc.listen).await?)),
+    };
+    let http = (
+        Listener::bind(&config.listen).await?,
+        router(&control, &config, &telemetry),
+    );
+    let grpc = services(grpc, &service_key);
+    Ok(Service {
+        http,
+        grpc,
+        grpc_on,
+        control,
+        queue,
+        config,
+        deps: (telemetry, life),
+        started,
+    })
+}
+
+/// A database that is away at start is waited for: the orchestrator starts things in any order.
+async fn open_database(
+    config: &Config,
+    telemetry: &Telemetry,
+    life: &Lifecycle,
+) -> Result<Storage, BuildError> {
+    let options = StorageOptions {
+        max_connections: config.database.max_connections,
+        acquire_timeout: config.database.acquire_timeout.get(),
+        statement_timeout: config.database.statement_timeout.get(),
+        slow_query: config.database.slow_query.get(),
+        ..StorageOptions::default()
+    };
+    let mut pause = std::time::Duration::from_millis(250);
+    loop {
+        match storage::connect(config.database.url.expose(), &options, telemetry).await {
+            Ok(storage) => return Ok(storage),
+            Err(error) if error.is_transient() && !life.is_stopping() => {
+                tracing::warn!(%error, "the database is not there yet; trying again");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let _ = life
+            .soft_stop()
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await;
+        pause = (pause * 2).min(std::time::Duration::from_secs(5));
+    }
+}
+
+fn queue_options(config: &Config) -> queue::QueueOptions {
+    queue::QueueOptions {
+        prefix: config.queue.prefix.clone(),
+        ..queue::QueueOptions::default()
+    }
+}
+
+fn register_checks(telemetry: &Telemetry, storage: &Storage, queue: &Arc<dyn Queue>) {
+    let database = storage.database.clone();
+    telemetry.health().register("database", true, move || {
+        let database = database.clone();
+        async move { database.ping().await.map_err(|error| error.to_string()) }
+    });
+    // Without the broker jobs wait in the outbox; requests are answered all the same.
+    let queue = queue.clone();
+    telemetry.health().register("queue", false, move || {
+        let queue = queue.clone();
+        async move { queue.ping().await.map_err(|error| error.to_string()) }
+    });
+}
+
+fn router(control: &Control, config: &Config, telemetry: &Telemetry) -> Router {
+    let auth = AuthMetrics::new(telemetry);
+    let http = Http {
+        control: control.clone(),
+        auth,
+        config: config.http.clone(),
+    };
+    let token = config
+        .admin_token
+        .as_ref()
+        .map(|token| token.expose().to_owned().into());
+    let (api, _) = crate::http::router(http);
+    telemetry::http::layer(api.merge(telemetry.router(AdminAccess::new(token))), telemetry)
+}
+
+impl Service {
+    /// Where the HTTP API listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.http.0.bound().addr
+    }
+
+    /// Where gRPC listens; none when it is an in-memory link.
+    #[must_use]
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        match &self.grpc_on {
+            GrpcOn::Listener(listener) => Some(listener.bound().addr),
+            GrpcOn::Link(_) => None,
+        }
+    }
+
+    /// The verbs, for the process that has everything in it.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Starts every part; they run until the lifecycle's soft stop.
+    pub fn start(self) {
+        let Self {
+            http: (listener, router),
+            grpc,
+            grpc_on,
+            control,
+            queue,
+            config,
+            deps: (telemetry, life),
+            started,
+        } = self;
+        let (jobs, keys) = (JobMetrics::new(&telemetry), KeyMetrics::new(&telemetry));
+        let stop = life.soft_stop();
+        match grpc_on {
+            GrpcOn::Listener(listener) => {
+                let routes = grpc.into_axum_router().layer(telemetry::grpc::server(&telemetry));
+                life.spawn("grpc", listener.serve(routes, life.clone()));
+            }
+            GrpcOn::Link(link) => {
+                let server = tonic::transport::Server::builder()
+                    .layer(telemetry::grpc::server(&telemetry))
+                    .add_routes(grpc)
+                    .serve_with_incoming_shutdown(link, stop.clone().cancelled_owned());
+                life.spawn("grpc", server);
+            }
+        }
+        life.spawn(
+            "http",
+            listener.counted_by(&telemetry).serve(router, life.clone()),
+        );
+        let settings = config.jobs.clone();
+        life.spawn(
+            "relay",
+            parts::relay::run(
+                control.clone(),
+                queue,
+                settings.clone(),
+                jobs.clone(),
+                stop.clone(),
+            ),
+        );
+        life.spawn(
+            "sweeper",
+            parts::sweeper::run(control.clone(), settings.clone(), stop.clone()),
+        );
+        life.spawn(
+            "schedule",
+            parts::schedule::run(control.clone(), settings, stop.clone()),
+        );
+        life.spawn(
+            "gauges",
+            parts::gauges::run(control.clone(), jobs, keys, stop.clone()),
+        );
+        let health = telemetry.health().clone();
+        life.spawn_task(async move {
+            stop.cancelled().await;
+            health.stopping();
+        });
+        started.open();
+    }
+}

@@ -1,0 +1,149 @@
+//! The process of one service: what its `main` calls, and all that it does.
+//!
+//! Read the settings, start telemetry, make the runtime, start the service's parts, wait for a signal or for a part
+//! that dies, drain, flush. Exit codes: 0 stopped as asked, 1 failed, 2 the settings do not fit.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
+
+use crate::config::{self, ConfigError, Sources};
+use crate::lifecycle::{Lifecycle, stop_on_signals};
+use crate::{listen, threads};
+
+/// The commit that was built, as far as the build could tell.
+pub const REVISION: &str = env!("DEVMESH_REVISION");
+/// The compiler that built it.
+pub const RUSTC: &str = env!("DEVMESH_RUSTC");
+
+/// The settings that every service has.
+pub trait ServiceConfig: DeserializeOwned + JsonSchema {
+    /// Name of the installation: the label `environment`.
+    fn environment(&self) -> &str;
+    /// Logs, metrics and traces.
+    fn telemetry(&self) -> TelemetryConfig;
+    /// How long work in flight may take to end after SIGTERM.
+    fn drain(&self) -> Duration;
+}
+
+/// What a service may fail with on its way up or down.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// A service of Devmesh. Exit codes: 0 stopped as asked, 1 failed, 2 the settings do not fit.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The settings, a TOML file. The environment (`DEVMESH_SECTION__KEY`) and `--set` override it.
+    #[arg(long, env = "DEVMESH_CONFIG")]
+    config: Option<PathBuf>,
+    /// One setting; wins over the file and the environment.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// Runs a service until it is told to stop. `start` starts its parts on the lifecycle and returns; `aliases` are
+/// environment variables without the prefix and the keys that they set.
+pub fn run<C: ServiceConfig>(
+    name: &'static str,
+    aliases: &[(&str, &str)],
+    start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), Failure>,
+) -> ExitCode {
+    let config = match load(Arguments::parse(), aliases) {
+        Ok(config) => config,
+        Err(error) => return complain(name, &error, 2),
+    };
+    match serve(name, config, start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(name, error.as_ref(), 1),
+    }
+}
+
+fn load<C: ServiceConfig>(arguments: Arguments, aliases: &[(&str, &str)]) -> Result<C, ConfigError> {
+    let mut sources = environment(Sources::new());
+    if let Some(path) = arguments.config {
+        sources = sources.file(path);
+    }
+    for (variable, key) in aliases {
+        sources = sources.env_alias(variable, key);
+    }
+    config::load(sources.overrides(arguments.set))
+}
+
+/// The environment as every service reads it: `DEVMESH_*`, and the telemetry variables that others set too.
+#[must_use]
+pub fn environment(sources: Sources) -> Sources {
+    sources
+        .env("DEVMESH")
+        .env_ignored("DEVMESH_CONFIG")
+        .env_alias("LOG_LEVEL", "monitoring.logging.level")
+        .env_alias("LOG_FORMAT", "monitoring.logging.format")
+        .env_alias("ENABLE_TRACING", "tracing.enabled")
+        .env_alias("TRACING_SAMPLE_RATE", "tracing.sample_rate")
+        .env_alias("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.endpoint")
+}
+
+/// Who emits, with what the build knows of itself.
+#[must_use]
+pub fn service_info(name: &'static str, environment: &str) -> ServiceInfo {
+    ServiceInfo {
+        name,
+        version: env!("CARGO_PKG_VERSION"),
+        revision: REVISION,
+        rustc: RUSTC,
+        environment: environment.to_owned(),
+        instance: format!("{name}-{}", std::process::id()),
+    }
+}
+
+fn serve<C: ServiceConfig>(
+    name: &'static str,
+    config: C,
+    start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    listen::install_crypto_provider();
+    let telemetry = Telemetry::start(service_info(name, config.environment()), &config.telemetry())?;
+    let dispatch = telemetry.dispatch();
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = threads::service_runtime(name, cores, dispatch.clone())?;
+    telemetry.watch_runtime(runtime.handle().clone());
+    let (life, drain) = (Lifecycle::new(name), config.drain());
+    let ended = threads::block_on(&runtime, &dispatch, async {
+        let lifecycles = [life.clone()];
+        let stopped = tokio::select! {
+            error = stop_on_signals(&lifecycles) => error.map(|never| match never {}).map_err(Failure::from),
+            stopped = run_until_stopped(life, drain, start(config, telemetry.clone(), lifecycles[0].clone())) => stopped,
+        };
+        if let Err(error) = &stopped {
+            tracing::error!(%error, "stopped with failure");
+        }
+        telemetry.shutdown().await;
+        stopped
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn run_until_stopped(
+    life: Lifecycle,
+    drain: Duration,
+    start: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    // Told to stop while it still waits for its database, say: there is nothing to drain.
+    let Some(started) = life.soft_stop().run_until_cancelled(start).await else {
+        return Ok(());
+    };
+    started?;
+    Ok(life.run_until_stopped(drain).await?)
+}
+
+#[expect(clippy::print_stderr, reason = "where a person is told why it did not start")]
+fn complain(name: &str, error: &dyn Error, code: u8) -> ExitCode {
+    eprintln!("{name}: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,33 @@
+//! How mcp-server and worker reach rest-api: the gRPC channel with the service key, jobs and credentials through it, and
+//! the spool that keeps audit records on disk until rest-api has them.
+
+mod channel;
+mod config;
+mod credentials;
+mod jobs;
+mod key_uses;
+pub mod spool;
+
+pub use channel::{Link, Target, UplinkError, connect};
+pub use config::{ControlPlaneConfig, SpoolConfig};
+pub use credentials::Credentials;
+pub use jobs::{AttemptRef, Jobs, wire_attempt};
+pub use key_uses::KeyUses;
+pub use spool::Spool;
+
+use domain::StoreError;
+
+/// What a status of rest-api means to a caller.
+#[must_use]
+pub fn store_error(status: tonic::Status) -> StoreError {
+    match status.code() {
+        tonic::Code::NotFound => StoreError::NotFound,
+        tonic::Code::Aborted => StoreError::Stale,
+        tonic::Code::FailedPrecondition => StoreError::conflict("state", status.message()),
+        tonic::Code::InvalidArgument => StoreError::conflict("request", status.message()),
+        tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
+            StoreError::Unavailable(status.into())
+        }
+        _ => StoreError::internal(status),
+    }
+}

@@ -1,0 +1,111 @@
+//! Sends the spool to rest-api.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::v1::AppendRequest;
+use proto::v1::audit_service_client::AuditServiceClient;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request};
+
+use super::Spool;
+use super::segment::{self, Segment};
+use crate::channel::Link;
+
+/// Records in one batch; rest-api takes at most as many.
+const BATCH: usize = 1_000;
+/// Longest time of one batch.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest pause after a failure.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a segment could not be sent.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error("the spool cannot be read: {0}")]
+    Io(#[from] io::Error),
+    #[error("rest-api did not take the records: {}", .0.message())]
+    Refused(tonic::Status),
+}
+
+impl Spool {
+    /// Sends until `stop`, then what is left, once.
+    ///
+    /// # Errors
+    /// None: what fails is logged and tried again.
+    pub async fn send(self: Arc<Self>, link: Link, stop: CancellationToken) -> Result<(), Infallible> {
+        let client = AuditServiceClient::new(link);
+        let mut pause = self.config.interval.get();
+        while stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_some()
+        {
+            match self.send_all(&client).await {
+                Ok(()) => pause = self.config.interval.get(),
+                Err(error) => {
+                    tracing::warn!(%error, "audit records wait in the spool");
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+            }
+        }
+        if let Err(error) = self.send_all(&client).await {
+            tracing::warn!(%error, "audit records stay in the spool until the next start");
+        }
+        Ok(())
+    }
+
+    async fn send_all(&self, client: &AuditServiceClient<Link>) -> Result<(), SendError> {
+        self.rotate();
+        for segment in segment::all(&self.config.dir)? {
+            if self.is_open(segment.number) {
+                break;
+            }
+            self.send_segment(client, &segment).await?;
+        }
+        Ok(())
+    }
+
+    fn is_open(&self, number: u64) -> bool {
+        let state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.open.as_ref().is_some_and(|(open, _)| open.number <= number)
+    }
+
+    async fn send_segment(
+        &self,
+        client: &AuditServiceClient<Link>,
+        segment: &Segment,
+    ) -> Result<(), SendError> {
+        let (records, torn) = segment.read()?;
+        if torn > 0 {
+            tracing::warn!(bytes = torn, path = %segment.path.display(), "the last record was cut off when it was written");
+        }
+        for batch in records.chunks(BATCH) {
+            let mut request = Request::new(AppendRequest {
+                records: batch.to_vec(),
+            });
+            request.set_timeout(TIMEOUT);
+            match client.clone().append(request).await {
+                Ok(_) => {}
+                // It will never be taken: keeping it would hold up all that follows. It stays on disk under another name.
+                Err(status) if status.code() == Code::InvalidArgument => {
+                    tracing::error!(critical = true, error = status.message(), path = %segment.path.display(), "rest-api refuses audit records; the segment is set aside");
+                    let size = segment.size()?;
+                    std::fs::rename(&segment.path, segment.path.with_extension("refused"))?;
+                    self.removed(size);
+                    return Ok(());
+                }
+                Err(status) => return Err(SendError::Refused(status)),
+            }
+        }
+        let size = segment.size()?;
+        std::fs::remove_file(&segment.path)?;
+        self.removed(size);
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! The settings of the worker.
+
+use connectors::EgressConfig;
+use runtime::config::{Duration, Secret};
+use runtime::listen::ListenConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uplink::{ControlPlaneConfig, SpoolConfig};
+
+/// The settings of the worker.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name of the installation, for example `production`: the `environment` of every metric and log line.
+    pub environment: String,
+    /// Where `/metrics` and `/health` are served. Loopback until told otherwise.
+    pub listen: ListenConfig,
+    /// How long jobs in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
+    pub drain: Duration,
+    /// Bearer token of the admin endpoints (`/admin/*`); without it they answer 403.
+    pub admin_token: Option<Secret>,
+    /// Where rest-api is.
+    pub control_plane: ControlPlaneConfig,
+    /// The message broker, the same as rest-api's.
+    pub queue: QueueConfig,
+    /// How jobs are run.
+    pub jobs: JobsConfig,
+    /// Requests to upstreams.
+    pub egress: EgressConfig,
+    /// Where audit records wait until rest-api has them.
+    pub spool: SpoolConfig,
+    /// Logs and the bounds of metrics.
+    pub monitoring: telemetry::MonitoringConfig,
+    /// Traces.
+    pub tracing: telemetry::TracingConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: "development".to_owned(),
+            listen: ListenConfig::at("127.0.0.1:8082"),
+            drain: Duration::from_secs(25),
+            admin_token: None,
+            control_plane: ControlPlaneConfig::default(),
+            queue: QueueConfig::default(),
+            jobs: JobsConfig::default(),
+            egress: EgressConfig::default(),
+            spool: SpoolConfig {
+                dir: "data/audit-worker".into(),
+                ..SpoolConfig::default()
+            },
+            monitoring: telemetry::MonitoringConfig::default(),
+            tracing: telemetry::TracingConfig::default(),
+        }
+    }
+}
+
+impl runtime::process::ServiceConfig for Config {
+    fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    fn telemetry(&self) -> telemetry::TelemetryConfig {
+        telemetry::TelemetryConfig {
+            monitoring: self.monitoring.clone(),
+            tracing: self.tracing.clone(),
+        }
+    }
+
+    fn drain(&self) -> std::time::Duration {
+        self.drain.get()
+    }
+}
+
+/// The message broker.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueConfig {
+    /// `amqp://…`. May hold a password. Also `QUEUE_URL`. `memory:` works only where one process holds everything.
+    pub url: Secret,
+    /// What the names of queues begin with, the same as rest-api's.
+    pub prefix: String,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("amqp://127.0.0.1:5672"),
+            prefix: "devmesh".to_owned(),
+        }
+    }
+}
+
+/// How jobs are run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobsConfig {
+    /// Most jobs at once; also how many messages the broker hands over ahead. Jobs mostly wait for upstreams.
+    pub concurrency: u16,
+    /// How long a claim holds without being renewed: a worker that dies is noticed this much later. Renewed at a third
+    /// of it, so that two renewals may fail.
+    pub lease: Duration,
+}
+
+impl Default for JobsConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 32,
+            lease: Duration::from_secs(30),
+        }
+    }
+}

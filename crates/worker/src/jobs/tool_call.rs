@@ -1,0 +1,213 @@
+//! Runs a tool call. A write is announced to rest-api right before the request leaves; from then on, only an answer that
+//! says so makes it done or failed, and everything else leaves it in doubt.
+
+use connectors::{CallContext, OnSend};
+use domain::job::{AttemptEnd, JobError, ToolCallPayload};
+use domain::{CallErrorKind, CallOutcome, Effect, Provider, RecordId, Tool};
+use proto::v1::AuditRecord;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Kinds, Run, payload, unreachable};
+
+/// HTTP 429: the upstream has refused the call before it did anything.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
+    let call: ToolCallPayload = match payload(run.job) {
+        Ok(call) => call,
+        Err(end) => return Some(end),
+    };
+    let (tool, provider) = match run.jobs.tool(run.job.tenant_id, &call.tool).await {
+        Ok(found) => found,
+        Err(domain::StoreError::NotFound) => {
+            let message = format!("there is no tool `{}` any more", call.tool);
+            return Some(AttemptEnd::Failed(JobError::new(
+                CallErrorKind::UnknownTool.as_str(),
+                message,
+            )));
+        }
+        Err(error) => return Some(unreachable(error)),
+    };
+    let context = context(run);
+    let began = tokio::time::Instant::now();
+    let outcome = kinds
+        .connectors
+        .call(&provider, &tool, call.arguments.clone(), &context)
+        .await;
+    let record = audit(run, &tool, &provider, &call.arguments, &outcome, began.elapsed());
+    kinds.spool.record(&record);
+    let sent = context.may_have_had_effect();
+    if run.cancel.is_cancelled() && !sent {
+        return None;
+    }
+    Some(end(run.job.effect, outcome, sent))
+}
+
+fn context(run: &Run<'_>) -> CallContext {
+    let (jobs, attempt, write) = (
+        run.jobs.clone(),
+        run.attempt.clone(),
+        run.job.effect == Effect::Write,
+    );
+    let announce = OnSend::new(move || async move {
+        if !write {
+            return Ok(());
+        }
+        jobs.begin_effect(&attempt)
+            .await
+            .map_err(|_| "the write could not be announced; it was not sent".to_owned())
+    });
+    CallContext {
+        cancel: run.cancel.clone(),
+        idempotency_key: Some(run.job.id.to_string()),
+        on_send: Some(announce),
+        ..CallContext::default()
+    }
+}
+
+/// What an outcome means for the ledger. `sent`: the upstream may have got the request.
+fn end(effect: Effect, outcome: CallOutcome, sent: bool) -> AttemptEnd {
+    use CallErrorKind as Kind;
+    let Some(kind) = outcome.error else {
+        return done(&outcome);
+    };
+    if outcome.upstream_status == Some(TOO_MANY_REQUESTS) {
+        return AttemptEnd::Retry(error(kind, &outcome));
+    }
+    match kind {
+        // Refused before anything was done, here or there; the same again would be refused again.
+        Kind::UpstreamRejected
+        | Kind::InvalidArguments
+        | Kind::Unauthenticated
+        | Kind::Forbidden
+        | Kind::UnknownTool
+        | Kind::AddressRefused => AttemptEnd::Failed(error(kind, &outcome)),
+        _ if sent && effect == Effect::Write => AttemptEnd::InDoubt(error(kind, &outcome)),
+        Kind::UpstreamInvalid | Kind::Internal => AttemptEnd::Failed(error(kind, &outcome)),
+        Kind::UpstreamFailed
+        | Kind::UpstreamUnreachable
+        | Kind::Unavailable
+        | Kind::RateLimited
+        | Kind::Timeout
+        | Kind::Cancelled => AttemptEnd::Retry(error(kind, &outcome)),
+    }
+}
+
+fn done(outcome: &CallOutcome) -> AttemptEnd {
+    match serde_json::to_value(outcome) {
+        Ok(result) => AttemptEnd::Done(result),
+        Err(_) => AttemptEnd::Done(json!({ "content": [], "note": "the answer could not be kept" })),
+    }
+}
+
+fn error(kind: CallErrorKind, outcome: &CallOutcome) -> JobError {
+    let said = outcome.content.iter().find_map(|content| match content {
+        domain::Content::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    JobError {
+        kind: kind.as_str().to_owned(),
+        message: said.unwrap_or("the call failed").to_owned(),
+        details: serde_json::to_value(outcome)
+            .ok()
+            .map(|outcome| json!({ "outcome": outcome })),
+    }
+}
+
+fn audit(
+    run: &Run<'_>,
+    tool: &Tool,
+    provider: &Provider,
+    arguments: &Value,
+    outcome: &CallOutcome,
+    took: std::time::Duration,
+) -> AuditRecord {
+    let arguments = arguments.to_string();
+    let kind = outcome.error;
+    AuditRecord {
+        id: RecordId::generate().to_string(),
+        at_ms: run.clock.now().timestamp_millis(),
+        tenant_id: run.job.tenant_id.to_string(),
+        key_id: run
+            .job
+            .requested_by
+            .map(|key| key.to_string())
+            .unwrap_or_default(),
+        service: "worker".to_owned(),
+        action: "job/tool_call".to_owned(),
+        tool: tool.name.clone(),
+        provider: provider.name.clone(),
+        outcome: kind.map_or("ok", CallErrorKind::as_str).to_owned(),
+        status: u32::from(kind.map_or(200, CallErrorKind::status)),
+        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        request_bytes: arguments.len() as u64,
+        response_bytes: outcome.response_bytes,
+        arguments_sha256: hex::encode(Sha256::digest(arguments.as_bytes())),
+        trace_id: telemetry::propagation::current_trace_id().unwrap_or_default(),
+        request_id: telemetry::propagation::current_request_id().unwrap_or_default(),
+        job_id: run.job.id.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: CallErrorKind, status: Option<u16>) -> CallOutcome {
+        CallOutcome {
+            upstream_status: status,
+            ..CallOutcome::failed(kind, "no")
+        }
+    }
+
+    #[test]
+    fn a_write_that_was_sent_and_not_answered_is_in_doubt() {
+        for kind in [
+            CallErrorKind::Timeout,
+            CallErrorKind::UpstreamUnreachable,
+            CallErrorKind::Cancelled,
+        ] {
+            assert!(
+                matches!(
+                    end(Effect::Write, failed(kind, None), true),
+                    AttemptEnd::InDoubt(_)
+                ),
+                "{kind:?}"
+            );
+        }
+        let answered_500 = failed(CallErrorKind::UpstreamFailed, Some(500));
+        assert!(matches!(
+            end(Effect::Write, answered_500, true),
+            AttemptEnd::InDoubt(_)
+        ));
+    }
+
+    #[test]
+    fn a_write_that_never_left_is_tried_again() {
+        let outcome = failed(CallErrorKind::UpstreamUnreachable, None);
+        assert!(matches!(end(Effect::Write, outcome, false), AttemptEnd::Retry(_)));
+    }
+
+    #[test]
+    fn a_refused_call_fails_and_a_throttled_one_is_tried_again() {
+        let refused = failed(CallErrorKind::UpstreamRejected, Some(422));
+        assert!(matches!(end(Effect::Write, refused, true), AttemptEnd::Failed(_)));
+        let throttled = failed(CallErrorKind::UpstreamRejected, Some(TOO_MANY_REQUESTS));
+        assert!(matches!(
+            end(Effect::Write, throttled, true),
+            AttemptEnd::Retry(_)
+        ));
+    }
+
+    #[test]
+    fn a_read_or_an_idempotent_call_is_never_in_doubt() {
+        for effect in [Effect::Read, Effect::Idempotent] {
+            let outcome = failed(CallErrorKind::Timeout, None);
+            assert!(
+                matches!(end(effect, outcome, true), AttemptEnd::Retry(_)),
+                "{effect:?}"
+            );
+        }
+    }
+}

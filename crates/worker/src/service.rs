@@ -1,0 +1,173 @@
+//! Builds the worker from its settings, and runs it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use connectors::{Connectors, EgressError};
+use domain::Clock;
+use domain::ports::Queue;
+use runtime::lifecycle::Lifecycle;
+use runtime::listen::{ListenError, Listener};
+use telemetry::{AdminAccess, Telemetry};
+use thiserror::Error;
+use uplink::{Credentials, Jobs, Link, Spool, Target, UplinkError};
+
+use crate::attempt::Runner;
+use crate::config::Config;
+use crate::consume;
+use crate::jobs::Kinds;
+use crate::metrics::JobMetrics;
+
+/// What the worker is given from outside.
+pub struct Deps {
+    /// Its telemetry.
+    pub telemetry: Telemetry,
+    /// Its life.
+    pub life: Lifecycle,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The queue that it shares with rest-api of the same process; from `queue.url` when absent.
+    pub queue: Option<Arc<dyn Queue>>,
+    /// Where rest-api is.
+    pub target: Target,
+}
+
+/// Why the worker cannot be built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The way to rest-api.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+    /// Requests to upstreams.
+    #[error("egress: {0}")]
+    Egress(#[from] EgressError),
+    /// The broker's address is wrong.
+    #[error("queue.url: {0}")]
+    Queue(#[from] domain::ports::QueueError),
+    /// The listener cannot be bound.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The audit spool cannot be opened.
+    #[error("spool.dir: {0}")]
+    Spool(#[from] std::io::Error),
+}
+
+/// The worker, built and bound, not yet running.
+pub struct Service {
+    listener: Listener,
+    router: Router,
+    queue: Arc<dyn Queue>,
+    runner: Arc<Runner>,
+    spool: Arc<Spool>,
+    link: Link,
+    concurrency: u16,
+    telemetry: Telemetry,
+    life: Lifecycle,
+}
+
+/// Opens the spool and binds the listener. rest-api and the broker may be away: they are reached when they are needed.
+///
+/// # Errors
+/// See [`BuildError`].
+pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
+    let Deps {
+        telemetry,
+        life,
+        clock,
+        queue,
+        target,
+    } = deps;
+    let link = uplink::connect(&config.control_plane, target, &telemetry)?;
+    let timeout = config.control_plane.timeout.get();
+    let jobs = Jobs::new(link.clone(), timeout);
+    let credentials = Arc::new(Credentials::new(link.clone(), timeout));
+    let connectors = Arc::new(Connectors::new(config.egress.clone(), credentials, &telemetry)?);
+    let spool = Spool::open(config.spool.clone(), &telemetry)?;
+    let queue = match queue {
+        Some(queue) => queue,
+        None => {
+            let options = queue::QueueOptions {
+                prefix: config.queue.prefix.clone(),
+                ..Default::default()
+            };
+            queue::connect(config.queue.url.expose(), &options, &telemetry)?
+        }
+    };
+    register_checks(&telemetry, &queue, &spool);
+    let runner = Runner {
+        jobs,
+        kinds: Kinds {
+            connectors,
+            spool: Arc::clone(&spool),
+        },
+        metrics: JobMetrics::new(&telemetry),
+        clock,
+        owner: format!("{}-{}", telemetry.info().instance, domain::RecordId::generate()),
+        lease: config.jobs.lease.get(),
+        life: life.clone(),
+    };
+    let token = config
+        .admin_token
+        .as_ref()
+        .map(|token| token.expose().to_owned().into());
+    Ok(Service {
+        listener: Listener::bind(&config.listen).await?,
+        router: telemetry::http::layer(telemetry.router(AdminAccess::new(token)), &telemetry),
+        queue,
+        runner: Arc::new(runner),
+        spool,
+        link,
+        concurrency: config.jobs.concurrency.max(1),
+        telemetry,
+        life,
+    })
+}
+
+fn register_checks(telemetry: &Telemetry, queue: &Arc<dyn Queue>, spool: &Arc<Spool>) {
+    let queue = Arc::clone(queue);
+    telemetry.health().register("queue", true, move || {
+        let queue = Arc::clone(&queue);
+        async move { queue.ping().await.map_err(|error| error.to_string()) }
+    });
+    let spool = Arc::clone(spool);
+    telemetry.health().register("audit_spool", true, move || {
+        let health = spool.health();
+        async move { health }
+    });
+}
+
+impl Service {
+    /// Where `/metrics` and `/health` are served.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.bound().addr
+    }
+
+    /// Starts every part; they run until the lifecycle's soft stop.
+    pub fn start(self) {
+        let Self {
+            listener,
+            router,
+            queue,
+            runner,
+            spool,
+            link,
+            concurrency,
+            telemetry,
+            life,
+        } = self;
+        let stop = life.soft_stop();
+        life.spawn(
+            "http",
+            listener.counted_by(&telemetry).serve(router, life.clone()),
+        );
+        life.spawn("jobs", consume::run(queue, concurrency, runner, life.clone()));
+        life.spawn("audit", spool.send(link, stop.clone()));
+        let health = telemetry.health().clone();
+        life.spawn_task(async move {
+            stop.cancelled().await;
+            health.stopping();
+        });
+    }
+}
