@@ -55,6 +55,36 @@ pub trait Database: Send + Sync {
     fn pool(&self) -> (u32, u32);
     /// Closes every connection, waiting for those in use.
     async fn close(&self);
+    /// Across tenants: removes what is older than it has to be kept. Jobs in doubt stay until a person resolves them.
+    async fn prune(&self, retention: &Retention) -> Result<Pruned>;
+}
+
+/// What [`Database::prune`] keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Catalogue changes: at least this many of the newest, and ...
+    pub changes_kept: u64,
+    /// ... all that were made at or after this instant (by the database's clock).
+    pub changes_before: DateTime<Utc>,
+    /// Jobs that are done or failed and moved last before this instant go.
+    pub jobs_before: DateTime<Utc>,
+    /// Audit records of calls that ended before this instant go.
+    pub audit_before: DateTime<Utc>,
+    /// Stored answers of calls that began before this instant go.
+    pub answers_before: DateTime<Utc>,
+}
+
+/// How many rows [`Database::prune`] removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Catalogue changes.
+    pub changes: u64,
+    /// Jobs.
+    pub jobs: u64,
+    /// Audit records.
+    pub audit_records: u64,
+    /// Stored answers.
+    pub answers: u64,
 }
 
 /// Organizations and tenants.
@@ -141,6 +171,7 @@ pub struct Description {
 pub trait Providers: Send + Sync {
     /// Stores a new provider, or a refreshed one, with all its tools; only what differs gets a change number.
     /// A new one: Conflict on `name` when the tenant has that name. `credential` replaces the stored one when given.
+    /// One that was removed: [`StoreError::NotFound`]. What a person changed since `import.provider` was read stays.
     async fn import(
         &self,
         tenant: TenantId,
@@ -172,9 +203,6 @@ pub trait Providers: Send + Sync {
         provider: Option<ProviderId>,
         page: PageRequest,
     ) -> Result<Page<Tool>>;
-    /// Across tenants: providers last refreshed (or, for health, checked) before `before`, at most `limit`.
-    async fn due_for_refresh(&self, before: DateTime<Utc>, limit: u32)
-    -> Result<Vec<(TenantId, ProviderId)>>;
 }
 
 /// What [`Jobs::enqueue`] did.
@@ -252,7 +280,7 @@ pub struct QueueStats {
 /// Jobs and their outbox.
 #[async_trait]
 pub trait Jobs: Send + Sync {
-    /// Stores a new job and its outbox row.
+    /// Stores a new job and its outbox row. A job that is stored already (same id or same idempotency key) stays as it is.
     async fn enqueue(&self, tenant: TenantId, job: &Job) -> Result<Enqueued>;
     /// One job.
     async fn get(&self, tenant: TenantId, id: JobId) -> Result<Job>;
@@ -290,7 +318,8 @@ pub trait Jobs: Send + Sync {
         end: AttemptEnd,
         now: DateTime<Utc>,
     ) -> Result<Job>;
-    /// Gives a claimed job back untouched (a worker that stops): pending again with the same attempts left.
+    /// Gives a claimed job back untouched (a worker that stops): pending again with the same attempts left. The number is
+    /// used up, since it fences; one more attempt is allowed instead. Conflict on `state` when a write may have begun.
     async fn release(
         &self,
         tenant: TenantId,

@@ -1,0 +1,54 @@
+//! Every aggregate of the port. Compiled twice: `Db`, `dialect` and `Pools` are those of the module that includes it.
+
+mod answers;
+mod attempts;
+mod audit;
+mod changes;
+mod database;
+mod entities;
+mod import;
+mod jobs;
+mod keys;
+mod outbox;
+mod providers;
+mod store;
+mod sweep;
+mod tenants;
+mod tools;
+mod unit;
+
+use std::sync::Arc;
+
+use domain::ports::Storage;
+use sqlx::Database;
+
+use super::pools::Pools;
+use super::{Db, dialect};
+use crate::meter::Meter;
+use crate::signals::Signals;
+use store::Store;
+
+/// A connection of this back end.
+type Connection = <Db as Database>::Connection;
+
+/// How many rows one statement inserts: SQLite binds at most 32,766 values, the widest row has 17.
+const BATCH: usize = 500;
+
+/// The port, on these connections.
+pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) -> Storage {
+    let store = Arc::new(Store {
+        pools,
+        meter,
+        signals,
+    });
+    Storage {
+        tenants: Arc::clone(&store) as _,
+        keys: Arc::clone(&store) as _,
+        providers: Arc::clone(&store) as _,
+        jobs: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
+        changes: Arc::clone(&store) as _,
+        idempotency: Arc::clone(&store) as _,
+        database: store,
+    }
+}

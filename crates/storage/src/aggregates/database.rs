@@ -1,0 +1,96 @@
+//! The database itself: whether it answers, how busy it is, what it forgets.
+
+use async_trait::async_trait;
+use domain::StoreError;
+use domain::ports::storage::{Database, Pruned, Retention};
+
+use super::store::Store;
+use crate::column::signed;
+
+/// The number up to which changes go: all but the newest $1, and none that was made at or after $2.
+const PRUNE_TO: &str = "
+    SELECT MAX(number)
+      FROM changes
+     WHERE number <= (SELECT number FROM change_counter) - $1
+       AND number < COALESCE((SELECT MIN(number) FROM changes WHERE changed_at >= $2), number + 1)";
+
+const NOTE_PRUNED: &str = "UPDATE change_counter SET pruned = $1 WHERE pruned < $1";
+
+const PRUNE_CHANGES: &str = "DELETE FROM changes WHERE number <= $1";
+
+const PRUNE_JOBS: &str = "DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at < $1";
+
+const PRUNE_AUDIT: &str = "DELETE FROM audit_records WHERE ended_at < $1";
+
+const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
+
+#[async_trait]
+impl Database for Store {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.call("ping", "", async { Ok(self.pools.ping().await?) })
+            .await
+    }
+
+    fn pool(&self) -> (u32, u32) {
+        let usage = self.pools.usage();
+        self.meter.pool(usage);
+        usage
+    }
+
+    async fn close(&self) {
+        self.pools.close().await;
+        self.meter.pool(self.pools.usage());
+    }
+
+    async fn prune(&self, retention: &Retention) -> Result<Pruned, StoreError> {
+        let changes = self.prune_changes(retention);
+        let changes = self.call("prune", "changes", changes).await?;
+        let mut pruned = Pruned {
+            changes,
+            ..Pruned::default()
+        };
+        for (table, statement, before, count) in [
+            ("jobs", PRUNE_JOBS, retention.jobs_before, &mut pruned.jobs),
+            (
+                "audit_records",
+                PRUNE_AUDIT,
+                retention.audit_before,
+                &mut pruned.audit_records,
+            ),
+            (
+                "answers",
+                PRUNE_ANSWERS,
+                retention.answers_before,
+                &mut pruned.answers,
+            ),
+        ] {
+            let delete = async {
+                let mut unit = self.write_across().await?;
+                let done = sqlx::query(statement).bind(before).execute(unit.conn()).await?;
+                unit.commit().await?;
+                Ok(done.rows_affected())
+            };
+            *count = self.call("prune", table, delete).await?;
+        }
+        Ok(pruned)
+    }
+}
+
+impl Store {
+    async fn prune_changes(&self, retention: &Retention) -> Result<u64, crate::fault::Fault> {
+        let mut unit = self.write_across().await?;
+        let up_to: Option<i64> = sqlx::query_scalar(PRUNE_TO)
+            .bind(signed(retention.changes_kept))
+            .bind(retention.changes_before)
+            .fetch_one(unit.conn())
+            .await?;
+        let Some(up_to) = up_to else { return Ok(0) };
+        let gone = sqlx::query(PRUNE_CHANGES)
+            .bind(up_to)
+            .execute(unit.conn())
+            .await?;
+        sqlx::query(NOTE_PRUNED).bind(up_to).execute(unit.conn()).await?;
+        unit.commit().await?;
+        Ok(gone.rows_affected())
+    }
+}

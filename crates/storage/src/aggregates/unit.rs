@@ -1,0 +1,100 @@
+//! One unit of work: a transaction, the catalogue changes it makes, and whom it wakes when it commits.
+
+use std::sync::Arc;
+
+use domain::{EntityKind, TenantId};
+use sqlx::{QueryBuilder, Transaction};
+use uuid::Uuid;
+
+use super::{BATCH, Connection, Db, dialect};
+use crate::column::Word;
+use crate::fault::Fault;
+use crate::signals::Signals;
+
+/// Gives out the next $1 numbers. The row's lock is held until the transaction ends, so this comes last in it.
+const TAKE_NUMBERS: &str = "
+    UPDATE change_counter
+       SET number = number + $1
+    RETURNING number";
+
+/// A transaction of a storage call. Dropped without [`Unit::commit`], it leaves nothing behind.
+pub struct Unit {
+    transaction: Transaction<'static, Db>,
+    signals: Arc<Signals>,
+    changed: Vec<(TenantId, EntityKind, Uuid)>,
+    jobs_moved: bool,
+}
+
+impl Unit {
+    pub(super) fn new(transaction: Transaction<'static, Db>, signals: Arc<Signals>) -> Self {
+        Self {
+            transaction,
+            signals,
+            changed: Vec::new(),
+            jobs_moved: false,
+        }
+    }
+
+    /// The connection, for the next statement.
+    pub(super) fn conn(&mut self) -> &mut Connection {
+        &mut self.transaction
+    }
+
+    /// Narrows a unit that crosses tenants to one tenant.
+    pub(super) async fn enter(&mut self, tenant: TenantId) -> Result<(), Fault> {
+        Ok(dialect::enter(&mut self.transaction, tenant).await?)
+    }
+
+    /// Notes that the catalogue's entity changed: it gets a number at commit.
+    pub(super) fn changed(&mut self, tenant: TenantId, kind: EntityKind, id: Uuid) {
+        self.changed.push((tenant, kind, id));
+    }
+
+    /// Notes that a job may have become due or final.
+    pub(super) fn jobs_moved(&mut self) {
+        self.jobs_moved = true;
+    }
+
+    /// Numbers the changes, commits, and wakes whoever waits for them.
+    pub(super) async fn commit(mut self) -> Result<(), Fault> {
+        let changes_moved = !self.changed.is_empty();
+        if changes_moved {
+            self.number_changes().await?;
+        }
+        dialect::announce(&mut self.transaction, changes_moved, self.jobs_moved).await?;
+        self.transaction.commit().await?;
+        if dialect::SIGNALS_AT_COMMIT && changes_moved {
+            self.signals.changes_moved();
+        }
+        if dialect::SIGNALS_AT_COMMIT && self.jobs_moved {
+            self.signals.jobs_moved();
+        }
+        Ok(())
+    }
+
+    async fn number_changes(&mut self) -> Result<(), Fault> {
+        let count = i64::try_from(self.changed.len()).unwrap_or(i64::MAX);
+        let last: i64 = sqlx::query_scalar(TAKE_NUMBERS)
+            .bind(count)
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        let changes = std::mem::take(&mut self.changed);
+        let numbered: Vec<_> = (last - count + 1..).zip(changes).collect();
+        for batch in numbered.chunks(BATCH) {
+            let mut insert =
+                QueryBuilder::<Db>::new("INSERT INTO changes (number, tenant_id, kind, entity_id) ");
+            insert.push_values(batch, |mut row, (number, (tenant, kind, id))| {
+                row.push_bind(*number)
+                    .push_bind(tenant.0)
+                    .push_bind(Word(*kind))
+                    .push_bind(*id);
+            });
+            insert
+                .build()
+                .persistent(false)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! The Postgres back end: row-level security as the second lock, `NOTIFY` for wake-up calls.
+
+mod dialect;
+mod listener;
+mod migrations;
+mod pools;
+
+/// The SQL that both back ends share.
+#[path = "aggregates/all.rs"]
+mod aggregates;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use domain::ports::Storage;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Postgres};
+
+use crate::connect::{ConnectError, StorageOptions};
+use crate::meter::{DbMetrics, Meter};
+use crate::signals::Signals;
+
+type Db = Postgres;
+
+/// Opens a storage on Postgres.
+pub async fn open(url: &str, options: &StorageOptions, metrics: DbMetrics) -> Result<Storage, ConnectError> {
+    let login = login(url)?;
+    if options.migrate {
+        let owner = options.owner_url.as_deref().map(self::login).transpose()?;
+        migrations::run(owner.as_ref().unwrap_or(&login), &login).await?;
+    }
+    let relay = options.relay_url.as_deref().map(self::login).transpose()?;
+    let signals = Arc::new(Signals::default());
+    let meter = Arc::new(Meter::new(
+        metrics,
+        dialect::SYSTEM,
+        options.slow_query,
+        options.deadline(),
+    ));
+    let pools = pools::Pools::open(login.clone(), relay, options).await?;
+    pools.listen(listener::run(login, Arc::clone(&signals), Arc::clone(&meter)));
+    Ok(aggregates::storage(pools, meter, signals))
+}
+
+/// Statements are not logged by the driver: our own line names the call, and never shows a value.
+fn login(url: &str) -> Result<PgConnectOptions, ConnectError> {
+    let options = PgConnectOptions::from_str(url).map_err(ConnectError::Malformed)?;
+    Ok(options.application_name("devmesh").disable_statement_logging())
+}

@@ -1,0 +1,128 @@
+//! Statements that SQLite says otherwise.
+
+use std::time::Duration;
+
+use domain::TenantId;
+use sqlx::PgConnection;
+
+use crate::rows::job::{job_columns, outbox_columns};
+use crate::rows::provider::provider_columns;
+
+/// OpenTelemetry's `db.system.name`.
+pub const SYSTEM: &str = "postgresql";
+
+/// Wake-up calls come back through the listener, so that every replica hears them.
+pub const SIGNALS_AT_COMMIT: bool = false;
+
+/// The channel of catalogue changes.
+pub const CHANGES_CHANNEL: &str = "devmesh_changes";
+
+/// The channel of jobs.
+pub const JOBS_CHANNEL: &str = "devmesh_jobs";
+
+pub const LOCK_PROVIDER: &str = concat!(
+    "SELECT ",
+    provider_columns!(),
+    "
+       FROM providers
+      WHERE tenant_id = $1 AND id = $2
+        FOR UPDATE"
+);
+
+pub const LOCK_JOB: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    "
+       FROM jobs
+      WHERE tenant_id = $1 AND id = $2
+        FOR UPDATE"
+);
+
+/// Running jobs whose lease ran out before $1, at most $2 of them; those that another sweeper holds are left to it.
+pub const LAPSED_JOBS: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    "
+       FROM jobs
+      WHERE state = 'running' AND lease_until <= $1
+      ORDER BY lease_until
+      LIMIT $2
+        FOR UPDATE SKIP LOCKED"
+);
+
+/// Pending jobs due at $1 whose message is gone since before $2, at most $3 of them.
+pub const LOST_JOBS: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    "
+       FROM jobs
+      WHERE state = 'pending' AND run_at <= $1
+        AND COALESCE(published_at, updated_at) < $2
+        AND NOT EXISTS (SELECT FROM outbox WHERE outbox.job_id = jobs.id)
+      ORDER BY run_at
+      LIMIT $3
+        FOR UPDATE OF jobs SKIP LOCKED"
+);
+
+/// Takes at most $3 rows that are due at $1 and keeps them from other relays until $2.
+pub const HOLD_OUTBOX: &str = concat!(
+    "WITH due AS MATERIALIZED (
+         SELECT id AS due_id
+           FROM outbox
+          WHERE held_until <= $1
+          ORDER BY urgency DESC, id
+          LIMIT $3
+            FOR UPDATE SKIP LOCKED
+     )
+     UPDATE outbox
+        SET held_until = $2
+      WHERE id IN (SELECT due_id FROM due)
+     RETURNING ",
+    outbox_columns!()
+);
+
+/// Goes from the role that crosses tenants to the one that works for `tenant`, within a transaction.
+pub async fn enter(connection: &mut PgConnection, tenant: TenantId) -> Result<(), sqlx::Error> {
+    const ENTER: &str = "
+        SELECT set_config('role', 'devmesh_app', true),
+               set_config('devmesh.tenant', $1, true)";
+    sqlx::query(ENTER)
+        .bind(tenant.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Puts on a role until the transaction ends, and names the tenant that row-level security lets through.
+pub async fn put_on(
+    connection: &mut PgConnection,
+    role: &str,
+    tenant: &str,
+    statement_timeout: Duration,
+) -> Result<(), sqlx::Error> {
+    const PUT_ON: &str = "
+        SELECT set_config('statement_timeout', $1, true),
+               set_config('role', $2, true),
+               set_config('devmesh.tenant', $3, true)";
+    let timeout = statement_timeout.as_millis().to_string();
+    sqlx::query(PUT_ON)
+        .bind(timeout)
+        .bind(role)
+        .bind(tenant)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Wakes the watchers of every replica, when the transaction commits.
+pub async fn announce(connection: &mut PgConnection, changes: bool, jobs: bool) -> Result<(), sqlx::Error> {
+    for (channel, moved) in [(CHANGES_CHANNEL, changes), (JOBS_CHANNEL, jobs)] {
+        if moved {
+            sqlx::query("SELECT pg_notify($1, '')")
+                .bind(channel)
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Hears `NOTIFY` on a connection of its own and passes it on as wake-up calls.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use tokio::time::{sleep, timeout};
+
+use super::dialect::{CHANGES_CHANNEL, JOBS_CHANNEL};
+use crate::fault::connection_reason;
+use crate::meter::Meter;
+use crate::signals::Signals;
+
+/// How often watchers are woken, and a new connection tried, while the listener is cut.
+const POLL: Duration = Duration::from_secs(1);
+/// After this silence the connection is asked whether it still lives: a cut cable does not say so.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long it may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Listens for ever, over every loss of the connection.
+pub async fn run(login: PgConnectOptions, signals: Arc<Signals>, meter: Arc<Meter>) {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ANSWER)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(login);
+    let mut attempt = 0_u64;
+    loop {
+        let Err(error) = follow(&pool, &signals, &mut attempt).await;
+        attempt += 1;
+        meter.connection_failed(connection_reason(&error).unwrap_or("listener"));
+        if attempt == 1 {
+            tracing::warn!(
+                event = "database_connection_failed",
+                retry_attempt = attempt,
+                %error,
+                "database listener is cut, polling until it is back"
+            );
+        }
+        wake(&signals);
+        sleep(POLL).await;
+    }
+}
+
+async fn follow(pool: &PgPool, signals: &Signals, attempt: &mut u64) -> Result<Infallible, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen_all([CHANGES_CHANNEL, JOBS_CHANNEL]).await?;
+    if std::mem::take(attempt) > 0 {
+        tracing::info!("database listener is back");
+    }
+    // What was announced before we listened.
+    wake(signals);
+    loop {
+        match timeout(SILENCE, listener.try_recv()).await {
+            Ok(Ok(Some(heard))) if heard.channel() == CHANGES_CHANNEL => signals.changes_moved(),
+            Ok(Ok(Some(_))) => signals.jobs_moved(),
+            Ok(Ok(None)) => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
+            Ok(Err(error)) => return Err(error),
+            Err(_silence) => ask(&mut listener).await?,
+        }
+    }
+}
+
+async fn ask(listener: &mut PgListener) -> Result<(), sqlx::Error> {
+    match timeout(ANSWER, sqlx::query("SELECT 1").execute(listener)).await {
+        Ok(answer) => answer.map(|_| ()),
+        Err(_silence) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
+}
+
+fn wake(signals: &Signals) {
+    signals.changes_moved();
+    signals.jobs_moved();
+}

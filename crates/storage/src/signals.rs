@@ -1,0 +1,32 @@
+//! Wake-up calls: something may have changed, look again.
+
+use tokio::sync::watch;
+
+/// The two channels that the port hands out. A number only ever rises; what it counts means nothing.
+#[derive(Debug, Default)]
+pub struct Signals {
+    changes: watch::Sender<u64>,
+    jobs: watch::Sender<u64>,
+}
+
+impl Signals {
+    /// There may be new catalogue changes.
+    pub fn changes_moved(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// A job may have become due or final.
+    pub fn jobs_moved(&self) {
+        self.jobs.send_modify(|count| *count += 1);
+    }
+
+    /// Whoever waits for catalogue changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whoever waits for jobs.
+    pub fn jobs(&self) -> watch::Receiver<u64> {
+        self.jobs.subscribe()
+    }
+}

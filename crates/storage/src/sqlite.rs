@@ -1,0 +1,31 @@
+//! The SQLite back end: one file, one writer, wake-up calls within the process.
+
+mod dialect;
+mod pools;
+
+/// The SQL that both back ends share.
+#[path = "aggregates/all.rs"]
+mod aggregates;
+
+use std::sync::Arc;
+
+use domain::ports::Storage;
+use sqlx::Sqlite;
+
+use crate::connect::{ConnectError, StorageOptions};
+use crate::meter::{DbMetrics, Meter};
+use crate::signals::Signals;
+
+type Db = Sqlite;
+
+/// Opens a storage on SQLite.
+pub async fn open(url: &str, options: &StorageOptions, metrics: DbMetrics) -> Result<Storage, ConnectError> {
+    let pools = pools::Pools::open(url, options).await?;
+    let meter = Arc::new(Meter::new(
+        metrics,
+        dialect::SYSTEM,
+        options.slow_query,
+        options.deadline(),
+    ));
+    Ok(aggregates::storage(pools, meter, Arc::new(Signals::default())))
+}

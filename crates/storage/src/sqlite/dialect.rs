@@ -1,0 +1,78 @@
+//! Statements that Postgres says otherwise. There is one writer at a time, so rows need no locks of their own.
+
+use domain::TenantId;
+use sqlx::SqliteConnection;
+
+use crate::rows::job::{job_columns, outbox_columns};
+use crate::rows::provider::provider_columns;
+
+/// OpenTelemetry's `db.system.name`.
+pub const SYSTEM: &str = "sqlite";
+
+/// The process that commits is the process that waits.
+pub const SIGNALS_AT_COMMIT: bool = true;
+
+pub const LOCK_PROVIDER: &str = concat!(
+    "SELECT ",
+    provider_columns!(),
+    "
+       FROM providers
+      WHERE tenant_id = $1 AND id = $2"
+);
+
+pub const LOCK_JOB: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    "
+       FROM jobs
+      WHERE tenant_id = $1 AND id = $2"
+);
+
+/// Running jobs whose lease ran out before $1, at most $2 of them.
+pub const LAPSED_JOBS: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    "
+       FROM jobs
+      WHERE state = 'running' AND lease_until <= $1
+      ORDER BY lease_until
+      LIMIT $2"
+);
+
+/// Pending jobs due at $1 whose message is gone since before $2, at most $3 of them.
+pub const LOST_JOBS: &str = concat!(
+    "SELECT ",
+    job_columns!(),
+    "
+       FROM jobs
+      WHERE state = 'pending' AND run_at <= $1
+        AND COALESCE(published_at, updated_at) < $2
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id)
+      ORDER BY run_at
+      LIMIT $3"
+);
+
+/// Takes at most $3 rows that are due at $1 and keeps them from other relays until $2.
+pub const HOLD_OUTBOX: &str = concat!(
+    "UPDATE outbox
+        SET held_until = $2
+      WHERE id IN (
+         SELECT id
+           FROM outbox
+          WHERE held_until <= $1
+          ORDER BY urgency DESC, id
+          LIMIT $3
+     )
+     RETURNING ",
+    outbox_columns!()
+);
+
+/// Nothing to do: there is no second lock here.
+pub async fn enter(_: &mut SqliteConnection, _: TenantId) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
+/// Nothing to do: see [`SIGNALS_AT_COMMIT`].
+pub async fn announce(_: &mut SqliteConnection, _changes: bool, _jobs: bool) -> Result<(), sqlx::Error> {
+    Ok(())
+}

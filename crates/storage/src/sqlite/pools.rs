@@ -1,0 +1,136 @@
+//! The connections to a SQLite file: one that writes, several that read.
+
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::str::FromStr;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Sqlite, Transaction};
+
+use crate::connect::{ConnectError, StorageOptions};
+use crate::scope::{Mode, Scope};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// The connections to a SQLite file.
+pub struct Pools {
+    writer: SqlitePool,
+    /// The writer itself, where the database is in memory: another connection would be another database.
+    readers: SqlitePool,
+    in_memory: bool,
+}
+
+impl Pools {
+    /// Opens the file (made with mode 0600 where it is missing) and brings the schema up to date.
+    pub async fn open(url: &str, options: &StorageOptions) -> Result<Self, ConnectError> {
+        let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let file = SqliteConnectOptions::from_str(url)
+            .map_err(ConnectError::Malformed)?
+            .foreign_keys(true)
+            .busy_timeout(options.acquire_timeout)
+            .disable_statement_logging();
+        let (writer, readers) = if in_memory {
+            let only = pool(1, options)
+                .connect_with(file)
+                .await
+                .map_err(ConnectError::Unreachable)?;
+            (only.clone(), only)
+        } else {
+            keep_private(file.get_filename())?;
+            // A commit survives a power cut, as it does on Postgres.
+            let file = file
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full);
+            let writer = pool(1, options)
+                .connect_with(file.clone())
+                .await
+                .map_err(ConnectError::Unreachable)?;
+            let readers = pool(options.max_connections.max(1), options)
+                .connect_lazy_with(file.pragma("query_only", "true"));
+            (writer, readers)
+        };
+        let pools = Self {
+            writer,
+            readers,
+            in_memory,
+        };
+        if options.migrate {
+            pools.migrate().await?;
+        }
+        Ok(pools)
+    }
+
+    /// In one transaction that keeps every other process out from its first statement on.
+    async fn migrate(&self) -> Result<(), ConnectError> {
+        let mut transaction = self
+            .begin(Scope::Across, Mode::Write)
+            .await
+            .map_err(ConnectError::Unreachable)?;
+        MIGRATIONS
+            .run(&mut *transaction)
+            .await
+            .map_err(ConnectError::Migrate)?;
+        transaction.commit().await.map_err(ConnectError::Unreachable)
+    }
+
+    /// Begins a transaction. There is no second lock, so the scope says nothing here.
+    pub async fn begin(&self, _: Scope, mode: Mode) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        match mode {
+            Mode::Read => self.readers.begin().await,
+            // A transaction that begins as a reader and then writes can fail half-way; this one waits at its start.
+            Mode::Write => self.writer.begin_with("BEGIN IMMEDIATE").await,
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Connections open, and of these in use.
+    pub fn usage(&self) -> (u32, u32) {
+        let pools = if self.in_memory {
+            vec![&self.writer]
+        } else {
+            vec![&self.writer, &self.readers]
+        };
+        pools.into_iter().fold((0, 0), |(size, used), pool| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            (size + pool.size(), used + pool.size().saturating_sub(idle))
+        })
+    }
+
+    /// Closes every connection, waiting for those in use. The writer last: it folds the log back into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Connections stay: an in-memory database lives as long as its connection, and a file's are cheap to keep.
+fn pool(connections: u32, options: &StorageOptions) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// The file holds key hashes and sealed credentials. SQLite gives its log files the same mode.
+fn keep_private(path: &Path) -> Result<(), ConnectError> {
+    let made = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path);
+    let kept = made.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)));
+    kept.map_err(|source| ConnectError::File {
+        path: path.display().to_string(),
+        source,
+    })
+}
