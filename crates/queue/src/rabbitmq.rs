@@ -79,7 +79,7 @@ impl Queue for RabbitQueue {
     async fn subscribe(&self, prefetch: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
         let deadline = self.deadline();
         self.topology.declare(&self.consuming, deadline).await?;
-        consume::deliveries(&self.consuming, &self.topology, prefetch, deadline).await
+        consume::deliveries(&self.consuming, &self.topology, prefetch, self.timeout, deadline).await
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {

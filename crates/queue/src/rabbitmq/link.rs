@@ -114,7 +114,8 @@ impl Link {
         }
     }
 
-    async fn connection(&self, deadline: Instant) -> Result<Arc<Connection>, QueueError> {
+    /// The connection, which is made first if it is not there.
+    pub(super) async fn connection(&self, deadline: Instant) -> Result<Arc<Connection>, QueueError> {
         let mut state = self.lock(deadline).await?;
         loop {
             if self.closed.load(Ordering::Acquire) {

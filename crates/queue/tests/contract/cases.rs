@@ -319,6 +319,25 @@ pub async fn a_stream_that_is_dropped_keeps_its_deliveries_answerable(subject: S
     assert_silent(&mut later).await;
 }
 
+pub async fn what_a_dropped_stream_had_not_given_out_goes_to_others(subject: Subject) {
+    let queue = subject.queue();
+    publish(&queue, &messages(1, Priority::Low)).await;
+    let mut deliveries = subject.queue().subscribe(1).await.unwrap();
+    let held = next(&mut deliveries).await;
+    let three = [Priority::Critical, Priority::High, Priority::Normal].map(message);
+    publish(&queue, &three).await;
+    drop(deliveries);
+
+    let mut others = queue.subscribe(1).await.unwrap();
+    let mut taken = HashSet::new();
+    for _ in 0..3 {
+        taken.insert(take(&mut others).await);
+    }
+    assert_eq!(taken, ids(&three).into_iter().collect());
+    held.acknowledge().await.unwrap();
+    assert_silent(&mut others).await;
+}
+
 pub async fn a_closed_queue_ends_its_streams_and_takes_nothing(subject: Subject) {
     let queue = subject.queue();
     queue.ping().await.unwrap();

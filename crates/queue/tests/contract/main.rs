@@ -47,5 +47,6 @@ on_both![
     a_full_class_refuses_and_keeps_what_it_took,
     the_trace_context_travels,
     a_stream_that_is_dropped_keeps_its_deliveries_answerable,
+    what_a_dropped_stream_had_not_given_out_goes_to_others,
     a_closed_queue_ends_its_streams_and_takes_nothing,
 ];
