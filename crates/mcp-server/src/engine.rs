@@ -10,6 +10,7 @@ pub mod client;
 pub mod config;
 pub mod dialogue;
 pub mod listeners;
+pub mod mesh;
 pub mod metrics;
 pub mod refusal;
 

@@ -5,6 +5,8 @@
 //! need between requests. Nothing here reads a database.
 
 pub mod audit;
+pub mod catalogue;
+pub mod control_plane;
 pub mod engine;
 pub mod session;
 pub mod transport;

@@ -25,6 +25,7 @@ use rmcp::transport::StreamableHttpService;
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use tokio_util::sync::CancellationToken;
 
+use crate::catalogue::Catalogue;
 use crate::engine::{Backend, Engine, EngineMetrics};
 use crate::session::Sessions;
 
@@ -200,4 +201,18 @@ fn rmcp_config(
         .with_cancellation_token(hard_stop);
     rmcp.session_store = Some(Arc::new(sessions.clone()));
     rmcp
+}
+
+impl Keys for Catalogue {
+    fn authenticate(
+        &self,
+        key: &PresentedKey,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Principal, KeyRefusal> {
+        Self::authenticate(self, key, now)
+    }
+
+    fn is_live(&self, key: KeyId, now: chrono::DateTime<chrono::Utc>) -> bool {
+        self.key_is_live(key, now)
+    }
 }

@@ -72,8 +72,12 @@ impl Listeners {
 
     /// Tells everyone of `tenant` who wants to know; returns when they have it or were passed over.
     pub async fn tell(&self, tenant: TenantId, change: &Change) {
-        let told: FuturesUnordered<_> = self.of(tenant).into_iter().map(|one| one.tell(change)).collect();
-        told.collect::<()>().await;
+        tell_each(self.those(|of| of == tenant), change).await;
+    }
+
+    /// Tells everyone, of whatever tenant: after changes that nobody could follow one by one.
+    pub async fn tell_all(&self, change: &Change) {
+        tell_each(self.those(|_| true), change).await;
     }
 
     fn add(&self, tenant: TenantId, listener: Listener) -> u64 {
@@ -82,15 +86,20 @@ impl Listeners {
         number
     }
 
-    fn of(&self, tenant: TenantId) -> Vec<Listener> {
+    fn those(&self, wanted: impl Fn(TenantId) -> bool) -> Vec<Listener> {
         let mut listeners = self.0.lock();
         listeners.retain(|_, (_, listener)| listener.is_alive());
         listeners
             .values()
-            .filter(|(of, _)| *of == tenant)
+            .filter(|(tenant, _)| wanted(*tenant))
             .map(|(_, listener)| listener.clone())
             .collect()
     }
+}
+
+async fn tell_each(listeners: Vec<Listener>, change: &Change) {
+    let told: FuturesUnordered<_> = listeners.into_iter().map(|one| one.tell(change)).collect();
+    told.collect::<()>().await;
 }
 
 impl Registry {
