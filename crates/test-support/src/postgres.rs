@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
     server_process::{Home, ServerProcess, find_program},
-    wait::free_port,
+    wait::{eventually, free_port},
 };
 
 /// A Postgres of its own, on a free port of the loopback interface, ended when dropped.
@@ -51,6 +51,17 @@ impl Postgres {
     /// # Errors
     /// When it runs already or does not come up.
     pub async fn start_again(&self) -> Result<()> {
+        // The children of a killed server take a moment to notice; until then they hold its shared memory.
+        let start = || async {
+            match self.start_once().await {
+                Err(error) if format!("{error:#}").contains("pre-existing shared memory block") => Err(error),
+                outcome => Ok(outcome),
+            }
+        };
+        eventually(Duration::from_secs(10), start).await?
+    }
+
+    async fn start_once(&self) -> Result<()> {
         let mut command = self.home.command(&self.server);
         command.args(["-D", "data", "-p", &self.port.to_string()]);
         // Durable against a killed process, not against a power cut: that is what the tests do.

@@ -136,7 +136,7 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Waits until `ready` succeeds.
+    /// Waits until `ready` succeeds; a server that does not get there is killed.
     ///
     /// # Errors
     /// With the end of the log, when the server ends or is not ready within `deadline`.
@@ -151,14 +151,15 @@ impl ServerProcess {
                 None => ready().await.map(Ok),
             }
         });
-        let outcome: Result<()> = answer.await.and_then(|ended| ended);
-        outcome.with_context(|| {
-            format!(
-                "{} did not start; its log ends with:\n{}",
-                self.name,
-                self.log_tail()
-            )
-        })
+        let Err(error) = answer.await.and_then(|ended| ended) else {
+            return Ok(());
+        };
+        self.kill()?;
+        Err(error.context(format!(
+            "{} did not start; its log ends with:\n{}",
+            self.name,
+            self.log_tail()
+        )))
     }
 
     /// SIGTERM, then SIGKILL to the whole group when it takes longer than the grace time.
