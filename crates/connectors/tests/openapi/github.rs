@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::support::{check_tool, import_with};
 
-const PACKAGE: &str = "target/test-tools/node/node_modules/@octokit/openapi/generated/api.github.com.json";
+const PACKAGE: &str =
+    "target/test-tools/node/descriptions/node_modules/@octokit/openapi/generated/api.github.com.json";
 
 #[expect(
     clippy::disallowed_methods,
