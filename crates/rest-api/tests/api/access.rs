@@ -1,0 +1,179 @@
+//! Every route and every RPC with the wrong key. The lists come from the router's own description and from the proto
+//! descriptors, so a new one is walked too; one whose path cannot be filled in fails the test.
+
+use domain::{KeyId, StoreError};
+use prost::Message;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::app::{App, SERVICE_KEY};
+use crate::on_both;
+
+/// Every (method, path template) of the router.
+fn routes() -> Vec<(String, String)> {
+    let description = serde_json::to_value(rest_api::http::description()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys().filter(|key| key.len() <= 7) {
+            routes.push((method.to_uppercase(), path.clone()));
+        }
+    }
+    assert!(routes.len() > 20, "{routes:?}");
+    routes
+}
+
+/// The path with what it names: ids and names that are real in one tenant, or exist nowhere.
+struct Things {
+    key: String,
+    job: String,
+    provider: String,
+    tool: String,
+}
+
+impl Things {
+    fn nowhere() -> Self {
+        let id = || Uuid::now_v7().to_string();
+        Self {
+            key: id(),
+            job: id(),
+            provider: "nowhere".into(),
+            tool: "nowhere_get".into(),
+        }
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let (_, rest) = template.split_once("/api/v1/").unwrap();
+        let noun = rest.split('/').next().unwrap();
+        let thing = match noun {
+            "keys" => &self.key,
+            "jobs" => &self.job,
+            "providers" => &self.provider,
+            "tools" => &self.tool,
+            _ => "",
+        };
+        let path = template.replace("{id}", thing).replace("{name}", thing);
+        assert!(
+            !path.contains('{') && !path.ends_with('/'),
+            "the matrix does not know how to fill in {template}"
+        );
+        path
+    }
+}
+
+/// A body that fits the route, so that nothing but the key stands in its way.
+fn body(path: &str) -> serde_json::Value {
+    match path {
+        _ if path.ends_with("/resolve") => json!({ "as": "done" }),
+        _ if path.ends_with("/rotate") => json!({ "grace_seconds": 0 }),
+        _ if path.ends_with("/calls") => json!({ "arguments": {} }),
+        "/api/v1/keys" => json!({ "name": "x", "kind": "agent" }),
+        "/api/v1/tenants" => json!({ "name": "x" }),
+        "/api/v1/providers" => json!({ "name": "x", "source": { "type": "inline", "text": "{}" } }),
+        _ => json!({}),
+    }
+}
+
+async fn ask(app: &App, key: Option<&str>, method: &str, path: &str) -> crate::app::Answer {
+    let mut request = app.request(method, path);
+    if let Some(key) = key {
+        request = request.bearer_auth(key);
+    }
+    if method != "GET" {
+        request = request.header("if-match", "*").json(&body(path));
+    }
+    App::send(request).await
+}
+
+on_both! {
+    async fn every_route_refuses_callers_without_a_valid_key(app: &App) {
+        let (expired, expired_id) = app.key(&app.admin, json!({ "name": "old", "kind": "admin" })).await;
+        let id: KeyId = expired_id.parse().unwrap();
+        let tenant = app.control.authenticate(&expired).await.unwrap().unwrap().tenant_id;
+        expire(app, tenant, id).await;
+        let (revoked, revoked_id) = app.key(&app.admin, json!({ "name": "gone", "kind": "admin" })).await;
+        app.post(&app.admin, &format!("/api/v1/keys/{revoked_id}/revoke"), json!({})).await.expect(200);
+        let wrong_secret = format!("{}{}", &app.admin[..app.admin.len() - 4], "0000");
+        let keys = [None, Some("nonsense"), Some(wrong_secret.as_str()), Some(&expired), Some(&revoked), Some(SERVICE_KEY)];
+        for (method, template) in routes() {
+            let path = Things::nowhere().fill(&template);
+            for key in keys {
+                let answer = ask(app, key, &method, &path).await;
+                assert_eq!(answer.status, 401, "{method} {path} with {key:?}: {}", answer.text);
+                assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+            }
+        }
+    }
+
+    async fn another_tenants_things_answer_exactly_as_things_that_do_not_exist(app: &App) {
+        app.provider(&app.admin, "theirs").await;
+        let (_, key) = app.key(&app.admin, json!({ "name": "theirs", "kind": "agent" })).await;
+        let call = app.post(&app.admin, "/api/v1/tools/theirs_get/calls", json!({ "arguments": {} })).await.expect(202);
+        let job = call["id"].as_str().unwrap().to_owned();
+        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into() };
+        let stranger = app.tenant("stranger").await;
+        for (method, template) in routes().into_iter().filter(|(_, template)| template.contains('{')) {
+            let real = ask(app, Some(&stranger), &method, &theirs.fill(&template)).await;
+            let none = ask(app, Some(&stranger), &method, &Things::nowhere().fill(&template)).await;
+            assert_eq!(real.status, 404, "{method} {template}: {}", real.text);
+            assert_eq!(real.without_ids(), none.without_ids(), "{method} {template}");
+            let names = |answer: &crate::app::Answer| answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+            assert_eq!(names(&real), names(&none), "{method} {template}");
+        }
+        for (_, template) in routes().into_iter().filter(|(method, path)| method == "GET" && !path.contains('{')) {
+            let answer = ask(app, Some(&stranger), "GET", &template).await;
+            assert!(!answer.text.contains("theirs"), "{template}: {}", answer.text);
+        }
+    }
+
+    async fn every_rpc_refuses_callers_without_the_service_key(app: &App) {
+        let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+        for method in rpcs() {
+            for key in [None, Some("nonsense"), Some(app.admin.as_str())] {
+                let mut request = client.post(format!("http://{}{method}", app.grpc)).header("content-type", "application/grpc");
+                if let Some(key) = key {
+                    request = request.bearer_auth(key);
+                }
+                let response = request.body(vec![0_u8; 5]).send().await.unwrap();
+                let status = response.headers().get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
+                assert_eq!(status.as_deref(), Some("16"), "{method} with {key:?} (16 is UNAUTHENTICATED)");
+            }
+        }
+    }
+}
+
+/// `/package.Service/Method` of every RPC.
+fn rpcs() -> Vec<String> {
+    let set = prost_types::FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
+    let mut rpcs = Vec::new();
+    for file in &set.file {
+        for service in &file.service {
+            for method in &service.method {
+                rpcs.push(format!(
+                    "/{}.{}/{}",
+                    file.package(),
+                    service.name(),
+                    method.name()
+                ));
+            }
+        }
+    }
+    assert!(rpcs.len() > 10, "{rpcs:?}");
+    rpcs
+}
+
+/// Lets a key run out a moment ago, which no call of the API can do.
+async fn expire(app: &App, tenant: domain::TenantId, id: KeyId) {
+    let (old, now) = (
+        app.control.storage.keys.get(tenant, id).await.unwrap(),
+        app.control.clock.now(),
+    );
+    let other = domain::ApiKey {
+        id: KeyId::generate(),
+        prefix: "0123456789ab".into(),
+        name: "next".into(),
+        ..old
+    };
+    let past = now - chrono::Duration::seconds(1);
+    let rotated: Result<(), StoreError> = app.control.storage.keys.rotate(tenant, id, past, &other).await;
+    rotated.unwrap();
+}

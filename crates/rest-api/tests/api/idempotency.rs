@@ -1,0 +1,34 @@
+//! `Idempotency-Key`.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::on_both;
+
+async fn create(app: &App, key: &str, name: &str) -> crate::app::Answer {
+    let request = app
+        .request("POST", "/api/v1/keys")
+        .bearer_auth(&app.admin)
+        .header("idempotency-key", key);
+    App::send(request.json(&json!({ "name": name, "kind": "agent" }))).await
+}
+
+on_both! {
+    async fn the_same_request_twice_makes_one_key_and_is_answered_alike(app: &App) {
+        let (first, second) = (create(app, "k1", "ci").await, create(app, "k1", "ci").await);
+        assert_eq!(first.expect(201), second.expect(201));
+        assert_eq!(second.headers["idempotency-replayed"], "true");
+        let listed = app.get(&app.admin, "/api/v1/keys").await.expect(200);
+        assert_eq!(listed["items"].as_array().unwrap().len(), 2, "the bootstrap key and one other");
+    }
+
+    async fn another_request_under_the_same_key_is_refused(app: &App) {
+        create(app, "k1", "ci").await.expect(201);
+        assert_eq!(create(app, "k1", "cd").await.expect(422)["errors"][0]["field"], "Idempotency-Key");
+    }
+
+    async fn a_failed_request_frees_its_key(app: &App) {
+        create(app, "k1", "").await.expect(422);
+        create(app, "k1", "ci").await.expect(201);
+    }
+}

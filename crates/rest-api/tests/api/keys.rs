@@ -1,0 +1,68 @@
+//! Keys and who may make which.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::on_both;
+
+on_both! {
+    async fn a_key_is_shown_once_and_works_until_it_is_revoked(app: &App) {
+        let (secret, id) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
+        let me = app.get(&secret, "/api/v1/whoami").await.expect(200);
+        assert_eq!(me["kind"], "agent");
+        assert_eq!(me["scopes"], json!(["tools:read", "tools:call", "jobs:read"]));
+        let listed = app.get(&app.admin, "/api/v1/keys").await;
+        assert!(!listed.text.contains(secret.rsplit('_').next().unwrap()), "a secret is shown again");
+        app.post(&app.admin, &format!("/api/v1/keys/{id}/revoke"), json!({})).await.expect(200);
+        app.get(&secret, "/api/v1/whoami").await.expect(401);
+    }
+
+    async fn the_header_x_api_key_is_as_good_as_bearer(app: &App) {
+        let answer = App::send(app.request("GET", "/api/v1/whoami").header("x-api-key", &app.admin)).await;
+        assert_eq!(answer.expect(200)["key"], "bootstrap");
+    }
+
+    async fn a_rotated_key_runs_out_and_its_successor_works(app: &App) {
+        let (old, id) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
+        let path = format!("/api/v1/keys/{id}/rotate");
+        let created = app.post(&app.admin, &path, json!({ "grace_seconds": 0 })).await.expect(201);
+        app.get(&old, "/api/v1/whoami").await.expect(401);
+        let new = created["secret"].as_str().unwrap();
+        assert_eq!(app.get(new, "/api/v1/whoami").await.expect(200)["key"], "ci");
+    }
+
+    async fn a_key_without_the_scope_is_told_which_one_it_lacks(app: &App) {
+        let (agent, _) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
+        let answer = app.post(&agent, "/api/v1/keys", json!({ "name": "x", "kind": "agent" })).await;
+        assert_eq!(answer.expect(403)["detail"], "this key lacks the scope `keys:write`");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+
+    async fn every_field_that_is_not_as_expected_is_named(app: &App) {
+        let body = json!({ "name": "", "kind": "agent", "scopes": ["admin"], "expires_at": "2001-01-01T00:00:00Z" });
+        let problem = app.post(&app.admin, "/api/v1/keys", body).await.expect(422);
+        let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+        assert_eq!(fields, [json!("name"), json!("expires_at"), json!("scopes")]);
+        let problem = app.post(&app.admin, "/api/v1/keys", json!({ "name": "x", "kynd": "agent" })).await.expect(422);
+        assert!(problem["errors"][0]["expected"].as_str().unwrap().contains("unknown field `kynd`"), "{problem}");
+    }
+
+    async fn a_list_is_walked_by_its_cursor_to_the_end(app: &App) {
+        for number in 0..7 {
+            app.key(&app.admin, json!({ "name": format!("key-{number}"), "kind": "agent" })).await;
+        }
+        let (mut names, mut path) = (Vec::new(), "/api/v1/keys?limit=3".to_owned());
+        loop {
+            let page = app.get(&app.admin, &path).await.expect(200);
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 3);
+            names.extend(items.iter().map(|key| key["name"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else { break };
+            path = format!("/api/v1/keys?limit=3&cursor={next}");
+        }
+        assert_eq!(names.len(), 8, "{names:?}");
+        let problem = app.get(&app.admin, "/api/v1/keys?cursor=nonsense").await.expect(422);
+        assert_eq!(problem["errors"][0]["field"], "cursor");
+        assert_eq!(app.get(&app.admin, "/api/v1/keys?limit=0").await.expect(400)["errors"][0]["field"], "limit");
+    }
+}
