@@ -1,4 +1,4 @@
-//! Imports API descriptions: OpenAPI 3.0, OpenAPI 3.1 and Swagger 2.0, as JSON or YAML, become tools.
+//! Imports API descriptions: OpenAPI 3.0 and 3.1 (3.2 as far as it is the same) and Swagger 2.0, as JSON or YAML.
 //!
 //! Pure: text in, tools out; nothing is fetched. Four steps, each in a module of its own: the text becomes a JSON
 //! value ([`text`]), the whole description is checked and every fault is reported at once ([`check`]), each

@@ -15,7 +15,7 @@ pub(super) enum Version {
     Swagger2,
     /// OpenAPI 3.0.
     V30,
-    /// OpenAPI 3.1.
+    /// OpenAPI 3.1, and 3.2, which adds to it.
     V31,
 }
 
@@ -193,7 +193,7 @@ fn version(root: &Value, faults: &mut Faults) -> Version {
     let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
     match (key, text.as_str()) {
         ("/openapi", t) if is_minor(t, "3.0") => Version::V30,
-        ("/openapi", t) if is_minor(t, "3.1") => Version::V31,
+        ("/openapi", t) if is_minor(t, "3.1") || is_minor(t, "3.2") => Version::V31,
         ("/swagger", t) if is_minor(t, "2.0") || t == "2" => Version::Swagger2,
         _ => {
             faults.add(key, format!("expected {EXPECTED}, found {found}"));

@@ -98,10 +98,14 @@ pub(super) struct Answer<'d> {
 /// # Errors
 /// Why it cannot be a tool.
 pub(super) fn read<'d>(document: &'d Document, site: &Site<'d>) -> Result<Operation<'d>, Skip> {
-    if site.method == "TRACE" {
-        return Err(Skip(
-            "TRACE answers with the request, credentials included".to_owned(),
-        ));
+    match site.method.as_str() {
+        "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "PATCH" | "POST" => {}
+        "TRACE" => {
+            return Err(Skip(
+                "TRACE answers with the request, credentials included".to_owned(),
+            ));
+        }
+        other => return Err(Skip(format!("its method {other} is not supported"))),
     }
     let merged = merged_parameters(document, site)?;
     match document.version() {
@@ -129,6 +133,11 @@ fn merged_parameters<'d>(
             let Some(parameter) = value.as_object() else {
                 continue;
             };
+            if member(parameter, "in") == "querystring" {
+                return Err(Skip(
+                    "its query is one parameter as a whole, which is not supported".to_owned(),
+                ));
+            }
             if is_ignored(parameter, site.path) || credentials.contains(&identity(parameter)) {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! The output schema of a tool.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value, json};
 
 use super::document::Document;
@@ -8,8 +10,8 @@ use super::operation::{Answer, Operation};
 use super::pointer::Pointer;
 use super::schema::Schemas;
 
-/// Deepest nesting in which it is looked for whether a schema describes objects only.
-const MAX_DEPTH: usize = 16;
+/// Most schemas that are looked at to see whether one describes objects only.
+const MAX_STEPS: usize = 200;
 
 /// What the described answers are.
 pub(super) struct Output {
@@ -31,7 +33,9 @@ pub(super) fn of(
             described.push(schema);
         }
     }
-    let wraps_result = !described.iter().all(|schema| is_object(document, schema, 0));
+    let wraps_result = !described
+        .iter()
+        .all(|schema| is_object(document, schema, &Cell::new(MAX_STEPS)));
     let converted: Vec<Value> = described
         .into_iter()
         .map(|schema| schemas.convert(schema))
@@ -60,10 +64,11 @@ fn json_schema<'a>(answer: &'a Answer<'_>) -> Option<&'a Value> {
 }
 
 /// Whether a schema describes objects only.
-fn is_object(document: &Document, schema: &Value, depth: usize) -> bool {
-    if depth == MAX_DEPTH {
+fn is_object(document: &Document, schema: &Value, steps: &Cell<usize>) -> bool {
+    let Some(left) = steps.get().checked_sub(1) else {
         return false;
-    }
+    };
+    steps.set(left);
     let Ok(located) = document.follow(schema, &Pointer::Text("")) else {
         return false;
     };
@@ -80,7 +85,7 @@ fn is_object(document: &Document, schema: &Value, depth: usize) -> bool {
             .and_then(Value::as_array)
             .filter(|list| !list.is_empty())
     };
-    let is = |inner: &Value| is_object(document, inner, depth + 1);
+    let is = |inner: &Value| is_object(document, inner, steps);
     match members.get("type") {
         Some(Value::String(name)) => name == "object",
         Some(Value::Array(names)) => *names == ["object"],

@@ -1,5 +1,7 @@
 //! Whether an object body can be given property by property.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -16,6 +18,8 @@ pub(super) struct Shape<'d> {
     pub(super) properties: IndexMap<&'d str, &'d Value>,
     /// Those that must be given.
     pub(super) required: Vec<&'d str>,
+    /// The schemas that have been added: a second time changes nothing.
+    seen: HashSet<*const Value>,
 }
 
 /// The shape of a schema; nothing where more than its properties describes it (alternatives, further properties,
@@ -31,6 +35,9 @@ fn add<'d>(document: &'d Document, schema: &'d Value, shape: &mut Shape<'d>, dep
         return None;
     }
     let members = schema.as_object()?;
+    if !shape.seen.insert(std::ptr::from_ref(schema)) {
+        return Some(());
+    }
     if reference(schema).is_some() {
         let target = document.follow(schema, &Pointer::Text("")).ok()?;
         if document.version() == Version::V31 {

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::document::Document;
-use super::pointer::{Faults, Pointer};
+use super::pointer::{Faults, Pointer, escape};
 
 /// The methods that a path item may describe; anything else in it is not an operation.
-pub(super) const METHODS: [&str; 8] = [
-    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+pub(super) const METHODS: [&str; 9] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace", "query",
 ];
 
 /// One operation of the description.
@@ -60,19 +60,27 @@ fn of_path<'d>(document: &'d Document, path: &'d str, item: &'d Value) -> Vec<Si
     let Some(members) = item.value.as_object() else {
         return Vec::new();
     };
-    METHODS
-        .iter()
-        .filter_map(|method| {
-            let operation = members.get(*method)?.as_object()?;
-            Some(Site {
-                method: method.to_ascii_uppercase(),
-                path,
-                item: members,
-                operation,
-                pointer: format!("{}/{method}", item.pointer),
-            })
+    let named = METHODS.iter().filter_map(|method| {
+        let pointer = format!("{}/{method}", item.pointer);
+        Some((method.to_ascii_uppercase(), members.get(*method)?, pointer))
+    });
+    // OpenAPI 3.2 has operations with methods of other names.
+    let more = members.get("additionalOperations").and_then(Value::as_object);
+    let more = more.into_iter().flatten().map(|(method, operation)| {
+        let pointer = format!("{}/additionalOperations/{}", item.pointer, escape(method));
+        (method.clone(), operation, pointer)
+    });
+    let site = |(method, operation, pointer): (String, &'d Value, String)| {
+        let operation = operation.as_object()?;
+        Some(Site {
+            method,
+            path,
+            item: members,
+            operation,
+            pointer,
         })
-        .collect()
+    };
+    named.chain(more).filter_map(site).collect()
 }
 
 /// Refuses a description with more operations than `most`.

@@ -208,3 +208,60 @@ fn a_schema_beyond_its_bound_is_cut_where_it_is_deep_and_refuses_nothing_more() 
         }
     }
 }
+
+#[test]
+fn a_long_chain_of_definitions_neither_nests_too_deep_nor_takes_long() {
+    let link = |n: usize| json!({"type": "object", "properties": {"next": {"$ref": format!("#/components/schemas/L{n}")}}});
+    let mut schemas: serde_json::Map<String, Value> =
+        (0..2_000).map(|n| (format!("L{n}"), link(n + 1))).collect();
+    schemas.insert("L2000".to_owned(), json!({"type": "string"}));
+    let root = json!({"type": "object", "properties": {"first": {"$ref": "#/components/schemas/L0"}}});
+    let tool = only_tool(&posting("3.0.0", root, json!({"schemas": schemas})));
+    let text = tool.input_schema.to_string();
+    assert!(
+        serde_json::from_str::<Value>(&text).is_ok(),
+        "nests too deep to be read back"
+    );
+    assert_arguments(
+        &tool,
+        &[json!({"first": {"next": {"next": {}}}})],
+        &[json!({"first": {"next": 1}})],
+    );
+}
+
+#[test]
+fn compositions_that_multiply_are_walked_once() {
+    let level = |n: usize| {
+        let parts: Vec<Value> = (0..10)
+            .map(|_| json!({"$ref": format!("#/components/schemas/L{}", n + 1)}))
+            .collect();
+        json!({"allOf": parts})
+    };
+    let mut schemas: serde_json::Map<String, Value> = (0..14).map(|n| (format!("L{n}"), level(n))).collect();
+    schemas.insert(
+        "L14".to_owned(),
+        json!({"type": "object", "properties": {"a": {"type": "string"}}}),
+    );
+    let components = json!({"schemas": schemas});
+    let started = std::time::Instant::now();
+    for text in [
+        posting(
+            "3.0.0",
+            json!({"type": "object", "properties": {"body": {"$ref": "#/components/schemas/L0"}, "result": {}}}),
+            components.clone(),
+        ),
+        answering(
+            "3.0.0",
+            json!({"$ref": "#/components/schemas/L0"}),
+            components.clone(),
+        ),
+    ] {
+        let tool = only_tool(&text);
+        for schema in std::iter::once(&tool.input_schema).chain(&tool.output_schema) {
+            assert_values(schema, &[json!({})], &[json!([])]);
+            let walks_the_composition = json!({"body": {"a": "x"}, "a": "x"});
+            _ = crate::support::validator(schema).is_valid(&walks_the_composition);
+        }
+    }
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

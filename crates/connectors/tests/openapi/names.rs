@@ -112,14 +112,18 @@ fn descriptions_are_short_and_say_what_is_deprecated() {
 }
 
 #[test]
-fn trace_is_left_out_with_the_reason() {
-    let imported = imported(&description(
-        "3.0.0",
-        json!({"/a": {"trace": operation("t")}}),
-        json!({}),
-    ));
-    assert_eq!(
-        (imported.tools.len(), imported.skipped[0].operation.as_str()),
-        (0, "TRACE /a")
-    );
+fn methods_that_cannot_be_tools_are_left_out_with_the_reason() {
+    let whole = json!({"name": "q", "in": "querystring", "content": {"application/json": {}}});
+    let paths = json!({
+        "/a": {"trace": operation("t"), "query": operation("q"), "additionalOperations": {"COPY": operation("c")}},
+        "/b": {"get": {"parameters": [whole], "responses": {}}},
+    });
+    let imported = imported(&description("3.2.0", paths, json!({})));
+    let labels: Vec<&str> = imported
+        .skipped
+        .iter()
+        .map(|skipped| skipped.operation.as_str())
+        .collect();
+    assert_eq!(labels, ["COPY /a", "QUERY /a", "TRACE /a", "GET /b"]);
+    assert_eq!(imported.tools.len(), 0);
 }

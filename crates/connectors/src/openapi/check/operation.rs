@@ -96,7 +96,8 @@ impl<'d, 'f> Checker<'d, 'f> {
         };
         let places: &[&str] = match document.version() {
             Version::Swagger2 => &["path", "query", "header", "formData", "body"],
-            _ => &["path", "query", "header", "cookie"],
+            Version::V30 => &["path", "query", "header", "cookie"],
+            Version::V31 => &["path", "query", "header", "cookie", "querystring"],
         };
         let name = members
             .get("name")

@@ -23,6 +23,9 @@ pub(super) struct Definition {
     foreign: Option<String>,
 }
 
+/// Deepest chain of definitions written out into each other; the next one stays a reference.
+const MAX_CHAIN: usize = 6;
+
 /// Definitions by name.
 pub(super) type Definitions = HashMap<Rc<str>, Rc<Definition>>;
 
@@ -185,7 +188,7 @@ struct Assembly<'a> {
 
 impl Assembly<'_> {
     fn assemble(&self, mut root: Value) -> Value {
-        self.expand(&mut root);
+        self.expand(&mut root, 0);
         let mut definitions: BTreeMap<Rc<str>, Value> = BTreeMap::new();
         let mut pending = references(&root);
         while let Some(name) = pending.pop() {
@@ -194,7 +197,7 @@ impl Assembly<'_> {
             }
             if let Some(definition) = self.kept.get(&name) {
                 let mut schema = definition.schema.clone();
-                self.expand(&mut schema);
+                self.expand(&mut schema, 0);
                 pending.extend(references(&schema));
                 definitions.insert(name, schema);
             }
@@ -211,9 +214,9 @@ impl Assembly<'_> {
 
     /// Replaces references by what they refer to, where that is to be; one to a definition that is not kept goes,
     /// and what remains is true of every value.
-    fn expand(&self, schema: &mut Value) {
+    fn expand(&self, schema: &mut Value, chain: usize) {
         if let Some(name) = walk::definition(schema) {
-            let written = self.written.contains(name);
+            let written = self.written.contains(name) && chain < MAX_CHAIN;
             let definition = self.kept.get(name);
             let Some(members) = schema.as_object_mut().filter(|_| written || definition.is_none()) else {
                 return;
@@ -221,13 +224,13 @@ impl Assembly<'_> {
             members.shift_remove("$ref");
             let Some(definition) = definition else { return };
             let mut inner = definition.schema.clone();
-            self.expand(&mut inner);
+            self.expand(&mut inner, chain + 1);
             if let Some(inner) = inner.as_object_mut() {
                 inner.extend(std::mem::take(members));
             }
             *schema = inner;
         } else if let Some(members) = schema.as_object_mut() {
-            walk::each_mut(members, &mut |inner| self.expand(inner));
+            walk::each_mut(members, &mut |inner| self.expand(inner, chain));
         }
     }
 }

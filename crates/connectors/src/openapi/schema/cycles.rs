@@ -1,7 +1,7 @@
 //! Circles of definitions that describe the same value: `A` is all of `A`. A validator would never come back from
-//! one, so the reference that closes it goes.
+//! one, so the reference that closes it goes. So does one by which compositions of compositions multiply.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(super) fn cut(root: &Value, definitions: &mut Definitions) -> bool {
     let mut search = Search {
         definitions,
         open: HashSet::new(),
-        done: HashSet::new(),
+        done: HashMap::new(),
         closing: BTreeMap::new(),
     };
     let mut starts = super::closure::references(root);
@@ -59,34 +59,44 @@ pub(super) fn cut(root: &Value, definitions: &mut Definitions) -> bool {
 struct Search<'d> {
     definitions: &'d Definitions,
     open: HashSet<Rc<str>>,
-    done: HashSet<Rc<str>>,
+    /// How many schemas a validator walks for one value, by definition that is done.
+    done: HashMap<Rc<str>, usize>,
     closing: BTreeMap<Rc<str>, Vec<Rc<str>>>,
 }
 
 impl Search<'_> {
     /// Longest chain that is followed; what is beyond is cut like a circle.
     const MAX_CHAIN: usize = 200;
+    /// Most schemas that a validator may walk for one value; compositions of compositions multiply.
+    const MAX_WALKED: usize = 2_000;
 
-    fn visit(&mut self, name: &Rc<str>, depth: usize) {
-        if self.done.contains(name) {
-            return;
+    fn visit(&mut self, name: &Rc<str>, depth: usize) -> usize {
+        if let Some(walked) = self.done.get(name) {
+            return *walked;
         }
         let Some(definition) = self.definitions.get(name).map(Rc::clone) else {
-            return;
+            return 0;
         };
         self.open.insert(Rc::clone(name));
+        let mut walked = 1;
         for target in &definition.in_place {
-            if self.open.contains(target) || depth == Self::MAX_CHAIN {
-                self.closing
+            let inner = if self.open.contains(target) || depth == Self::MAX_CHAIN {
+                None
+            } else {
+                Some(self.visit(target, depth + 1)).filter(|inner| walked + inner <= Self::MAX_WALKED)
+            };
+            match inner {
+                Some(inner) => walked += inner,
+                None => self
+                    .closing
                     .entry(Rc::clone(name))
                     .or_default()
-                    .push(Rc::clone(target));
-            } else {
-                self.visit(target, depth + 1);
+                    .push(Rc::clone(target)),
             }
         }
         self.open.remove(name);
-        self.done.insert(Rc::clone(name));
+        self.done.insert(Rc::clone(name), walked);
+        walked
     }
 }
 

@@ -11,9 +11,13 @@ use super::walk;
 /// Deepest schema that is tried when one is too long as it is.
 const DEPTHS: [usize; 8] = [12, 9, 7, 6, 5, 4, 3, 2];
 
-/// The schema, cut at the greatest depth that makes it short enough.
+/// Deepest nesting of the schema's JSON text: parsers refuse what is deeper than 128, and it is sent inside more.
+const MAX_NESTING: usize = 100;
+
+/// The schema, cut at the greatest depth that makes it short and flat enough.
 pub(super) fn fit(schema: Value, max_bytes: usize) -> Value {
-    if walk::bytes(&schema) <= max_bytes {
+    let fits = |schema: &Value| walk::bytes(schema) <= max_bytes && is_flat(schema, MAX_NESTING);
+    if fits(&schema) {
         return schema;
     }
     let mut shorter = schema;
@@ -21,13 +25,21 @@ pub(super) fn fit(schema: Value, max_bytes: usize) -> Value {
     for depth in DEPTHS {
         cut_below(&mut shorter, depth);
         drop_unused(&mut shorter);
-        if walk::bytes(&shorter) <= max_bytes {
+        if fits(&shorter) {
             return shorter;
         }
     }
     cut_below(&mut shorter, 1);
     drop_unused(&mut shorter);
     shorter
+}
+
+fn is_flat(value: &Value, left: usize) -> bool {
+    match value {
+        Value::Array(items) => left > 0 && items.iter().all(|item| is_flat(item, left - 1)),
+        Value::Object(members) => left > 0 && members.values().all(|member| is_flat(member, left - 1)),
+        _ => true,
+    }
 }
 
 fn cut_below(schema: &mut Value, depth: usize) {
