@@ -11,8 +11,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// Brings the schema up to date as `owner`, and lets `login` put on the two roles when it is someone else.
 pub async fn run(owner: &PgConnectOptions, login: &PgConnectOptions) -> Result<(), ConnectError> {
     let mut connection = owner.connect().await.map_err(ConnectError::Unreachable)?;
+    // `Migrator::run` takes `impl Acquire`, whose bounds make the future unfit for `spawn`.
     MIGRATIONS
-        .run(&mut connection)
+        .run_direct(None, &mut connection, false)
         .await
         .map_err(ConnectError::Migrate)?;
     if owner.get_username() != login.get_username() {

@@ -70,8 +70,9 @@ impl Pools {
             .begin(Scope::Across, Mode::Write)
             .await
             .map_err(ConnectError::Unreachable)?;
+        // `Migrator::run` takes `impl Acquire`, whose bounds make the future unfit for `spawn`.
         MIGRATIONS
-            .run(&mut *transaction)
+            .run_direct(None, &mut *transaction, false)
             .await
             .map_err(ConnectError::Migrate)?;
         transaction.commit().await.map_err(ConnectError::Unreachable)

@@ -1,0 +1,43 @@
+//! The contract of the storage port: one suite, run on Postgres and on SQLite, and what each back end promises besides.
+
+mod audit;
+mod backend;
+mod bootstrap;
+mod changes;
+mod claims;
+mod endings;
+mod idempotency;
+mod imports;
+mod isolation;
+mod jobs;
+mod keys;
+mod logins;
+mod lost;
+mod outage;
+mod outbox;
+mod providers;
+mod retention;
+mod samples;
+mod second_lock;
+mod slow_commits;
+mod sqlite;
+mod telemetry;
+
+/// Runs each of these functions on a fresh storage of both back ends.
+macro_rules! on_both {
+    ($($test:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(crate::backend::Backend::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(crate::backend::Backend::postgres().await).await;
+            })+
+        }
+    };
+}
+use on_both;

@@ -1,0 +1,131 @@
+//! Retention: what goes, and what stays.
+
+use domain::job::{AttemptEnd, JobError};
+use domain::ports::storage::{AuditFilter, Pruned, Retention};
+use domain::{Effect, PageRequest};
+use serde_json::json;
+
+use crate::backend::Backend;
+use crate::jobs::ended;
+use crate::samples::{at, job, key, record, refused};
+
+crate::on_both!(
+    a_watcher_that_was_away_too_long_is_told_to_start_afresh,
+    young_changes_stay_however_many_there_are,
+    old_records_answers_and_finished_jobs_go,
+);
+
+const NOTHING: Retention = Retention {
+    changes_kept: u64::MAX >> 1,
+    changes_before: chrono::DateTime::UNIX_EPOCH,
+    jobs_before: chrono::DateTime::UNIX_EPOCH,
+    audit_before: chrono::DateTime::UNIX_EPOCH,
+    answers_before: chrono::DateTime::UNIX_EPOCH,
+};
+
+/// Later than any clock of a test machine.
+fn far_future() -> chrono::DateTime<chrono::Utc> {
+    at(3_000_000_000)
+}
+
+async fn a_watcher_that_was_away_too_long_is_told_to_start_afresh(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    for number in 0..10 {
+        backend
+            .keys
+            .create(tenant, &key(tenant, &number.to_string()))
+            .await
+            .unwrap();
+    }
+    let head = backend.changes.head().await.unwrap();
+    let retention = Retention {
+        changes_kept: 4,
+        changes_before: far_future(),
+        ..NOTHING
+    };
+    let pruned = backend.database.prune(&retention).await.unwrap();
+    assert_eq!(
+        pruned,
+        Pruned {
+            changes: head as u64 - 4,
+            ..Pruned::default()
+        }
+    );
+    assert_eq!(backend.changes.since(head - 5, 99).await.unwrap(), None);
+    assert_eq!(
+        backend.changes.since(head - 4, 99).await.unwrap().unwrap().len(),
+        4
+    );
+    assert_eq!(backend.changes.head().await.unwrap(), head);
+    let retention = Retention {
+        changes_kept: 0,
+        ..retention
+    };
+    assert_eq!(backend.database.prune(&retention).await.unwrap().changes, 4);
+    assert_eq!(backend.changes.since(head, 99).await.unwrap(), Some(vec![]));
+    assert_eq!(backend.changes.since(head - 1, 99).await.unwrap(), None);
+    assert_eq!(
+        backend.database.prune(&retention).await.unwrap(),
+        Pruned::default()
+    );
+}
+
+async fn young_changes_stay_however_many_there_are(backend: Backend) {
+    backend.tenant("acme").await;
+    let retention = Retention {
+        changes_kept: 0,
+        ..NOTHING
+    };
+    assert_eq!(
+        backend.database.prune(&retention).await.unwrap(),
+        Pruned::default()
+    );
+    assert_eq!(backend.changes.since(0, 99).await.unwrap().unwrap().len(), 2);
+}
+
+async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    backend.audit.append(&[record(tenant, "t")]).await.unwrap();
+    backend
+        .idempotency
+        .begin(tenant, "k", "print", at(0), at(0))
+        .await
+        .unwrap();
+    let waiting = job(tenant, Effect::Read);
+    backend.jobs.enqueue(tenant, &waiting).await.unwrap();
+    let done = ended(
+        &backend,
+        tenant,
+        job(tenant, Effect::Read),
+        AttemptEnd::Done(json!(1)),
+    )
+    .await;
+    let end = AttemptEnd::InDoubt(JobError::new("cut_off", "reset"));
+    let doubt = ended(&backend, tenant, job(tenant, Effect::Write), end).await;
+    assert_eq!(backend.database.prune(&NOTHING).await.unwrap(), Pruned::default());
+    let retention = Retention {
+        jobs_before: at(99),
+        audit_before: at(99),
+        answers_before: at(99),
+        ..NOTHING
+    };
+    let pruned = backend.database.prune(&retention).await.unwrap();
+    assert_eq!(
+        pruned,
+        Pruned {
+            changes: 0,
+            jobs: 1,
+            audit_records: 1,
+            answers: 1
+        }
+    );
+    refused!(backend.jobs.get(tenant, done.id).await, NotFound);
+    backend.jobs.get(tenant, waiting.id).await.unwrap();
+    backend.jobs.get(tenant, doubt.id).await.unwrap();
+    let records = backend
+        .audit
+        .list(tenant, &AuditFilter::default(), PageRequest::first(9))
+        .await
+        .unwrap();
+    assert_eq!(records.items, []);
+}

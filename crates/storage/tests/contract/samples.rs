@@ -1,0 +1,193 @@
+//! Nouns to store.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::credential::SealedCredential;
+use domain::ports::storage::Import;
+use domain::provider::{AuthScheme, CallLimits, Health, ProviderKind, Selection, Skipped};
+use domain::tool::{Annotations, Binding, HttpBinding};
+use domain::{
+    ApiKey, AuditRecord, Effect, Isolation, Job, JobId, JobKind, JobState, KeyId, KeyKind, Organization,
+    OrganizationId, Priority, Provider, ProviderId, RecordId, Tenant, TenantId, Tool, ToolId,
+};
+use serde_json::json;
+
+/// So many seconds after a fixed instant; whole microseconds, as Postgres keeps them.
+pub fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 123_456_000).unwrap()
+}
+
+pub fn organization_and_tenant(name: &str) -> (Organization, Tenant) {
+    let organization = Organization {
+        id: OrganizationId::generate(),
+        name: format!("{name} inc"),
+        created_at: at(0),
+    };
+    let tenant = Tenant {
+        id: TenantId::generate(),
+        organization_id: organization.id,
+        name: name.into(),
+        isolation: Isolation::Relaxed,
+        created_at: at(0),
+    };
+    (organization, tenant)
+}
+
+pub fn key(tenant_id: TenantId, name: &str) -> ApiKey {
+    let id = KeyId::generate();
+    ApiKey {
+        id,
+        tenant_id,
+        name: name.into(),
+        kind: KeyKind::Agent,
+        scopes: KeyKind::Agent.default_scopes(),
+        prefix: id.0.simple().to_string(),
+        hash: vec![7; 32],
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+        created_at: at(0),
+    }
+}
+
+pub fn provider(tenant_id: TenantId, name: &str) -> Provider {
+    Provider {
+        id: ProviderId::generate(),
+        tenant_id,
+        name: name.into(),
+        kind: ProviderKind::Openapi,
+        base_url: "https://api.example.com/v1".into(),
+        auth: AuthScheme::Header {
+            name: "X-Api-Key".into(),
+        },
+        selection: Selection {
+            allow: vec!["GET *".into()],
+            deny: vec![],
+        },
+        allowed_hosts: vec!["10.0.0.0/8".into()],
+        limits: CallLimits::default(),
+        health: Health::Unknown,
+        version: 1,
+        created_at: at(0),
+        refreshed_at: at(0),
+    }
+}
+
+pub fn tool(provider: &Provider, name: &str) -> Tool {
+    Tool {
+        id: ToolId::generate(),
+        tenant_id: provider.tenant_id,
+        provider_id: provider.id,
+        name: name.into(),
+        title: Some(format!("The {name}")),
+        description: "Does what it says.".into(),
+        tags: vec!["pets".into()],
+        // Not in alphabetical order, and not by length either: agents read properties as the description has them.
+        input_schema: json!({"type": "object", "properties": {"zebra": {"type": "string"}, "a": {}, "mm": {}}}),
+        output_schema: None,
+        annotations: Annotations {
+            read_only: true,
+            destructive: false,
+            idempotent: true,
+            open_world: true,
+        },
+        binding: Binding::Http(HttpBinding {
+            method: "GET".into(),
+            path: "/pets/{a}".into(),
+            base_url: None,
+            parameters: vec![],
+            body: None,
+            wraps_result: false,
+        }),
+    }
+}
+
+pub fn import(provider: &Provider, tools: &[&str]) -> Import {
+    Import {
+        provider: provider.clone(),
+        tools: tools.iter().map(|name| tool(provider, name)).collect(),
+        skipped: vec![Skipped {
+            operation: "GET /odd".into(),
+            reason: "no schema".into(),
+        }],
+        description: "openapi: 3.1.0".into(),
+        description_url: Some("https://example.com/openapi.yaml".into()),
+    }
+}
+
+pub fn credential(secret: u8) -> SealedCredential {
+    SealedCredential {
+        kek_id: "k1".into(),
+        sealed_key: vec![1, 2],
+        sealed_secret: vec![secret; 3],
+    }
+}
+
+pub fn job(tenant_id: TenantId, effect: Effect) -> Job {
+    Job {
+        id: JobId::generate(),
+        tenant_id,
+        kind: JobKind::ToolCall,
+        payload: json!({"tool": "t", "arguments": {"zebra": 1, "a": "\u{0}"}}),
+        effect,
+        priority: Priority::Normal,
+        state: JobState::Pending,
+        attempt: 0,
+        max_attempts: 3,
+        run_at: at(0),
+        lease_owner: None,
+        lease_until: None,
+        effect_begun: false,
+        result: None,
+        error: None,
+        trace: BTreeMap::from([("traceparent".into(), "00-1-2-01".into())]),
+        idempotency_key: None,
+        requested_by: Some(KeyId::generate()),
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub fn record(tenant_id: TenantId, tool: &str) -> AuditRecord {
+    AuditRecord {
+        id: RecordId::generate(),
+        at: at(0),
+        tenant_id,
+        key_id: Some(KeyId::generate()),
+        service: "mcp-server".into(),
+        action: "tools/call".into(),
+        tool: Some(tool.into()),
+        provider: Some("pets".into()),
+        outcome: "ok".into(),
+        status: 200,
+        duration_ms: 12,
+        request_bytes: 34,
+        response_bytes: 56,
+        arguments_sha256: Some("ab".repeat(32)),
+        trace_id: Some("cd".repeat(16)),
+        request_id: None,
+        job_id: None,
+    }
+}
+
+/// The field that a conflict names.
+pub fn conflict<T: std::fmt::Debug>(result: Result<T, domain::StoreError>) -> &'static str {
+    match result {
+        Err(domain::StoreError::Conflict { field, .. }) => field,
+        other => panic!("a conflict was expected, not {other:?}"),
+    }
+}
+
+/// Asserts that the result is this error of the port.
+macro_rules! refused {
+    ($result:expr, $error:ident) => {{
+        let result = $result;
+        assert!(
+            matches!(result, Err(domain::StoreError::$error)),
+            "{:?}",
+            result.map(|_| ())
+        );
+    }};
+}
+pub(crate) use refused;
