@@ -56,11 +56,11 @@ async fn stoppable(run: &Run<'_>, work: impl Future<Output = AttemptEnd>) -> Opt
 }
 
 /// The job's input.
-fn payload<T: DeserializeOwned>(job: &Job) -> Result<T, AttemptEnd> {
+fn payload<T: DeserializeOwned>(job: &Job) -> Result<T, Box<AttemptEnd>> {
     serde_json::from_value(job.payload.clone()).map_err(|error| {
         // Line and column only: a payload may hold arguments.
         let message = format!("the job's payload is not as expected (column {})", error.column());
-        AttemptEnd::Failed(JobError::new("invalid_payload", message))
+        Box::new(AttemptEnd::Failed(JobError::new("invalid_payload", message)))
     })
 }
 

@@ -22,19 +22,24 @@ pub(super) async fn fetch(
     kinds: &Kinds,
     url: &str,
     allowed_hosts: &[String],
-) -> Result<Description, AttemptEnd> {
-    let unfit = |_| AttemptEnd::Failed(JobError::new("invalid_description", "the address is none"));
+) -> Result<Description, Box<AttemptEnd>> {
+    let unfit = |_| {
+        Box::new(AttemptEnd::Failed(JobError::new(
+            "invalid_description",
+            "the address is none",
+        )))
+    };
     let url = Url::parse(url).map_err(unfit)?;
     match kinds.connectors.fetch_description(&url, allowed_hosts).await {
         Ok(text) => Ok(Description { text, url: Some(url) }),
         Err(failure) => {
             let error = JobError::new(failure.kind.as_str(), failure.message);
-            Err(match failure.kind {
+            Err(Box::new(match failure.kind {
                 CallErrorKind::UpstreamFailed | CallErrorKind::Timeout | CallErrorKind::Unavailable => {
                     AttemptEnd::Retry(error)
                 }
                 _ => AttemptEnd::Failed(error),
-            })
+            }))
         }
     }
 }
@@ -49,7 +54,7 @@ pub(super) async fn store(
     let read = read(provider.clone(), base_url, description).await;
     let import = match read {
         Ok((imported, description)) => assemble(provider, imported, description, run.clock.now()),
-        Err(end) => return end,
+        Err(end) => return *end,
     };
     match run.jobs.apply_import(run.attempt, &import).await {
         // rest-api has ended the attempt with the import; saying the same again changes nothing.
@@ -67,7 +72,7 @@ async fn read(
     provider: Provider,
     base_url: Option<String>,
     description: Description,
-) -> Result<(Imported, Description), AttemptEnd> {
+) -> Result<(Imported, Description), Box<AttemptEnd>> {
     let work = move || {
         let request = ImportRequest {
             provider_name: &provider.name,
@@ -80,11 +85,11 @@ async fn read(
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(read)) => Ok(read),
-        Ok(Err(faults)) => Err(AttemptEnd::Failed(faulty(&faults))),
-        Err(_) => Err(AttemptEnd::Failed(JobError::new(
+        Ok(Err(faults)) => Err(Box::new(AttemptEnd::Failed(faulty(&faults)))),
+        Err(_) => Err(Box::new(AttemptEnd::Failed(JobError::new(
             "internal",
             "reading the description failed",
-        ))),
+        )))),
     }
 }
 

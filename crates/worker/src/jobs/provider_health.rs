@@ -8,7 +8,7 @@ use super::{Kinds, Run, payload, unreachable};
 pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
     let ProviderPayload { provider_id } = match payload(run.job) {
         Ok(which) => which,
-        Err(end) => return end,
+        Err(end) => return *end,
     };
     let (provider, _, _) = match run.jobs.provider(run.job.tenant_id, provider_id).await {
         Ok(found) => found,

@@ -10,13 +10,13 @@ use super::{Kinds, Run, payload};
 pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
     let new: ImportPayload = match payload(run.job) {
         Ok(new) => new,
-        Err(end) => return end,
+        Err(end) => return *end,
     };
     let description = match new.source {
         DescriptionSource::Inline { text } => Description { text, url: None },
         DescriptionSource::Url { url } => match fetch(kinds, &url, &new.allowed_hosts).await {
             Ok(description) => description,
-            Err(end) => return end,
+            Err(end) => return *end,
         },
     };
     let now = run.clock.now();

@@ -8,7 +8,7 @@ use super::{Kinds, Run, payload, unreachable};
 pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
     let ProviderPayload { provider_id } = match payload(run.job) {
         Ok(which) => which,
-        Err(end) => return end,
+        Err(end) => return *end,
     };
     let (provider, text, url) = match run.jobs.provider(run.job.tenant_id, provider_id).await {
         Ok(found) => found,
@@ -18,7 +18,7 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
         None => Description { text, url: None },
         Some(url) => match fetch(kinds, &url, &provider.allowed_hosts).await {
             Ok(description) => description,
-            Err(end) => return end,
+            Err(end) => return *end,
         },
     };
     // Calls stay where they go: a description must not move them to another host by itself.

@@ -16,7 +16,7 @@ const TOO_MANY_REQUESTS: u16 = 429;
 pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
     let call: ToolCallPayload = match payload(run.job) {
         Ok(call) => call,
-        Err(end) => return Some(end),
+        Err(end) => return Some(*end),
     };
     let (tool, provider) = match run.jobs.tool(run.job.tenant_id, &call.tool).await {
         Ok(found) => found,
