@@ -60,7 +60,9 @@ impl Mesh {
 
     async fn run_here(&self, call: &ToolCall<'_>, tool: &MeshTool, provider: &Provider) -> Answer {
         let client: &Client = call.dialogue;
-        let progress = client.wants_progress().then(|| Arc::new(client.clone()) as Arc<dyn ProgressSink>);
+        let progress = client
+            .wants_progress()
+            .then(|| Arc::new(client.clone()) as Arc<dyn ProgressSink>);
         let context = CallContext {
             cancel: call.cancel.clone(),
             progress,

@@ -1,0 +1,10 @@
+//! Replicas of the edge, the people who call them, and what stands behind.
+
+mod behind;
+mod client;
+mod edge;
+mod things;
+
+pub use client::{Answer, Client, Events};
+pub use edge::{Edge, Options};
+pub use things::{Tenant, World, revoked, tool};
