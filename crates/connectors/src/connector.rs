@@ -20,6 +20,9 @@ pub trait Connector: Send + Sync {
     /// Why not, in words for an operator.
     async fn probe(&self) -> Result<(), String>;
 
+    /// Drops what has been held long enough: credentials above all. Called now and then.
+    fn sweep(&self) {}
+
     /// What it offers besides tools; nothing by default.
     fn offers(&self) -> Option<&dyn Offers> {
         None

@@ -1,55 +1,29 @@
 //! Tool execution as a process has it: one connector per provider, its places, and the clock on every call.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::provider::ProviderKind;
 use domain::{CallErrorKind, CallOutcome, Content, Provider, ProviderId, Tool};
 use serde_json::{Map, Value};
 use tracing::{Instrument, field};
 
 use crate::arguments::Schemas;
-use crate::connector::Connector;
 use crate::context::CallContext;
-use crate::credentials::{CredentialSource, Held};
+use crate::credentials::CredentialSource;
 use crate::description;
 use crate::egress::EgressConfig;
 use crate::egress_client::{Clients, Egress, EgressError};
 use crate::failure::CallFailure;
-use crate::http_api::HttpApi;
 use crate::idempotency;
 use crate::metrics::ToolMetrics;
-use crate::slots::Slots;
-
-/// How long a provider that nobody calls keeps its connections.
-const IDLE: Duration = Duration::from_secs(1_800);
-/// How often what is idle or expired is looked for, at most.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
-/// Most providers with connections; beyond it the one that was idle the longest goes.
-const MAX_PROVIDERS: usize = 4_096;
+use crate::pool::{Entry, Pool};
 
 /// Runs tools. One per process; it builds and keeps a connector for each provider, at the version last seen.
 pub struct Connectors {
     egress: Arc<Egress>,
-    credentials: Arc<dyn CredentialSource>,
+    pool: Pool,
     metrics: ToolMetrics,
     schemas: Schemas,
-    entries: Mutex<Entries>,
-}
-
-#[derive(Default)]
-struct Entries {
-    by_provider: HashMap<ProviderId, Entry>,
-    swept: Option<Instant>,
-}
-
-#[derive(Clone)]
-struct Entry {
-    version: i64,
-    api: Arc<HttpApi>,
-    slots: Slots,
-    used: Instant,
 }
 
 impl Connectors {
@@ -62,12 +36,12 @@ impl Connectors {
         credentials: Arc<dyn CredentialSource>,
         telemetry: &telemetry::Telemetry,
     ) -> Result<Self, EgressError> {
+        let egress = Arc::new(Egress::new(egress)?);
         Ok(Self {
-            egress: Arc::new(Egress::new(egress)?),
-            credentials,
+            pool: Pool::new(Arc::clone(&egress), credentials),
+            egress,
             metrics: ToolMetrics::new(telemetry),
             schemas: Schemas::new(),
-            entries: Mutex::default(),
         })
     }
 
@@ -113,7 +87,7 @@ impl Connectors {
         let prepared = self
             .schemas
             .check_arguments(tool, arguments)
-            .and_then(|arguments| Ok((arguments, self.entry(provider)?)));
+            .and_then(|arguments| Ok((arguments, self.pool.entry(provider)?)));
         let mut outcome = match prepared {
             Ok((arguments, entry)) => self.bounded(provider, tool, arguments, context, &entry).await,
             Err(failure) => failure.into(),
@@ -148,7 +122,7 @@ impl Connectors {
             })?;
             let _active = self.metrics.active.with([&provider.name]).hold();
             let limit = provider.limits.timeout();
-            tokio::time::timeout(limit, entry.api.call(tool, arguments, context))
+            tokio::time::timeout(limit, entry.connector.call(tool, arguments, context))
                 .await
                 .map_err(|_| timed_out(limit))
         };
@@ -201,8 +175,8 @@ impl Connectors {
     /// # Errors
     /// Why not, in words for an operator.
     pub async fn probe(&self, provider: &Provider) -> Result<(), String> {
-        let entry = self.entry(provider).map_err(|failure| failure.message)?;
-        entry.api.probe().await
+        let entry = self.pool.entry(provider).map_err(|failure| failure.message)?;
+        entry.connector.probe().await
     }
 
     /// Fetches an API description, through the same guard as calls and at most 32 MiB.
@@ -227,7 +201,7 @@ impl Connectors {
 
     /// Drops what is kept of a provider: connections, places, and its credential. Calls under way end by themselves.
     pub fn forget(&self, provider: ProviderId) {
-        self.lock().by_provider.remove(&provider);
+        self.pool.forget(provider);
     }
 
     /// Takes the series of a tool that is gone off the metrics page.
@@ -240,66 +214,7 @@ impl Connectors {
     /// Drops credentials that were held long enough and connections that nobody uses. Calls do it on the way;
     /// a process that may be without calls for long does it now and then.
     pub fn sweep(&self) {
-        self.lock().sweep(Instant::now());
-    }
-
-    fn entry(&self, provider: &Provider) -> Result<Entry, CallFailure> {
-        let now = Instant::now();
-        let mut entries = self.lock();
-        if entries
-            .swept
-            .is_none_or(|swept| now.duration_since(swept) > SWEEP_EVERY)
-        {
-            entries.sweep(now);
-        }
-        if let Some(entry) = entries.by_provider.get_mut(&provider.id)
-            && entry.version == provider.version
-        {
-            entry.used = now;
-            return Ok(entry.clone());
-        }
-        let entry = self.build(provider, now)?;
-        entries.by_provider.insert(provider.id, entry.clone());
-        Ok(entry)
-    }
-
-    fn build(&self, provider: &Provider, now: Instant) -> Result<Entry, CallFailure> {
-        let ProviderKind::Openapi = provider.kind;
-        let guard = self.egress.guard(&provider.allowed_hosts).map_err(|error| {
-            CallFailure::refused(format!(
-                "allowed_hosts of the provider `{}`: {error}",
-                provider.name
-            ))
-        })?;
-        let clients = Clients::new(Arc::clone(&self.egress), guard);
-        let held = Held::new(Arc::clone(&self.credentials), provider.clone());
-        Ok(Entry {
-            version: provider.version,
-            api: Arc::new(HttpApi::new(provider.clone(), clients, held)),
-            slots: Slots::new(provider.limits.concurrency),
-            used: now,
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entries {
-    fn sweep(&mut self, now: Instant) {
-        self.swept = Some(now);
-        self.by_provider
-            .retain(|_, entry| now.duration_since(entry.used) < IDLE);
-        self.by_provider.values().for_each(|entry| entry.api.expire());
-        while self.by_provider.len() > MAX_PROVIDERS {
-            let oldest = self
-                .by_provider
-                .iter()
-                .min_by_key(|(_, entry)| entry.used)
-                .map(|(id, _)| *id);
-            oldest.and_then(|id| self.by_provider.remove(&id));
-        }
+        self.pool.sweep();
     }
 }
 

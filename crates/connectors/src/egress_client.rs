@@ -84,8 +84,12 @@ fn tls(config: &EgressConfig) -> Result<rustls::ClientConfig, EgressError> {
             reason,
         };
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+        let before = roots.len();
         for certificate in certificates {
             roots.add(certificate.map_err(|error| failed(error.to_string()))?)?;
+        }
+        if roots.len() == before {
+            return Err(failed("it has no certificate in it".to_owned()));
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

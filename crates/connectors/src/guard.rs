@@ -100,12 +100,6 @@ impl Guard {
         }
     }
 
-    /// Whether a list names this host, be it public or not.
-    #[must_use]
-    pub fn names(&self, host: &str, port: u16) -> bool {
-        self.allowed.names(host, port)
-    }
-
     fn check(&self, host: &str, port: u16, address: IpAddr) -> Result<(), Refusal> {
         let class = classify(address);
         if class == AddressClass::Public || self.allowed.allows(host, port, address, class) {

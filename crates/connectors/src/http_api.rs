@@ -30,6 +30,7 @@ use crate::context::CallContext;
 use crate::credentials::Held;
 use crate::egress_client::Clients;
 use crate::failure::CallFailure;
+use crate::guard::{AllowList, InvalidEntry};
 
 /// Longest time of a health check.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,20 +42,19 @@ pub(crate) struct HttpApi {
     provider: Provider,
     clients: Clients,
     credential: Held,
+    /// Where the credential may go besides the provider's own origin.
+    confidants: AllowList,
 }
 
 impl HttpApi {
-    pub(crate) fn new(provider: Provider, clients: Clients, credential: Held) -> Self {
-        Self {
+    pub(crate) fn new(provider: Provider, clients: Clients, credential: Held) -> Result<Self, InvalidEntry> {
+        let confidants = AllowList::parse(&provider.allowed_hosts)?;
+        Ok(Self {
             provider,
             clients,
             credential,
-        }
-    }
-
-    /// Drops the credential if it has been held long enough.
-    pub(crate) fn expire(&self) {
-        self.credential.expire();
+            confidants,
+        })
     }
 
     async fn run(
@@ -111,7 +111,7 @@ impl HttpApi {
                 url.host_str().unwrap_or_default(),
                 url.port_or_known_default().unwrap_or(0),
             );
-            self.clients.guard.names(host, port)
+            self.confidants.names(host, port)
         };
         if authorization.is_none() || own || named() {
             return Ok(());
@@ -136,6 +136,10 @@ impl Connector for HttpApi {
         let mut outcome = result.unwrap_or_else(CallOutcome::from);
         authorization.redactor().redact(&mut outcome);
         outcome
+    }
+
+    fn sweep(&self) {
+        self.credential.expire();
     }
 
     async fn probe(&self) -> Result<(), String> {

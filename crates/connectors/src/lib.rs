@@ -23,6 +23,7 @@ mod failure;
 mod http_api;
 mod idempotency;
 mod metrics;
+mod pool;
 mod slots;
 #[cfg(test)]
 mod testing;

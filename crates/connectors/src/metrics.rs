@@ -7,7 +7,7 @@ telemetry::metrics! {
         executions: counter "mcp_tool_executions_total" [tool, provider, status],
         /// Failed tool executions by kind of failure.
         errors: counter "mcp_tool_errors_total" [tool, provider, error_type],
-        /// Seconds from the checked arguments to the answer, waiting for a place included.
+        /// Seconds that a tool execution takes, waiting for a place included.
         duration: histogram "mcp_tool_duration_seconds" [tool, provider] buckets LATENCY_30_60,
         /// Tool executions running now.
         active: gauge "mcp_tools_active" [provider],

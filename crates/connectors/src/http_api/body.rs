@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use domain::Tool;
-use domain::tool::{Body, BodyEncoding, BodySource, HttpBinding};
+use domain::tool::{Body, BodyEncoding, BodySource, HttpBinding, Location, Parameter, Part};
+use memchr::memmem;
 use serde_json::{Map, Value};
 
-use super::style::text;
+use super::style::{pairs, text};
 use crate::failure::CallFailure;
 
 /// Takes base64 with or without padding; `-` and `_` are turned into `+` and `/` before.
@@ -26,7 +26,6 @@ pub(super) struct Written {
 
 /// Writes the body of a call; none if the call has none.
 pub(super) fn build(
-    tool: &Tool,
     binding: &HttpBinding,
     arguments: &Map<String, Value>,
 ) -> Result<Option<Written>, CallFailure> {
@@ -36,13 +35,12 @@ pub(super) fn build(
     let Some(value) = value(body, arguments)? else {
         return Ok(None);
     };
-    let schema_of = |property: &str| property_schema(tool, body, property);
     let (media_type, bytes) = match body.encoding {
         BodyEncoding::Json => (body.media_type.clone(), value.to_string().into_bytes()),
-        BodyEncoding::Form => (body.media_type.clone(), form(&value).into_bytes()),
+        BodyEncoding::Form => (body.media_type.clone(), form(&value, &body.parts).into_bytes()),
         BodyEncoding::Text => (body.media_type.clone(), text(&value).into_bytes()),
         BodyEncoding::Binary => (body.media_type.clone(), decode(&value, "the body")?),
-        BodyEncoding::Multipart => multipart(&parts(&value, schema_of)?, &body.media_type),
+        BodyEncoding::Multipart => multipart(&pieces(&value, &body.parts)?, &body.media_type),
     };
     Ok(Some(Written {
         media_type,
@@ -69,41 +67,45 @@ fn value(body: &Body, arguments: &Map<String, Value>) -> Result<Option<Value>, C
     }
 }
 
-/// The schema of one property of the body, as the tool's input schema has it.
-fn property_schema<'a>(tool: &'a Tool, body: &Body, property: &str) -> Option<&'a Value> {
-    let inputs = tool.input_schema.get("properties")?;
-    let found = match &body.source {
-        BodySource::Argument { argument } => inputs.get(argument)?.get("properties")?.get(property)?,
-        BodySource::Properties { properties } => {
-            let (argument, _) = properties.iter().find(|(_, name)| name == property)?;
-            inputs.get(argument)?
+/// `application/x-www-form-urlencoded`: a property that the description says nothing about repeats its name for each
+/// item of an array, and an object is JSON (OpenAPI 3.1.1, section 4.8.15.1).
+fn form(value: &Value, parts: &[Part]) -> String {
+    let mut form = Vec::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match parts.iter().find(|part| part.name == *name) {
+            Some(part) => {
+                let written = pairs(&as_parameter(part), value);
+                form.extend(written.into_iter().map(|(name, value)| format!("{name}={value}")));
+            }
+            None => form.extend(fields(name, value)),
         }
-    };
-    match found
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|reference| reference.strip_prefix('#'))
-    {
-        Some(pointer) => tool.input_schema.pointer(pointer),
-        None => Some(found),
+    }
+    form.join("&")
+}
+
+fn as_parameter(part: &Part) -> Parameter {
+    Parameter {
+        argument: part.name.clone(),
+        name: part.name.clone(),
+        location: Location::Query,
+        style: part.style,
+        explode: part.explode,
+        allow_reserved: false,
+        json: part.content_type.as_deref().is_some_and(is_json),
     }
 }
 
-/// `application/x-www-form-urlencoded`: arrays repeat the name, objects are JSON (OpenAPI 3.1.1, section 4.8.15.1).
-fn form(value: &Value) -> String {
-    let mut form = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in value.as_object().into_iter().flatten() {
-        match value {
-            Value::Null => {}
-            Value::Array(items) => items.iter().for_each(|item| {
-                form.append_pair(name, &text(item));
-            }),
-            other => {
-                form.append_pair(name, &text(other));
-            }
-        }
+fn fields(name: &str, value: &Value) -> Vec<String> {
+    let field = |value: &Value| {
+        let mut field = url::form_urlencoded::Serializer::new(String::new());
+        field.append_pair(name, &text(value));
+        field.finish()
+    };
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().map(field).collect(),
+        other => vec![field(other)],
     }
-    form.finish()
 }
 
 /// Base64 as agents write it: either alphabet, with or without padding, with line breaks.
@@ -123,48 +125,45 @@ fn decode(value: &Value, name: &str) -> Result<Vec<u8>, CallFailure> {
     BASE64.decode(text).map_err(|_| refused())
 }
 
-struct Part {
+struct Piece {
     name: String,
     media_type: Option<String>,
-    /// Upstreams take a part for a file when it has a file name.
+    /// Upstreams take a piece for a file when it has a file name.
     is_file: bool,
     bytes: Vec<u8>,
 }
 
-fn parts<'a>(value: &Value, schema_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Vec<Part>, CallFailure> {
-    let mut parts = Vec::new();
+/// The pieces of a multipart body: one for each property, or for each item of an array.
+fn pieces(value: &Value, parts: &[Part]) -> Result<Vec<Piece>, CallFailure> {
+    let mut pieces = Vec::new();
     for (name, value) in value.as_object().into_iter().flatten() {
-        let schema = schema_of(name);
+        let part = parts.iter().find(|part| part.name == *name);
         match value {
             Value::Null => {}
             Value::Array(items) => {
-                let schema = schema.and_then(|schema| schema.get("items"));
                 for item in items {
-                    parts.push(part(name, item, schema)?);
+                    pieces.push(piece(name, item, part)?);
                 }
             }
-            other => parts.push(part(name, other, schema)?),
+            other => pieces.push(piece(name, other, part)?),
         }
     }
-    Ok(parts)
+    Ok(pieces)
 }
 
-fn part(name: &str, value: &Value, schema: Option<&Value>) -> Result<Part, CallFailure> {
-    let keyword = |key: &str| schema.and_then(|schema| schema.get(key)?.as_str());
-    let is_file = keyword("contentEncoding") == Some("base64")
-        || matches!(keyword("format"), Some("binary" | "byte" | "base64"));
-    let (media_type, bytes) = match value {
-        _ if is_file => {
-            let media_type = keyword("contentMediaType").unwrap_or("application/octet-stream");
-            (Some(media_type.replace(['\r', '\n'], "")), decode(value, name)?)
-        }
-        Value::Object(_) | Value::Array(_) => (
-            Some("application/json".to_owned()),
-            value.to_string().into_bytes(),
-        ),
+fn piece(name: &str, value: &Value, part: Option<&Part>) -> Result<Piece, CallFailure> {
+    let is_file = part.is_some_and(|part| part.binary);
+    let declared = part
+        .and_then(|part| part.content_type.clone())
+        .map(|text| text.replace(['\r', '\n'], ""));
+    let (fallback, bytes) = match value {
+        _ if is_file => (Some("application/octet-stream"), decode(value, name)?),
+        Value::Object(_) | Value::Array(_) => (Some("application/json"), value.to_string().into_bytes()),
+        other if declared.as_deref().is_some_and(is_json) => (None, other.to_string().into_bytes()),
         scalar => (None, text(scalar).into_bytes()),
     };
-    Ok(Part {
+    let media_type = declared.or_else(|| fallback.map(ToOwned::to_owned));
+    Ok(Piece {
         name: name.to_owned(),
         media_type,
         is_file,
@@ -172,40 +171,46 @@ fn part(name: &str, value: &Value, schema: Option<&Value>) -> Result<Part, CallF
     })
 }
 
+fn is_json(media_type: &str) -> bool {
+    let name = media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    name == "application/json" || name.ends_with("+json")
+}
+
 /// `multipart/form-data` (RFC 7578), under a boundary that is in none of the parts.
-fn multipart(parts: &[Part], media_type: &str) -> (String, Vec<u8>) {
-    let boundary = boundary(parts);
+fn multipart(pieces: &[Piece], media_type: &str) -> (String, Vec<u8>) {
+    let boundary = boundary(pieces);
     let mut out = Vec::new();
-    for part in parts {
-        let name = escape(&part.name);
+    for piece in pieces {
+        let name = escape(&piece.name);
         out.extend_from_slice(
             format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes(),
         );
-        if part.is_file {
+        if piece.is_file {
             out.extend_from_slice(format!("; filename=\"{name}\"").as_bytes());
         }
-        if let Some(media_type) = &part.media_type {
+        if let Some(media_type) = &piece.media_type {
             out.extend_from_slice(format!("\r\nContent-Type: {media_type}").as_bytes());
         }
         out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(&part.bytes);
+        out.extend_from_slice(&piece.bytes);
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     (format!("{media_type}; boundary={boundary}"), out)
 }
 
-fn boundary(parts: &[Part]) -> String {
+fn boundary(pieces: &[Piece]) -> String {
     let mut number = 0_u64;
     loop {
         let boundary = format!("devmesh-part-boundary-{number}");
         let line = format!("--{boundary}");
-        let is_in = |part: &Part| {
-            part.bytes
-                .windows(line.len())
-                .any(|window| window == line.as_bytes())
-        };
-        if !parts.iter().any(is_in) {
+        let is_in = |piece: &Piece| memmem::find(&piece.bytes, line.as_bytes()).is_some();
+        if !pieces.iter().any(is_in) {
             return boundary;
         }
         number += 1;
@@ -219,15 +224,35 @@ fn escape(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::tool::Style;
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn forms_repeat_arrays_and_write_objects_as_json() {
-        let written =
-            form(&json!({"a": "x y&z", "list": [1, "b"], "o": {"k": true}, "none": null, "n": 1.5}));
+        let written = form(
+            &json!({"a": "x y&z", "list": [1, "b"], "o": {"k": true}, "none": null, "n": 1.5}),
+            &[],
+        );
         assert_eq!(written, "a=x+y%26z&list=1&list=b&o=%7B%22k%22%3Atrue%7D&n=1.5");
+    }
+
+    #[test]
+    fn forms_write_a_property_in_the_style_that_the_description_gives() {
+        let part = |name: &str, style, explode| Part {
+            name: name.to_owned(),
+            binary: false,
+            content_type: None,
+            style,
+            explode,
+        };
+        let parts = [
+            part("meta", Style::DeepObject, true),
+            part("tags", Style::Form, false),
+        ];
+        let written = form(&json!({"meta": {"a b": 1}, "tags": ["x", "y"], "z": 1}), &parts);
+        assert_eq!(written, "meta%5Ba%20b%5D=1&tags=x,y&z=1");
     }
 
     #[test]
@@ -245,8 +270,8 @@ mod tests {
     fn a_part_cannot_forge_a_boundary_or_a_header() {
         let hostile =
             "x\r\n--devmesh-part-boundary-0\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\n1";
-        let parts = parts(&json!({"a\"\r\nX: 1": hostile}), |_| None).unwrap();
-        let (media_type, bytes) = multipart(&parts, "multipart/form-data");
+        let pieces = pieces(&json!({"a\"\r\nX: 1": hostile}), &[]).unwrap();
+        let (media_type, bytes) = multipart(&pieces, "multipart/form-data");
         assert_eq!(
             media_type,
             "multipart/form-data; boundary=devmesh-part-boundary-1"

@@ -1,5 +1,7 @@
 //! Reads an answer's body, within a bound.
 
+use domain::CallErrorKind;
+use http::header::CONTENT_ENCODING;
 use reqwest::Response;
 
 use super::exchange::failure;
@@ -18,6 +20,18 @@ pub(crate) struct Body {
 /// Reads at most `cap` bytes, counted after decompression, so that a small answer cannot become a large one.
 /// What is beyond is not read; the connection is closed.
 pub(crate) async fn read(mut response: Response, cap: u64) -> Result<Body, CallFailure> {
+    if let Some(coding) = response
+        .headers()
+        .get(CONTENT_ENCODING)
+        .filter(|coding| *coding != "identity")
+    {
+        let coding = String::from_utf8_lossy(coding.as_bytes())
+            .chars()
+            .take(32)
+            .collect::<String>();
+        let message = format!("the upstream's answer is encoded as `{coding}`, which was not asked for");
+        return Err(CallFailure::new(CallErrorKind::UpstreamInvalid, message));
+    }
     let declared = response.content_length();
     let cap = usize::try_from(cap).unwrap_or(usize::MAX);
     let mut bytes = Vec::with_capacity(usize::try_from(declared.unwrap_or(0)).unwrap_or(cap).min(cap));

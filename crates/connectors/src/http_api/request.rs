@@ -56,7 +56,7 @@ pub(super) fn build(
     let url = Url::parse(&url).map_err(|_| broken("an address that is no URL"))?;
 
     let mut headers = headers(binding, arguments)?;
-    let body = body::build(tool, binding, arguments)?;
+    let body = body::build(binding, arguments)?;
     if let Some(body) = &body {
         let media_type =
             HeaderValue::from_str(&body.media_type).map_err(|_| broken("a media type that is none"))?;

@@ -1,0 +1,131 @@
+//! The connectors of a process: one per provider, at the version last seen, and none that nobody uses.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::provider::ProviderKind;
+use domain::{Provider, ProviderId};
+
+use crate::connector::Connector;
+use crate::credentials::{CredentialSource, Held};
+use crate::egress_client::{Clients, Egress};
+use crate::failure::CallFailure;
+use crate::guard::InvalidEntry;
+use crate::http_api::HttpApi;
+use crate::slots::Slots;
+
+/// How long a provider that nobody calls keeps its connections.
+const IDLE: Duration = Duration::from_secs(1_800);
+/// How often what is idle or expired is looked for, at most.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Most providers with connections; beyond it the one that was idle the longest goes.
+const MAX_PROVIDERS: usize = 4_096;
+
+/// The connectors of a process.
+pub(crate) struct Pool {
+    egress: Arc<Egress>,
+    credentials: Arc<dyn CredentialSource>,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    by_provider: HashMap<ProviderId, Entry>,
+    swept: Option<Instant>,
+}
+
+/// What is kept of one provider.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    version: i64,
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) slots: Slots,
+    used: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(egress: Arc<Egress>, credentials: Arc<dyn CredentialSource>) -> Self {
+        Self {
+            egress,
+            credentials,
+            entries: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn forget(&self, provider: ProviderId) {
+        self.lock().by_provider.remove(&provider);
+    }
+
+    /// Drops credentials that were held long enough, and what nobody uses.
+    pub(crate) fn sweep(&self) {
+        self.lock().sweep(Instant::now());
+    }
+
+    /// The provider's connector, built anew when the provider changed.
+    pub(crate) fn entry(&self, provider: &Provider) -> Result<Entry, CallFailure> {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        if entries
+            .swept
+            .is_none_or(|swept| now.duration_since(swept) > SWEEP_EVERY)
+        {
+            entries.sweep(now);
+        }
+        if let Some(entry) = entries.by_provider.get_mut(&provider.id)
+            && entry.version == provider.version
+        {
+            entry.used = now;
+            return Ok(entry.clone());
+        }
+        let entry = self.build(provider, now)?;
+        entries.by_provider.insert(provider.id, entry.clone());
+        Ok(entry)
+    }
+
+    fn build(&self, provider: &Provider, now: Instant) -> Result<Entry, CallFailure> {
+        let refused = |error: InvalidEntry| {
+            CallFailure::refused(format!(
+                "allowed_hosts of the provider `{}`: {error}",
+                provider.name
+            ))
+        };
+        let connector: Arc<dyn Connector> = match provider.kind {
+            ProviderKind::Openapi => {
+                let guard = self.egress.guard(&provider.allowed_hosts).map_err(refused)?;
+                let clients = Clients::new(Arc::clone(&self.egress), guard);
+                let held = Held::new(Arc::clone(&self.credentials), provider.clone());
+                Arc::new(HttpApi::new(provider.clone(), clients, held).map_err(refused)?)
+            }
+        };
+        Ok(Entry {
+            version: provider.version,
+            connector,
+            slots: Slots::new(provider.limits.concurrency),
+            used: now,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn sweep(&mut self, now: Instant) {
+        self.swept = Some(now);
+        self.by_provider
+            .retain(|_, entry| now.duration_since(entry.used) < IDLE);
+        self.by_provider
+            .values()
+            .for_each(|entry| entry.connector.sweep());
+        while self.by_provider.len() > MAX_PROVIDERS {
+            let oldest = self
+                .by_provider
+                .iter()
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(id, _)| *id);
+            oldest.and_then(|id| self.by_provider.remove(&id));
+        }
+    }
+}
