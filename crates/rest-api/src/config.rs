@@ -33,6 +33,8 @@ pub struct Config {
     pub credentials: CredentialsConfig,
     /// Jobs and schedules.
     pub jobs: JobsConfig,
+    /// How long things are kept.
+    pub retention: RetentionConfig,
     /// Logs and the bounds of metrics.
     pub monitoring: telemetry::MonitoringConfig,
     /// Traces.
@@ -53,6 +55,7 @@ impl Default for Config {
             queue: QueueConfig::default(),
             credentials: CredentialsConfig::default(),
             jobs: JobsConfig::default(),
+            retention: RetentionConfig::default(),
             monitoring: telemetry::MonitoringConfig::default(),
             tracing: telemetry::TracingConfig::default(),
         }
@@ -215,6 +218,31 @@ impl Default for JobsConfig {
             lost_after: Duration::from_mins(5),
             refresh_interval: Duration::from_hours(1),
             health_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+/// How long things are kept.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Jobs that are done or failed. Those in doubt stay until they are resolved.
+    pub jobs: Duration,
+    /// Audit records.
+    pub audit: Duration,
+    /// Changes of the catalogue: an edge that was away for longer reads a new snapshot.
+    pub changes: Duration,
+    /// At least this many of the newest changes stay, however old.
+    pub changes_kept: u64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            jobs: Duration::from_hours(7 * 24),
+            audit: Duration::from_hours(90 * 24),
+            changes: Duration::from_hours(24),
+            changes_kept: 10_000,
         }
     }
 }

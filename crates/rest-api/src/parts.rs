@@ -2,6 +2,7 @@
 
 pub mod gauges;
 pub mod relay;
+pub mod retention;
 pub mod schedule;
 pub mod sweeper;
 

@@ -293,6 +293,11 @@ impl Service {
             "schedule",
             parts::schedule::run(control.clone(), settings, stop.clone()),
         );
+        let answers = config.http.idempotency_ttl;
+        life.spawn(
+            "retention",
+            parts::retention::run(control.clone(), config.retention.clone(), answers, stop.clone()),
+        );
         life.spawn(
             "gauges",
             parts::gauges::run(control.clone(), jobs, keys, stop.clone()),
