@@ -44,6 +44,9 @@ pub struct SessionConfig {
     pub replay: runtime::config::Duration,
     /// Most events of one stream that are kept for it. Default 256.
     pub replay_events: usize,
+    /// Most sessions with a worker on one replica. Default 10000, about 200 megabytes. Beyond it the one that was idle the
+    /// longest loses its worker; it gets another one when it is used again.
+    pub max: usize,
     /// When a client should try again after a broken stream. Default 3s.
     pub retry: runtime::config::Duration,
 }
@@ -56,6 +59,7 @@ impl Default for SessionConfig {
             idle: Duration::from_mins(30),
             replay: Duration::from_mins(5),
             replay_events: 256,
+            max: 10_000,
             retry: Duration::from_secs(3),
         }
     }
@@ -78,8 +82,8 @@ struct OpenSession {
     /// The way to rmcp's worker.
     handle: LocalSessionHandle,
     log: log::EventLog,
-    /// When the cache last said that it is open.
-    verified: Mutex<Option<Instant>>,
+    /// When it was last known to be open.
+    verified: Mutex<Instant>,
     /// Streams that the client holds open.
     streams: AtomicUsize,
 }
@@ -108,10 +112,7 @@ impl Sessions {
         }
         match self.find(id) {
             Some(session) => session.owner == key && self.is_still_open(&session).await,
-            None => self
-                .load(id)
-                .await
-                .is_ok_and(|record| record.is_some_and(|record| record.owner == key)),
+            None => self.is_open_elsewhere(id, key).await,
         }
     }
 
@@ -143,9 +144,26 @@ impl Sessions {
         self.len() == 0
     }
 
+    /// Whether the cache has the session, and the key opened it.
+    async fn is_open_elsewhere(&self, id: &str, key: KeyId) -> bool {
+        match self.load(id).await {
+            Ok(Some(record)) if record.owner == key => self
+                .0
+                .cache
+                .expire(&record::key(id), self.0.config.idle.get())
+                .await
+                .unwrap_or(false),
+            Ok(_) => false,
+            Err(error) => {
+                tracing::warn!(%error, "a session may be open elsewhere, but the cache does not answer");
+                false
+            }
+        }
+    }
+
     /// Asks the cache, but not more often than once in [`RECHECK`]. A cache that does not answer changes nothing.
     async fn is_still_open(&self, session: &OpenSession) -> bool {
-        if session.verified_within(RECHECK) {
+        if session.verified().elapsed() < RECHECK {
             return true;
         }
         match self
@@ -175,12 +193,11 @@ impl Sessions {
 
 impl OpenSession {
     fn verify(&self) {
-        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    fn verified_within(&self, age: Duration) -> bool {
-        let verified = *self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        verified.is_some_and(|at| at.elapsed() < age)
+    fn verified(&self) -> Instant {
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds_streams(&self) -> bool {

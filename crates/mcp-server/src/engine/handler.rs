@@ -17,6 +17,7 @@ use rmcp::model::{
     UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::transport::streamable_http_server::session::SessionRestoreMarker;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use super::Engine;
@@ -25,35 +26,10 @@ use super::call::binding;
 use super::caller::{CALLER, Caller};
 use super::client::Client;
 use super::dialogue::Dialogue;
-use super::observe::{Ending, Operation};
+use super::observe::Ending;
 use super::page::page;
 
 type Context = RequestContext<RoleServer>;
-
-impl<B: Backend> Engine<B> {
-    /// Runs a request that only needs its caller, under observation. `scope` is what the key must have.
-    async fn answer<T, F: Future<Output = Result<T, ErrorData>>>(
-        &self,
-        method: &'static str,
-        scope: Option<Scope>,
-        context: &Context,
-        work: impl FnOnce(Caller) -> F,
-    ) -> Result<T, ErrorData> {
-        let caller = Caller::of(&context.extensions)?;
-        let operation = Operation::begin(&self.shared.metrics, method, &caller, context);
-        let allowed = scope.map_or(Ok(()), |scope| caller.require(scope));
-        operation
-            .run(async {
-                allowed?;
-                work(caller).await
-            })
-            .await
-    }
-
-    fn list_ttl_ms(&self) -> u64 {
-        u64::try_from(self.shared.config.list_ttl.get().as_millis()).unwrap_or(u64::MAX)
-    }
-}
 
 /// A page of a list as its result type, with the hints that the stateless era asks for.
 macro_rules! listed {
@@ -86,11 +62,11 @@ impl<B: Backend> ServerHandler for Engine<B> {
         context: Context,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
+        if context.extensions.get::<SessionRestoreMarker>().is_some() {
+            return self.begin_session(&request);
+        }
         self.answer("initialize", None, &context, |_| async {
-            let result = self.negotiate_initialize(&request)?;
-            self.session
-                .count(&self.shared.metrics, result.protocol_version.as_str());
-            Ok(result)
+            self.begin_session(&request)
         })
         .await
     }
@@ -397,14 +373,5 @@ impl<B: Backend> ServerHandler for Engine<B> {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [rmcp::model::ProtocolVersion]> {
         Cow::Borrowed(rmcp::model::ProtocolVersion::KNOWN_VERSIONS)
-    }
-}
-
-impl<B: Backend> Engine<B> {
-    fn offers_subscriptions(&self) -> bool {
-        self.get_info()
-            .capabilities
-            .resources
-            .is_some_and(|resources| resources.subscribe == Some(true))
     }
 }

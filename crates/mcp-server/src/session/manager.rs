@@ -14,6 +14,7 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{
     EventStore, EventStoreError, RestoreOutcome, ServerSseMessage, SessionId, SessionManager,
 };
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
@@ -47,6 +48,7 @@ impl Sessions {
     /// A worker for the session, new or known from the cache, with an event log of its own. rmcp's manager makes it and
     /// is dropped: it would give all its sessions one log.
     async fn start(&self, id: SessionId, owner: KeyId) -> Result<Transport, SessionError> {
+        self.make_room().await;
         let log = EventLog::new(Arc::clone(&self.0.cache), &id, &self.0.config);
         let mut maker = LocalSessionManager::default().with_event_store(Arc::new(log.clone()));
         let mut config = RmcpConfig::default();
@@ -63,7 +65,7 @@ impl Sessions {
             .get(&id)
             .cloned()
             .ok_or(SessionError::Unknown)?;
-        let (verified, streams) = (Mutex::default(), AtomicUsize::new(0));
+        let (verified, streams) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
         let session = OpenSession {
             id: Arc::clone(&id),
             owner,
@@ -74,6 +76,25 @@ impl Sessions {
         };
         self.lock().insert(id, Arc::new(session));
         Ok(transport)
+    }
+
+    /// Takes the worker of the session that was idle the longest, if there are as many as there may be. Its entry in the
+    /// cache stays, so it goes on when it is used again.
+    async fn make_room(&self) {
+        let idle = {
+            let open = self.lock();
+            let full = open.len() >= self.0.config.max.max(1);
+            let idle = open.values().filter(|session| full && !session.holds_streams());
+            idle.min_by_key(|session| session.verified())
+                .map(|session| Arc::clone(&session.id))
+        };
+        if let Some(id) = idle {
+            tracing::info!(
+                session_id = &*id,
+                "too many sessions here: the one that was idle the longest is put away"
+            );
+            self.forget(&id).await;
+        }
     }
 
     /// Ends the session's worker on this replica, and its streams with it.

@@ -7,12 +7,18 @@ use runtime::config::Duration as Setting;
 use serde_json::{Value, json};
 use test_support::{Gate, Reply, eventually};
 
-use crate::support::{Answer, Client, Edge, Events, Options, World};
+use crate::support::{Answer, Client, Edge, Events, Lost, Options, World};
 
 const SOON: Duration = Duration::from_secs(5);
 
 fn list() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} })
+}
+
+/// The line of the metrics page that says how many sessions are open.
+fn sessions_gauge(open: usize) -> String {
+    let labels = r#"service="mcp-server",environment="test",mcp_protocol_version="2025-11-25""#;
+    format!("mcp_sessions_active{{{labels}}} {open}\n")
 }
 
 /// Two replicas with one cache.
@@ -109,9 +115,7 @@ async fn a_session_that_nobody_uses_expires_and_one_with_an_open_stream_does_not
     let _stream = used.listen().await;
     let began = Instant::now();
     // Asking would keep the session alive, so the gauge is read instead: two sessions, then one.
-    let gauge = || async {
-        edge.telemetry.render().contains(r#"mcp_sessions_active{service="mcp-server",environment="test",mcp_protocol_version="2025-11-25"} 1"#)
-    };
+    let gauge = || async { edge.telemetry.render().contains(&sessions_gauge(1)) };
     eventually(SOON, gauge).await.unwrap();
     assert!(
         began.elapsed() >= Duration::from_millis(800),
@@ -191,5 +195,51 @@ async fn without_sessions_the_older_eras_are_served_one_request_at_a_time() {
     assert_eq!(
         client.ask("tools/list", json!({})).await["result"]["tools"][1]["name"],
         "acme_get"
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_was_put_away_for_want_of_room_goes_on_when_it_is_used_again() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let mut options = Options::default();
+    options.sessions.max = 2;
+    let edge = Edge::with(&world, options).await;
+    let mut clients = [(); 4].map(|()| edge.client(&key));
+    for client in &mut clients {
+        client.initialize().await;
+    }
+    let two_workers = || async { edge.telemetry.render().contains(&sessions_gauge(2)) };
+    eventually(SOON, two_workers).await.unwrap();
+    for client in &clients {
+        assert!(client.ask("tools/list", json!({})).await["result"]["tools"].is_array());
+    }
+}
+
+#[tokio::test]
+async fn without_the_cache_a_session_goes_on_at_its_replica() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let options = Options {
+        cache: std::sync::Arc::new(Lost),
+        ..Options::default()
+    };
+    let (edge, other) = (
+        Edge::with(&world, options.clone()).await,
+        Edge::with(&world, options).await,
+    );
+    let mut client = edge.client(&key);
+    client.initialize().await;
+    for _ in 0..2 {
+        assert!(client.ask("tools/list", json!({})).await["result"]["tools"].is_array());
+    }
+    assert_eq!(
+        Answer::of(client.at(&other.url).old(&list())).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(client.delete().await, StatusCode::ACCEPTED);
+    assert_eq!(
+        Answer::of(client.old(&list())).await.status,
+        StatusCode::NOT_FOUND
     );
 }

@@ -3,8 +3,10 @@
 mod behind;
 mod client;
 mod edge;
+mod lost;
 mod things;
 
 pub use client::{Answer, Client, Events};
 pub use edge::{Edge, Options};
+pub use lost::Lost;
 pub use things::{Tenant, World, revoked, tool};
