@@ -85,12 +85,13 @@ impl Meter {
     fn span(&self, Call { operation, table }: Call) -> Span {
         tracing::info_span!(
             "storage",
-            otel.name = format_args!("{operation} {table}"),
+            otel.name = %format_args!("{operation} {table}"),
             otel.kind = "client",
             db.system.name = self.system,
             db.operation.name = operation,
             db.collection.name = table,
             error.type = field::Empty,
+            otel.status_code = field::Empty,
         )
     }
 
@@ -107,6 +108,7 @@ impl Meter {
             .record(took.as_secs_f64());
         if matches!(error, Some(StoreError::Unavailable(_) | StoreError::Internal(_))) {
             span.record("error.type", outcome);
+            span.record("otel.status_code", "ERROR");
         }
         if took >= self.slow {
             let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

@@ -27,7 +27,7 @@ const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
 #[async_trait]
 impl Database for Store {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.call("ping", "", async { Ok(self.pools.ping().await?) })
+        self.call("ping", "none", async { Ok(self.pools.ping().await?) })
             .await
     }
 

@@ -46,9 +46,7 @@ pub async fn run(login: PgConnectOptions, signals: Arc<Signals>, meter: Arc<Mete
 }
 
 async fn follow(pool: &PgPool, signals: &Signals, attempt: &mut u64) -> Result<Infallible, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.eager_reconnect(false);
-    listener.listen_all([CHANGES_CHANNEL, JOBS_CHANNEL]).await?;
+    let mut listener = start(pool, signals).await?;
     if std::mem::take(attempt) > 0 {
         tracing::info!("database listener is back");
     }
@@ -61,6 +59,22 @@ async fn follow(pool: &PgPool, signals: &Signals, attempt: &mut u64) -> Result<I
             Ok(Ok(None)) => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
             Ok(Err(error)) => return Err(error),
             Err(_silence) => ask(&mut listener).await?,
+        }
+    }
+}
+
+/// Connects and listens; watchers are woken for as long as that takes.
+async fn start(pool: &PgPool, signals: &Signals) -> Result<PgListener, sqlx::Error> {
+    let mut starting = std::pin::pin!(async {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen_all([CHANGES_CHANNEL, JOBS_CHANNEL]).await?;
+        Ok(listener)
+    });
+    loop {
+        match timeout(POLL, &mut starting).await {
+            Ok(started) => return started,
+            Err(_still_trying) => wake(signals),
         }
     }
 }

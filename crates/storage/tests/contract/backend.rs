@@ -39,8 +39,12 @@ impl Backend {
     }
 
     pub async fn open(url: String, folder: Option<TempDir>) -> Self {
+        Self::open_with(url, folder, &options()).await
+    }
+
+    pub async fn open_with(url: String, folder: Option<TempDir>, options: &StorageOptions) -> Self {
         let telemetry = quiet();
-        let storage = connect(&url, &options(), &telemetry).await.unwrap();
+        let storage = connect(&url, options, &telemetry).await.unwrap();
         Self {
             url,
             storage,
@@ -91,10 +95,6 @@ pub fn options() -> StorageOptions {
 
 /// A service's telemetry that prints nothing.
 pub fn quiet() -> Telemetry {
-    started(std::io::sink())
-}
-
-pub fn started(output: impl std::io::Write + Send + 'static) -> Telemetry {
     let info = ServiceInfo {
         name: "rest-api",
         version: "0",
@@ -103,5 +103,5 @@ pub fn started(output: impl std::io::Write + Send + 'static) -> Telemetry {
         environment: "test".into(),
         instance: "0".into(),
     };
-    Telemetry::start_with_output(info, &TelemetryConfig::default(), output).unwrap()
+    Telemetry::start_with_output(info, &TelemetryConfig::default(), std::io::sink()).unwrap()
 }

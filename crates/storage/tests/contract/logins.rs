@@ -26,11 +26,8 @@ async fn the_owner_migrates_and_a_plain_login_serves() {
     };
     let storage = connect(&plain, &options, &quiet()).await.unwrap();
     assert_eq!(storage.tenants.all_ids().await.unwrap(), []);
-    assert_eq!(
-        storage.database.pool().0,
-        2,
-        "one connection for tenants, one for the relay"
-    );
+    // At least one connection for tenants and one for the relay.
+    assert!(storage.database.pool().0 >= 2);
     let mut login = PgConnection::connect(&plain).await.unwrap();
     let refused = sqlx::query("SELECT * FROM tenants")
         .execute(&mut login)

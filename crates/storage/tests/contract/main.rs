@@ -1,4 +1,12 @@
 //! The contract of the storage port: one suite, run on Postgres and on SQLite, and what each back end promises besides.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a panic is how a test says no, and its tasks end with it"
+)]
 
 mod audit;
 mod backend;

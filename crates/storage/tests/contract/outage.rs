@@ -17,7 +17,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn calls_and_watchers_recover_when_postgres_restarts() {
     let server = Postgres::start().await.unwrap();
     let url = server.database("mesh").await.unwrap();
-    let backend = Backend::open(url, None).await;
+    let options = StorageOptions {
+        acquire_timeout: Duration::from_secs(2),
+        ..StorageOptions::default()
+    };
+    let backend = Backend::open_with(url, None, &options).await;
     let tenant = backend.tenant("acme").await;
     let mut moved = backend.changes.moved();
 

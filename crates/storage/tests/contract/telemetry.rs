@@ -1,14 +1,9 @@
-//! What storage shows: metrics, and a line when it was slow.
+//! What storage counts. Its spans and lines are in `tests/shown.rs`.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use storage::{DbMetrics, StorageOptions, connect};
+use storage::DbMetrics;
 use telemetry::Telemetry;
-use tracing::instrument::WithSubscriber;
 
-use crate::backend::{Backend, options, started};
+use crate::backend::Backend;
 use crate::samples::{key, refused};
 
 crate::on_both!(
@@ -63,39 +58,4 @@ async fn a_closed_storage_answers_unavailable_and_counts_why(backend: Backend) {
     let counted =
         |line: &str| line.starts_with("mcp_database_connection_errors_total") && line.contains("pool_closed");
     assert!(page.lines().any(counted), "{page}");
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn a_slow_call_is_logged_by_its_name_and_without_values() {
-    let lines = Lines::default();
-    let telemetry = started(lines.clone());
-    let options = StorageOptions {
-        slow_query: Duration::ZERO,
-        ..options()
-    };
-    let storage = connect("sqlite::memory:", &options, &telemetry).await.unwrap();
-    let found = storage
-        .keys
-        .by_prefix("do-not-log-me")
-        .with_subscriber(telemetry.dispatch().clone())
-        .await;
-    assert_eq!(found.unwrap(), None);
-    telemetry.shutdown().await;
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("slow query by_prefix api_keys"), "{text}");
-    assert!(!text.contains("do-not-log-me"), "{text}");
 }
