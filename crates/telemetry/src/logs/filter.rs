@@ -19,6 +19,7 @@ const QUIET: &[&str] = &[
     "opentelemetry_otlp",
     "opentelemetry_sdk",
     "reqwest",
+    "rmcp",
     "rustls",
     "sqlx",
     "tokio_util",
