@@ -1,11 +1,22 @@
 //! The catalogue that the edge keeps in memory: keys, providers, tools. A tool call costs no round trip to the
-//! control plane; what changes there arrives as numbered changes and is told to whoever listens.
+//! control plane; what changes there arrives through the [`watch`] and is told to whoever listens.
+//!
+//! Readers take a view that never changes ([`view`]) without waiting for anybody; the one writer changes the
+//! [`contents`] and then replaces the view, so that many changes at once cost one step.
 
-mod state;
+mod backoff;
+mod config;
+mod contents;
+mod decode;
+mod keys;
+mod view;
+pub mod watch;
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use domain::catalogue::EntityKind;
 use domain::key::KeyRefusal;
@@ -14,7 +25,13 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use state::State;
+use contents::{Contents, Update};
+use view::View;
+
+pub use config::CatalogueConfig;
+pub use keys::{CatalogueKeys, tell_key_uses};
+pub use view::Gone;
+pub use watch::Watch;
 
 /// Events that a slow listener may fall behind before it has to look for itself.
 const EVENTS: usize = 1_024;
@@ -28,13 +45,28 @@ pub enum CatalogueEvent {
     KeyGone(KeyId),
 }
 
+/// Why a call is refused although its key and tool are known: they may be gone by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stale {
+    /// Nobody may call anything.
+    #[error("the mesh has lost its control plane: calls wait until it is back")]
+    Everything,
+    /// Only what destroys nothing may be called.
+    #[error("the mesh has lost its control plane: tools that may destroy something wait until it is back")]
+    Destructive,
+}
+
 /// The catalogue. Cheap to clone; clones are the same catalogue.
 #[derive(Clone)]
 pub struct Catalogue(Arc<Inner>);
 
 struct Inner {
-    state: RwLock<State>,
-    heard: RwLock<Instant>,
+    config: CatalogueConfig,
+    view: ArcSwap<View>,
+    contents: Mutex<Contents>,
+    began: Instant,
+    /// When the control plane was last heard, in milliseconds since `began`.
+    heard: AtomicU64,
     events: broadcast::Sender<CatalogueEvent>,
 }
 
@@ -45,49 +77,63 @@ impl Default for Catalogue {
 }
 
 impl Catalogue {
-    /// An empty catalogue: everybody is refused until the control plane was heard.
+    /// An empty catalogue with the default bounds.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_config(CatalogueConfig::default())
+    }
+
+    /// An empty catalogue: everybody is refused until the control plane was heard.
+    #[must_use]
+    pub fn with_config(config: CatalogueConfig) -> Self {
         Self(Arc::new(Inner {
-            state: RwLock::default(),
-            heard: RwLock::new(Instant::now()),
+            config,
+            view: ArcSwap::default(),
+            contents: Mutex::default(),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
             events: broadcast::channel(EVENTS).0,
         }))
     }
 
-    /// Who acts with this key.
+    /// Who acts with this key. A revocation counts from when it is known here, whatever this machine's clock says.
     ///
     /// # Errors
     /// Why it is refused.
     pub fn authenticate(&self, key: &PresentedKey, now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
-        let known = self
-            .read()
-            .key_by_prefix(key.prefix())
-            .ok_or(KeyRefusal::Unknown)?;
-        known.verify(key, now)
+        let view = self.0.view.load();
+        let known = view.keys.by_prefix(key.prefix()).ok_or(KeyRefusal::Unknown)?;
+        let principal = known.verify(key, now)?;
+        match known.revoked_at {
+            Some(_) => Err(KeyRefusal::Revoked),
+            None => Ok(principal),
+        }
     }
 
     /// Whether the key may still be used.
     #[must_use]
     pub fn key_is_live(&self, key: KeyId, now: DateTime<Utc>) -> bool {
-        self.read().key(key).is_some_and(|key| {
-            key.revoked_at.is_none_or(|at| at > now) && key.expires_at.is_none_or(|at| at > now)
-        })
+        let view = self.0.view.load();
+        view.keys
+            .get(key)
+            .is_some_and(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now))
     }
 
     /// The tools of a tenant, sorted by name. The same `Arc` as before where nothing has changed.
     #[must_use]
     pub fn tools(&self, tenant: TenantId) -> Arc<[Arc<Tool>]> {
-        if let Some(listed) = self.read().listed(tenant) {
-            return listed;
-        }
-        self.write().list(tenant)
+        let view = self.0.view.load();
+        view.tenants
+            .get(&tenant)
+            .map_or_else(|| Arc::new([]), |tools| Arc::clone(&tools.list))
     }
 
     /// One tool with its provider.
     #[must_use]
     pub fn tool(&self, tenant: TenantId, name: &str) -> Option<(Arc<Tool>, Arc<Provider>)> {
-        self.read().tool(tenant, name)
+        let view = self.0.view.load();
+        let (tool, provider) = view.tenants.get(&tenant)?.get(name)?;
+        Some((Arc::clone(tool), Arc::clone(provider)))
     }
 
     /// Hears of changes from now on. A listener that falls too far behind is told so and looks for itself.
@@ -96,45 +142,76 @@ impl Catalogue {
         self.0.events.subscribe()
     }
 
-    /// How long ago the control plane was last heard.
+    /// How long ago the control plane was last heard; since the start, when it never was.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.0
-            .heard
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .elapsed()
+        let heard = Duration::from_millis(self.0.heard.load(Ordering::Relaxed));
+        self.0.began.elapsed().saturating_sub(heard)
+    }
+
+    /// Whether what is known of this tool is recent enough to call it.
+    ///
+    /// # Errors
+    /// When the control plane was not heard of for too long.
+    pub fn freshness(&self, tool: &Tool) -> Result<(), Stale> {
+        let (age, config) = (self.age(), &self.0.config);
+        if age > config.max_age.get() {
+            return Err(Stale::Everything);
+        }
+        if tool.annotations.destructive && age > config.destructive_max_age.get() {
+            return Err(Stale::Destructive);
+        }
+        Ok(())
     }
 
     /// The control plane was heard just now.
     pub fn heard(&self) {
-        *self.0.heard.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let now = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.heard.store(now, Ordering::Relaxed);
     }
 
     /// Takes a thing as it stands now, and tells whom it concerns.
     pub fn put(&self, entity: Entity) {
-        let events = self.write().put(entity);
-        self.tell(events);
+        self.apply([Update::Put(entity)]);
     }
 
     /// Takes a thing away, and tells whom it concerns.
     pub fn remove(&self, kind: EntityKind, id: Uuid) {
-        let events = self.write().remove(kind, id);
-        self.tell(events);
+        self.apply([Update::Remove(kind, id)]);
     }
 
-    fn tell(&self, events: Vec<CatalogueEvent>) {
-        for event in events {
+    /// Takes several steps as one: readers see all of them or none.
+    fn apply(&self, updates: impl IntoIterator<Item = Update>) -> Gone {
+        let mut contents = self.contents();
+        for update in updates {
+            contents.apply(update);
+        }
+        self.publish(&mut contents)
+    }
+
+    /// Puts `contents` in the place of everything that was known.
+    fn replace(&self, mut contents: Contents) -> Gone {
+        let mut known = self.contents();
+        contents.all_changed(&self.0.view.load());
+        *known = contents;
+        self.publish(&mut known)
+    }
+
+    fn publish(&self, contents: &mut Contents) -> Gone {
+        let old = self.0.view.load_full();
+        let new = Arc::new(contents.view(&old));
+        self.0.view.store(Arc::clone(&new));
+        for event in new.events_since(&old) {
             // Nobody listening is fine.
             let _ = self.0.events.send(event);
         }
+        new.gone_since(&old)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> std::sync::MutexGuard<'_, Contents> {
+        self.0.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

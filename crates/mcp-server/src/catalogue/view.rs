@@ -1,0 +1,144 @@
+//! What readers see of the catalogue: a value that never changes, replaced as a whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::{ApiKey, KeyId, Provider, ProviderId, TenantId, Tool};
+
+use super::CatalogueEvent;
+
+/// The catalogue at one moment. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct View {
+    pub(super) keys: Arc<Keys>,
+    pub(super) tenants: Arc<HashMap<TenantId, Arc<TenantTools>>>,
+}
+
+/// The keys, by the ways they are looked up.
+#[derive(Default)]
+pub(super) struct Keys {
+    by_id: HashMap<KeyId, Arc<ApiKey>>,
+    by_prefix: HashMap<String, Arc<ApiKey>>,
+}
+
+/// One tenant's tools, sorted by name, with their providers.
+pub(super) struct TenantTools {
+    pub(super) list: Arc<[Arc<Tool>]>,
+    providers: HashMap<ProviderId, Arc<Provider>>,
+}
+
+/// What is no longer there, for those who keep something of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Names that no tenant's tool has any more.
+    pub tools: Vec<String>,
+    /// Providers.
+    pub providers: Vec<ProviderId>,
+}
+
+impl Keys {
+    pub(super) fn of<'a>(keys: impl Iterator<Item = &'a Arc<ApiKey>>) -> Self {
+        let mut all = Self::default();
+        for key in keys {
+            all.by_id.insert(key.id, Arc::clone(key));
+            all.by_prefix.insert(key.prefix.clone(), Arc::clone(key));
+        }
+        all
+    }
+
+    pub(super) fn get(&self, id: KeyId) -> Option<&ApiKey> {
+        self.by_id.get(&id).map(Arc::as_ref)
+    }
+
+    pub(super) fn by_prefix(&self, prefix: &str) -> Option<&ApiKey> {
+        self.by_prefix.get(prefix).map(Arc::as_ref)
+    }
+
+    fn is_usable(&self, id: KeyId) -> bool {
+        self.get(id).is_some_and(|key| key.revoked_at.is_none())
+    }
+}
+
+impl TenantTools {
+    /// The list is the old one where it says the same, so that whatever was made of it stays good.
+    pub(super) fn new(
+        tools: impl Iterator<Item = Arc<Tool>>,
+        providers: HashMap<ProviderId, Arc<Provider>>,
+        old: Option<&Arc<Self>>,
+    ) -> Self {
+        let list: Arc<[Arc<Tool>]> = tools.collect();
+        let list = match old {
+            Some(old) if old.lists_the_same(&list) => Arc::clone(&old.list),
+            _ => list,
+        };
+        Self { list, providers }
+    }
+
+    fn lists_the_same(&self, list: &[Arc<Tool>]) -> bool {
+        let same = |(one, other): (&Arc<Tool>, &Arc<Tool>)| Arc::ptr_eq(one, other) || one == other;
+        self.list.len() == list.len() && self.list.iter().zip(list).all(same)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<(&Arc<Tool>, &Arc<Provider>)> {
+        let index = self.list.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
+        let tool = self.list.get(index)?;
+        Some((tool, self.providers.get(&tool.provider_id)?))
+    }
+}
+
+impl View {
+    /// Whom the step from `old` to this one concerns.
+    pub(super) fn events_since(&self, old: &Self) -> Vec<CatalogueEvent> {
+        let mut events = Vec::new();
+        if !Arc::ptr_eq(&self.keys, &old.keys) {
+            let used = old.keys.by_id.keys().filter(|id| old.keys.is_usable(**id));
+            let gone = used.filter(|id| !self.keys.is_usable(**id));
+            events.extend(gone.map(|id| CatalogueEvent::KeyGone(*id)));
+        }
+        let changed = self.changed_since(old).into_iter();
+        events.extend(changed.filter(|tenant| self.list(*tenant) != old.list(*tenant)).map(CatalogueEvent::ToolsChanged));
+        events
+    }
+
+    /// What `old` had and this has no more.
+    pub(super) fn gone_since(&self, old: &Self) -> Gone {
+        let mut gone = Gone::default();
+        for tenant in self.changed_since(old) {
+            let Some(before) = old.tenants.get(&tenant) else {
+                continue;
+            };
+            let now = self.tenants.get(&tenant);
+            let keeps = |id: &ProviderId| now.is_some_and(|now| now.providers.contains_key(id));
+            gone.providers
+                .extend(before.providers.keys().filter(|id| !keeps(id)));
+            let names = before.list.iter().map(|tool| &tool.name);
+            gone.tools.extend(names.filter(|name| !self.has_anywhere(name)).cloned());
+        }
+        gone
+    }
+
+    /// The tenants that are not the very same in `old`.
+    fn changed_since(&self, old: &Self) -> Vec<TenantId> {
+        if Arc::ptr_eq(&self.tenants, &old.tenants) {
+            return Vec::new();
+        }
+        let same = |id: &TenantId| match (self.tenants.get(id), old.tenants.get(id)) {
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+            _ => false,
+        };
+        let removed = old.tenants.keys().filter(|id| !self.tenants.contains_key(id));
+        let all = self.tenants.keys().chain(removed);
+        all.filter(|id| !same(id)).copied().collect()
+    }
+
+    /// The address of a tenant's list, which is another one exactly when it says something else.
+    fn list(&self, tenant: TenantId) -> Option<*const [Arc<Tool>]> {
+        self.tenants
+            .get(&tenant)
+            .map(|tools| Arc::as_ptr(&tools.list))
+    }
+
+    fn has_anywhere(&self, name: &str) -> bool {
+        self.tenants.values().any(|tools| tools.get(name).is_some())
+    }
+}
