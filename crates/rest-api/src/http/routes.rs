@@ -26,6 +26,8 @@ use super::{Http, authenticate, idempotency};
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&Keys),
+    // Named by every operation's problems, which does not list it.
+    components(schemas(super::problem::Problem, super::problem::FieldError)),
     tags(
         (name = "keys", description = "API keys"),
         (name = "tenants", description = "Tenants of the organization"),

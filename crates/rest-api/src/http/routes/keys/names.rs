@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 /// Spells an enum of the domain for the API: the same words, with a schema.
 macro_rules! mirrored {
-    ($(#[$doc:meta])* $name:ident of $domain:ident { $($variant:ident = $text:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident of $domain:ident { $($variant:ident = $text:tt,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         #[allow(missing_docs, reason = "the variants are documented in the domain")]
