@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use domain::{Effect, Job, JobId, JobKind, JobState, KeyId, Priority, TenantId};
 use serde_json::Value;
 
-pub use attempts::Attempt;
 pub use people::MAX_WAIT;
 
 use crate::Control;

@@ -256,6 +256,19 @@ impl JobError {
     }
 }
 
+/// Which attempt of which job, and who holds it: what fences a late worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The job's tenant.
+    pub tenant_id: TenantId,
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt's number.
+    pub number: u32,
+    /// The worker's name; unique to the start of a process.
+    pub owner: String,
+}
+
 /// What a worker says when an attempt ends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttemptEnd {

@@ -109,6 +109,8 @@ fn serve<C: ServiceConfig>(
     listen::install_crypto_provider();
     let telemetry = Telemetry::start(service_info(name, config.environment()), &config.telemetry())?;
     let dispatch = telemetry.dispatch();
+    // Also for threads that are not the runtime's: a call site first met without a subscriber stays silent for good.
+    let _ = tracing::dispatcher::set_global_default(dispatch.clone());
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = threads::service_runtime(name, cores, dispatch.clone())?;
     telemetry.watch_runtime(runtime.handle().clone());

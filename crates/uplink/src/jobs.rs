@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::job::{AttemptEnd, ToolCallPayload};
+use domain::job::{Attempt, AttemptEnd, ToolCallPayload};
 use domain::ports::storage::Import;
 use domain::{
     Effect, Job, JobId, JobKind, KeyId, Priority, Provider, ProviderId, StoreError, TenantId, Tool,
@@ -13,7 +13,11 @@ use proto::v1::apply_import_request::Piece;
 use proto::v1::catalogue_service_client::CatalogueServiceClient;
 use proto::v1::end_attempt_request::End;
 use proto::v1::job_service_client::JobServiceClient;
-use proto::v1::{self, *};
+use proto::v1::{
+    self, ApplyImportRequest, BeginEffectRequest, CancelJobRequest, ClaimRequest, EndAttemptRequest,
+    EnqueueRequest, GetJobRequest, GetProviderRequest, GetToolRequest, ImportHeader, RecordHealthRequest,
+    ReleaseRequest, RenewRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Request;
@@ -22,19 +26,6 @@ use crate::channel::Link;
 use crate::store_error;
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// Which attempt of which job, and who holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptRef {
-    /// The job's tenant.
-    pub tenant_id: TenantId,
-    /// The job.
-    pub job_id: JobId,
-    /// The attempt's number.
-    pub number: u32,
-    /// The worker's name.
-    pub owner: String,
-}
 
 /// Jobs, and what workers need to run them. Cheap to clone.
 #[derive(Clone)]
@@ -136,7 +127,7 @@ impl Jobs {
     ///
     /// # Errors
     /// When rest-api cannot be reached.
-    pub async fn claim(&self, attempt: &AttemptRef, lease: Duration) -> Result<Option<Job>> {
+    pub async fn claim(&self, attempt: &Attempt, lease: Duration) -> Result<Option<Job>> {
         let request = ClaimRequest {
             attempt: Some(wire_attempt(attempt)),
             lease_ms: millis(lease),
@@ -155,7 +146,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`StoreError::Stale`] when it is lost.
-    pub async fn renew(&self, attempt: &AttemptRef, lease: Duration) -> Result<()> {
+    pub async fn renew(&self, attempt: &Attempt, lease: Duration) -> Result<()> {
         let request = RenewRequest {
             attempt: Some(wire_attempt(attempt)),
             lease_ms: millis(lease),
@@ -172,7 +163,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`StoreError::Stale`] when the lease is lost.
-    pub async fn begin_effect(&self, attempt: &AttemptRef) -> Result<()> {
+    pub async fn begin_effect(&self, attempt: &Attempt) -> Result<()> {
         let request = BeginEffectRequest {
             attempt: Some(wire_attempt(attempt)),
         };
@@ -188,7 +179,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`StoreError::Stale`] when the lease is lost.
-    pub async fn end_attempt(&self, attempt: &AttemptRef, end: &AttemptEnd) -> Result<Job> {
+    pub async fn end_attempt(&self, attempt: &Attempt, end: &AttemptEnd) -> Result<Job> {
         let end = match end {
             AttemptEnd::Done(result) => End::DoneJson(to_json(result)?),
             AttemptEnd::Failed(error) => End::FailedJson(to_json(error)?),
@@ -213,7 +204,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`StoreError::Stale`] when the lease is lost.
-    pub async fn release(&self, attempt: &AttemptRef) -> Result<()> {
+    pub async fn release(&self, attempt: &Attempt) -> Result<()> {
         let request = ReleaseRequest {
             attempt: Some(wire_attempt(attempt)),
         };
@@ -229,7 +220,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`StoreError::Stale`] when the lease is lost; when rest-api cannot be reached.
-    pub async fn apply_import(&self, attempt: &AttemptRef, import: &Import) -> Result<Job> {
+    pub async fn apply_import(&self, attempt: &Attempt, import: &Import) -> Result<Job> {
         let header = ImportHeader {
             attempt: Some(wire_attempt(attempt)),
             provider_json: to_json(&import.provider)?,
@@ -322,8 +313,7 @@ impl Jobs {
 }
 
 /// The attempt as it travels.
-#[must_use]
-pub fn wire_attempt(attempt: &AttemptRef) -> v1::Attempt {
+fn wire_attempt(attempt: &Attempt) -> v1::Attempt {
     v1::Attempt {
         tenant_id: attempt.tenant_id.to_string(),
         job_id: attempt.job_id.to_string(),

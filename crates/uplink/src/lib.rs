@@ -11,7 +11,7 @@ pub mod spool;
 pub use channel::{Link, Target, UplinkError, connect};
 pub use config::{ControlPlaneConfig, SpoolConfig};
 pub use credentials::Credentials;
-pub use jobs::{AttemptRef, Jobs, wire_attempt};
+pub use jobs::Jobs;
 pub use key_uses::KeyUses;
 pub use spool::Spool;
 

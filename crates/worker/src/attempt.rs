@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::job::{AttemptEnd, JobError};
+use domain::job::{Attempt, AttemptEnd, JobError};
 use domain::ports::QueueMessage;
 use domain::{Clock, Job, JobState, StoreError};
 use runtime::lifecycle::Lifecycle;
 use tokio_util::sync::CancellationToken;
-use uplink::{AttemptRef, Jobs};
+use uplink::Jobs;
 
 use crate::jobs::{Kinds, Run};
 use crate::metrics::JobMetrics;
@@ -59,7 +59,7 @@ impl Runner {
 
     /// Runs the attempt that a message names, to the end.
     pub async fn run(&self, message: &QueueMessage) -> Verdict {
-        let attempt = AttemptRef {
+        let attempt = Attempt {
             tenant_id: message.tenant_id,
             job_id: message.job_id,
             number: message.attempt,
@@ -88,7 +88,7 @@ impl Runner {
 
     /// Asks until rest-api answers: a message that waits here is bounded by the prefetch, one that goes back and forth
     /// would end among the dead letters. None when the worker stops first.
-    async fn claim(&self, attempt: &AttemptRef) -> Option<Option<Job>> {
+    async fn claim(&self, attempt: &Attempt) -> Option<Option<Job>> {
         let stop = self.life.soft_stop();
         let mut pause = Duration::from_millis(100);
         loop {
@@ -109,7 +109,7 @@ impl Runner {
 
     /// Runs the job while the lease is renewed. Answers how it ended (none: it had not begun to have an effect when the
     /// worker had to stop) and whether the lease was lost.
-    async fn run_leased(&self, attempt: &AttemptRef, job: &Job) -> (Option<AttemptEnd>, bool) {
+    async fn run_leased(&self, attempt: &Attempt, job: &Job) -> (Option<AttemptEnd>, bool) {
         let cancel = self.life.hard_stop().child_token();
         let run = Run {
             job,
@@ -132,7 +132,7 @@ impl Runner {
     }
 
     /// Renews the lease at a third of its time; returns when it is lost.
-    async fn renew(&self, attempt: &AttemptRef) {
+    async fn renew(&self, attempt: &Attempt) {
         loop {
             tokio::time::sleep(self.lease / 3).await;
             match self.jobs.renew(attempt, self.lease).await {
@@ -144,7 +144,7 @@ impl Runner {
     }
 
     /// Reports the end until rest-api has it: the effect has happened, so giving up would leave it in doubt.
-    async fn end(&self, attempt: &AttemptRef, end: AttemptEnd) -> Ended {
+    async fn end(&self, attempt: &Attempt, end: AttemptEnd) -> Ended {
         let hard_stop: CancellationToken = self.life.hard_stop();
         let mut pause = Duration::from_millis(100);
         loop {
@@ -164,7 +164,7 @@ impl Runner {
         }
     }
 
-    async fn release(&self, attempt: &AttemptRef) -> Ended {
+    async fn release(&self, attempt: &Attempt) -> Ended {
         match self.jobs.release(attempt).await {
             Ok(()) => Ended::Released,
             Err(error) => {

@@ -9,11 +9,11 @@ mod tool_call;
 use std::sync::Arc;
 
 use connectors::Connectors;
-use domain::job::{AttemptEnd, JobError};
+use domain::job::{Attempt, AttemptEnd, JobError};
 use domain::{Clock, Job, JobKind, StoreError};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
-use uplink::{AttemptRef, Jobs, Spool};
+use uplink::{Jobs, Spool};
 
 /// What jobs can reach.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Run<'a> {
     /// The job.
     pub job: &'a Job,
     /// The attempt.
-    pub attempt: &'a AttemptRef,
+    pub attempt: &'a Attempt,
     /// Jobs at rest-api.
     pub jobs: &'a Jobs,
     /// Cancelled when the worker must stop at once, or the lease is lost.

@@ -2,27 +2,14 @@
 
 use std::time::Duration;
 
-use domain::job::AttemptEnd;
+use domain::Job;
+use domain::job::{Attempt, AttemptEnd};
 use domain::ports::storage::Claim;
-use domain::{Job, JobId, TenantId};
 
 use crate::{Control, ControlError};
 
 /// The longest lease: a worker that is lost is noticed within it.
 const MAX_LEASE: Duration = Duration::from_secs(600);
-
-/// Which attempt of which job, and who holds it.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// The job's tenant.
-    pub tenant_id: TenantId,
-    /// The job.
-    pub job_id: JobId,
-    /// The attempt's number.
-    pub number: u32,
-    /// The worker's name.
-    pub owner: String,
-}
 
 impl Control {
     /// Takes the lease of an attempt.

@@ -1,10 +1,9 @@
 //! Stores what a provider's description gave, and ends the attempt that read it.
 
-use domain::job::{AttemptEnd, ImportPayload, ImportResult, JobError};
+use domain::job::{Attempt, AttemptEnd, ImportPayload, ImportResult, JobError};
 use domain::ports::storage::Import;
 use domain::{Job, JobKind};
 
-use super::attempts::Attempt;
 use crate::{Control, ControlError};
 
 impl Control {

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use control::ControlError;
-use control::jobs::Attempt;
 use control::tools::NewCall;
-use domain::job::{AttemptEnd, ToolCallPayload};
+use domain::job::{Attempt, AttemptEnd, ToolCallPayload};
 use domain::ports::storage::{Claim, Import};
 use domain::provider::Health;
 use domain::{JobKind, Priority};

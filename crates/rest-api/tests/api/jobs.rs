@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use control::jobs::Attempt;
-use domain::job::{AttemptEnd, JobError};
+use domain::job::{Attempt, AttemptEnd, JobError};
 use domain::ports::storage::Claim;
 use serde_json::{Value, json};
 
