@@ -123,9 +123,10 @@ impl Catalogue {
     #[must_use]
     pub fn tools(&self, tenant: TenantId) -> Arc<[Arc<Tool>]> {
         let view = self.0.view.load();
-        view.tenants
-            .get(&tenant)
-            .map_or_else(|| Arc::new([]), |tools| Arc::clone(&tools.list))
+        match view.tenants.get(&tenant) {
+            Some(tools) => Arc::clone(&tools.list),
+            None => Arc::new([]),
+        }
     }
 
     /// One tool with its provider.

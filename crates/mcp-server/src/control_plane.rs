@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Job, JobId, TenantId};
-use proto::v1::EnqueueRequest;
-use tonic::Status;
+use proto::v1::job_service_client::JobServiceClient;
+use proto::v1::{self, CancelJobRequest, EnqueueRequest, GetJobRequest};
+use tonic::{Request, Status};
+use uplink::Link;
 
 /// The jobs of the control plane, as the edge uses them.
 #[async_trait]
@@ -27,4 +29,60 @@ pub trait ControlPlane: Send + Sync {
     /// # Errors
     /// `NOT_FOUND` when the tenant has no such job, `FAILED_PRECONDITION` when it has begun or is final.
     async fn cancel(&self, tenant: TenantId, id: JobId) -> Result<Job, Status>;
+}
+
+/// rest-api, over gRPC.
+pub struct RestApi {
+    jobs: JobServiceClient<Link>,
+    timeout: Duration,
+}
+
+impl RestApi {
+    /// Through this channel, each call within `timeout` (and a wait for a job within the wait's own time).
+    #[must_use]
+    pub fn new(link: Link, timeout: Duration) -> Self {
+        let jobs = JobServiceClient::new(link)
+            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
+        Self { jobs, timeout }
+    }
+
+    fn within<T>(&self, message: T, more: Duration) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.timeout + more);
+        request
+    }
+}
+
+#[async_trait]
+impl ControlPlane for RestApi {
+    async fn enqueue(&self, request: EnqueueRequest) -> Result<Job, Status> {
+        let request = self.within(request, Duration::ZERO);
+        job(self.jobs.clone().enqueue(request).await?.into_inner().job)
+    }
+
+    async fn job(&self, tenant: TenantId, id: JobId, wait: Duration) -> Result<Job, Status> {
+        let request = GetJobRequest {
+            tenant_id: tenant.to_string(),
+            job_id: id.to_string(),
+            wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
+        };
+        let request = self.within(request, wait);
+        job(self.jobs.clone().get(request).await?.into_inner().job)
+    }
+
+    async fn cancel(&self, tenant: TenantId, id: JobId) -> Result<Job, Status> {
+        let request = CancelJobRequest {
+            tenant_id: tenant.to_string(),
+            job_id: id.to_string(),
+        };
+        let request = self.within(request, Duration::ZERO);
+        job(self.jobs.clone().cancel(request).await?.into_inner().job)
+    }
+}
+
+fn job(job: Option<v1::Job>) -> Result<Job, Status> {
+    let job = job.ok_or_else(|| Status::internal("rest-api answered no job"))?;
+    serde_json::from_slice(&job.json)
+        .map_err(|error| Status::internal(format!("rest-api answered a job that cannot be read: {error}")))
 }

@@ -2,7 +2,7 @@
 //!
 //! A request passes [`transport`] (who asks, may the session be used), rmcp (the protocol), [`engine`] (the course of a
 //! request) and ends in a backend: the mesh's catalogue and connectors. [`session`] keeps what the older eras of MCP
-//! need between requests. Nothing here reads a database.
+//! need between requests. [`catalogue`] follows the control plane. Nothing here reads a database.
 
 pub mod audit;
 pub mod catalogue;
@@ -10,3 +10,9 @@ pub mod control_plane;
 pub mod engine;
 pub mod session;
 pub mod transport;
+
+mod config;
+mod service;
+
+pub use config::{CacheConfig, Config};
+pub use service::{BuildError, Deps, Service, build};

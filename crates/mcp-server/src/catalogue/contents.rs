@@ -11,6 +11,10 @@ use super::view::{Keys, TenantTools, View};
 
 /// One step of the catalogue.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every step is a put, and none is kept"
+)]
 pub(super) enum Update {
     /// A thing as it stands now.
     Put(Entity),
@@ -103,8 +107,7 @@ impl Contents {
         let mut of = self.providers.iter_mut();
         let held = of.find_map(|(tenant, providers)| providers.remove(&id).map(|_| *tenant));
         if let Some(tenant) = held {
-            self.providers
-                .retain(|_, providers| !providers.is_empty());
+            self.providers.retain(|_, providers| !providers.is_empty());
             self.changed.tenants.insert(tenant);
         }
     }

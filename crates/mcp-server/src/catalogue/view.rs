@@ -80,7 +80,10 @@ impl TenantTools {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<(&Arc<Tool>, &Arc<Provider>)> {
-        let index = self.list.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
+        let index = self
+            .list
+            .binary_search_by(|tool| tool.name.as_str().cmp(name))
+            .ok()?;
         let tool = self.list.get(index)?;
         Some((tool, self.providers.get(&tool.provider_id)?))
     }
@@ -96,7 +99,11 @@ impl View {
             events.extend(gone.map(|id| CatalogueEvent::KeyGone(*id)));
         }
         let changed = self.changed_since(old).into_iter();
-        events.extend(changed.filter(|tenant| self.list(*tenant) != old.list(*tenant)).map(CatalogueEvent::ToolsChanged));
+        events.extend(
+            changed
+                .filter(|tenant| self.list(*tenant) != old.list(*tenant))
+                .map(CatalogueEvent::ToolsChanged),
+        );
         events
     }
 
@@ -111,8 +118,10 @@ impl View {
             let keeps = |id: &ProviderId| now.is_some_and(|now| now.providers.contains_key(id));
             gone.providers
                 .extend(before.providers.keys().filter(|id| !keeps(id)));
+            let has = |name: &str| now.is_some_and(|now| now.get(name).is_some());
             let names = before.list.iter().map(|tool| &tool.name);
-            gone.tools.extend(names.filter(|name| !self.has_anywhere(name)).cloned());
+            let lost = names.filter(|name| !has(name) && !self.has_anywhere(name));
+            gone.tools.extend(lost.cloned());
         }
         gone
     }
@@ -131,11 +140,10 @@ impl View {
         all.filter(|id| !same(id)).copied().collect()
     }
 
-    /// The address of a tenant's list, which is another one exactly when it says something else.
+    /// The address of a tenant's list, none when it is empty: another one exactly when it says something else.
     fn list(&self, tenant: TenantId) -> Option<*const [Arc<Tool>]> {
-        self.tenants
-            .get(&tenant)
-            .map(|tools| Arc::as_ptr(&tools.list))
+        let tools = self.tenants.get(&tenant)?;
+        (!tools.list.is_empty()).then(|| Arc::as_ptr(&tools.list))
     }
 
     fn has_anywhere(&self, name: &str) -> bool {

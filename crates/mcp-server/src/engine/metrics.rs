@@ -23,3 +23,13 @@ telemetry::metrics! {
         auth_attempts: counter "mcp_auth_attempts_total" [method, outcome],
     }
 }
+
+impl EngineMetrics {
+    /// Takes the series of a tool that is gone off the metrics page.
+    pub fn retire_tool(&self, tool: &str) {
+        self.requests.remove_where("tool", tool);
+        self.active.remove_where("tool", tool);
+        self.errors.remove_where("tool", tool);
+        self.operations.remove_where("gen_ai_tool_name", tool);
+    }
+}

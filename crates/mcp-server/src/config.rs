@@ -1,0 +1,105 @@
+//! The settings of mcp-server.
+
+use connectors::EgressConfig;
+use runtime::config::{Duration, Secret};
+use runtime::listen::ListenConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uplink::{ControlPlaneConfig, SpoolConfig};
+
+use crate::catalogue::CatalogueConfig;
+use crate::engine::EngineConfig;
+use crate::session::SessionConfig;
+use crate::transport::TransportConfig;
+
+/// The settings of mcp-server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name of the installation, for example `production`: the `environment` of every metric and log line.
+    pub environment: String,
+    /// Where `/mcp`, `/metrics` and `/health` are served. Loopback until told otherwise, because it speaks plain HTTP
+    /// until `tls` is set.
+    pub listen: ListenConfig,
+    /// How long calls in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
+    pub drain: Duration,
+    /// Bearer token of the admin endpoints (`/admin/*`); without it they answer 403.
+    pub admin_token: Option<Secret>,
+    /// Where rest-api is.
+    pub control_plane: ControlPlaneConfig,
+    /// How long the edge serves from what it knows.
+    pub catalogue: CatalogueConfig,
+    /// How requests reach the MCP endpoint.
+    pub http: TransportConfig,
+    /// How MCP requests are answered.
+    pub mcp: EngineConfig,
+    /// Sessions of the older eras of MCP.
+    pub sessions: SessionConfig,
+    /// What replicas share.
+    pub cache: CacheConfig,
+    /// Requests to upstreams.
+    pub egress: EgressConfig,
+    /// Where audit records wait until rest-api has them.
+    pub spool: SpoolConfig,
+    /// Logs and the bounds of metrics.
+    pub monitoring: telemetry::MonitoringConfig,
+    /// Traces.
+    pub tracing: telemetry::TracingConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: "development".to_owned(),
+            listen: ListenConfig::at("127.0.0.1:8080"),
+            drain: Duration::from_secs(25),
+            admin_token: None,
+            control_plane: ControlPlaneConfig::default(),
+            catalogue: CatalogueConfig::default(),
+            http: TransportConfig::default(),
+            mcp: EngineConfig::default(),
+            sessions: SessionConfig::default(),
+            cache: CacheConfig::default(),
+            egress: EgressConfig::default(),
+            spool: SpoolConfig::default(),
+            monitoring: telemetry::MonitoringConfig::default(),
+            tracing: telemetry::TracingConfig::default(),
+        }
+    }
+}
+
+impl runtime::process::ServiceConfig for Config {
+    fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    fn telemetry(&self) -> telemetry::TelemetryConfig {
+        telemetry::TelemetryConfig {
+            monitoring: self.monitoring.clone(),
+            tracing: self.tracing.clone(),
+        }
+    }
+
+    fn drain(&self) -> std::time::Duration {
+        self.drain.get()
+    }
+}
+
+/// What replicas share: sessions and what their clients missed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// `memory:` (one replica) or `redis://…`, `rediss://…`. May hold a password. Also `CACHE_URL`.
+    pub url: Secret,
+    /// What every key begins with; installations that share a Redis differ in it.
+    pub prefix: String,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("memory:"),
+            prefix: cache::CacheOptions::default().prefix,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Builds mcp-server from its settings, and runs it.
+
+mod parts;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use connectors::{Connectors, EgressError};
+use domain::Clock;
+use domain::ports::Cache;
+use domain::ports::cache::CacheError;
+use runtime::lifecycle::Lifecycle;
+use runtime::listen::{ListenError, Listener};
+use sha2::{Digest, Sha256};
+use telemetry::{AdminAccess, Telemetry};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use uplink::{Credentials, KeyUses, Link, Spool, Target, UplinkError};
+
+use crate::catalogue::{Catalogue, CatalogueKeys, Gone, Watch, tell_key_uses};
+use crate::config::{CacheConfig, Config};
+use crate::control_plane::RestApi;
+use crate::engine::mesh::{Mesh, follow_catalogue};
+use crate::engine::{Engine, EngineError, EngineMetrics, EngineParts, Listeners};
+use crate::session::Sessions;
+use crate::transport::{Transport, TransportParts, Upkeep};
+
+/// What mcp-server is given from outside.
+pub struct Deps {
+    /// Its telemetry.
+    pub telemetry: Telemetry,
+    /// Its life.
+    pub life: Lifecycle,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The cache that it shares with others of the same process; from `cache.url` when absent.
+    pub cache: Option<Arc<dyn Cache>>,
+    /// Where rest-api is.
+    pub target: Target,
+}
+
+/// Why mcp-server cannot be built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The way to rest-api.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+    /// Requests to upstreams.
+    #[error("egress: {0}")]
+    Egress(#[from] EgressError),
+    /// The cache's address is wrong.
+    #[error("cache.url: {0}")]
+    Cache(#[from] CacheError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The listener cannot be bound.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The audit spool cannot be opened.
+    #[error("spool.dir: {0}")]
+    Spool(#[from] std::io::Error),
+}
+
+/// mcp-server, built and bound, not yet serving.
+pub struct Service {
+    listener: Listener,
+    router: Router,
+    upkeep: Upkeep,
+    listeners: Listeners,
+    catalogue: Catalogue,
+    watch: Watch,
+    connectors: Arc<Connectors>,
+    key_uses: Arc<KeyUses>,
+    spool: Arc<Spool>,
+    link: Link,
+    telemetry: Telemetry,
+    life: Lifecycle,
+}
+
+/// Opens the spool and binds the listener. rest-api and the cache may be away: without rest-api the service is not
+/// ready until it was heard once.
+///
+/// # Errors
+/// See [`BuildError`].
+pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
+    let Deps {
+        telemetry,
+        life,
+        clock,
+        cache,
+        target,
+    } = deps;
+    let link = uplink::connect(&config.control_plane, target, &telemetry)?;
+    let timeout = config.control_plane.timeout.get();
+    let credentials = Arc::new(Credentials::new(link.clone(), timeout));
+    let connectors = Arc::new(Connectors::new(config.egress.clone(), credentials, &telemetry)?);
+    let spool = Spool::open(config.spool.clone(), &telemetry)?;
+    let cache = match cache {
+        Some(cache) => cache,
+        None => connect_cache(&config.cache, &telemetry)?,
+    };
+    register_checks(&telemetry, &cache, &spool);
+    let catalogue = Catalogue::with_config(config.catalogue.clone());
+    let listeners = Listeners::default();
+    let metrics = EngineMetrics::new(&telemetry);
+    let watch = Watch::new(
+        catalogue.clone(),
+        link.clone(),
+        &telemetry,
+        forget(Arc::clone(&connectors), metrics.clone()),
+    );
+    let engine = Engine::new(EngineParts {
+        backend: Mesh::new(
+            catalogue.clone(),
+            Arc::clone(&connectors),
+            Arc::new(RestApi::new(link.clone(), timeout)),
+            config.mcp.clone(),
+        ),
+        audit: Arc::clone(&spool) as Arc<_>,
+        listeners: listeners.clone(),
+        metrics,
+        config: config.mcp.clone(),
+        clock: Arc::clone(&clock),
+        state_key: state_key(&config),
+        stop: life.hard_stop(),
+    })?;
+    let key_uses = Arc::new(KeyUses::default());
+    let keys = CatalogueKeys::new(catalogue.clone(), Arc::clone(&key_uses));
+    let transport = Transport::new(TransportParts {
+        engine,
+        sessions: Sessions::new(cache, config.sessions.clone()),
+        keys: Arc::new(keys),
+        config: config.http.clone(),
+        clock,
+        soft_stop: life.soft_stop(),
+        hard_stop: life.hard_stop(),
+    });
+    Ok(Service {
+        listener: Listener::bind(&config.listen).await?,
+        router: router(&transport, &config, &telemetry),
+        upkeep: transport.upkeep(),
+        listeners,
+        catalogue,
+        watch,
+        connectors,
+        key_uses,
+        spool,
+        link,
+        telemetry,
+        life,
+    })
+}
+
+fn connect_cache(config: &CacheConfig, telemetry: &Telemetry) -> Result<Arc<dyn Cache>, CacheError> {
+    let options = cache::CacheOptions {
+        prefix: config.prefix.clone(),
+        ..cache::CacheOptions::default()
+    };
+    cache::connect(config.url.expose(), &options, telemetry)
+}
+
+fn register_checks(telemetry: &Telemetry, cache: &Arc<dyn Cache>, spool: &Arc<Spool>) {
+    // Without the cache sessions are this replica's own; requests are answered all the same.
+    let cache = Arc::clone(cache);
+    telemetry.health().register("cache", false, move || {
+        let cache = Arc::clone(&cache);
+        async move { cache.ping().await.map_err(|error| error.to_string()) }
+    });
+    let spool = Arc::clone(spool);
+    telemetry.health().register("audit_spool", true, move || {
+        let health = spool.health();
+        async move { health }
+    });
+}
+
+fn router(transport: &Transport, config: &Config, telemetry: &Telemetry) -> Router {
+    let token = config
+        .admin_token
+        .as_ref()
+        .map(|token| token.expose().to_owned().into());
+    let routes = transport
+        .router()
+        .merge(telemetry.router(AdminAccess::new(token)));
+    telemetry::http::layer(routes, telemetry)
+}
+
+/// What is kept of tools and providers goes with them.
+fn forget(connectors: Arc<Connectors>, metrics: EngineMetrics) -> impl Fn(Gone) + Send + Sync {
+    move |gone| {
+        for provider in gone.providers {
+            connectors.forget(provider);
+        }
+        for tool in &gone.tools {
+            connectors.retire_tool(tool);
+            metrics.retire_tool(tool);
+        }
+    }
+}
+
+/// What seals the states that clients carry: the same on every replica, because all show the same service key.
+fn state_key(config: &Config) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(b"devmesh request state\0");
+    hash.update(config.control_plane.service_key.expose().as_bytes());
+    hash.finalize().to_vec()
+}
+
+impl Service {
+    /// Where `/mcp`, `/metrics` and `/health` are served.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.bound().addr
+    }
+
+    /// Starts every part; they run until the lifecycle's soft stop.
+    pub fn start(self) {
+        let Self {
+            listener,
+            router,
+            upkeep,
+            listeners,
+            catalogue,
+            watch,
+            connectors,
+            key_uses,
+            spool,
+            link,
+            telemetry,
+            life,
+        } = self;
+        let stop = life.soft_stop();
+        let served = CancellationToken::new();
+        let http = listener.counted_by(&telemetry).serve(router, life.clone());
+        let done = served.clone().drop_guard();
+        life.spawn("http", async move {
+            let served = http.await;
+            drop(done);
+            served
+        });
+        // Calls that end while the service drains leave records too.
+        life.spawn("audit", spool.send(link.clone(), served));
+        parts::spawn(&life, "watch", watch.run(stop.clone()));
+        parts::spawn(&life, "key uses", tell_key_uses(key_uses, link, stop.clone()));
+        parts::spawn(&life, "connectors", parts::sweep(connectors, stop.clone()));
+        let of_sessions = upkeep.clone();
+        let soft = stop.clone();
+        parts::spawn(&life, "sessions", async move { of_sessions.run(soft).await });
+        let soft = stop.clone();
+        parts::spawn(&life, "notices", async move {
+            follow_catalogue(&catalogue, &listeners, &upkeep, soft).await;
+        });
+        let health = telemetry.health().clone();
+        life.spawn_task(async move {
+            stop.cancelled().await;
+            health.stopping();
+        });
+    }
+}
