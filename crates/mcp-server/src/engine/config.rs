@@ -17,9 +17,6 @@ pub struct EngineConfig {
     pub max_calls: usize,
     /// Longest time of one tool call, whatever its provider allows. Default 10m.
     pub call_timeout: Duration,
-    /// Tools that may destroy something are refused when the control plane was not heard of for this long. Default
-    /// 30s, because a revoked key may still be known here.
-    pub destructive_after: Duration,
     /// Calls that run as tasks.
     pub tasks: TasksConfig,
 }
@@ -44,7 +41,6 @@ impl Default for EngineConfig {
             list_ttl: Duration::from_secs(30),
             max_calls: 1_024,
             call_timeout: Duration::from_mins(10),
-            destructive_after: Duration::from_secs(30),
             tasks: TasksConfig::default(),
         }
     }

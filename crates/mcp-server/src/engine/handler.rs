@@ -73,9 +73,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if let Ok(caller) = Caller::of(&context.extensions) {
-            self.shared
-                .listeners
-                .session(caller.principal.tenant_id, context.peer, &self.session);
+            let tenant = caller.principal.tenant_id;
+            self.session
+                .listen(self.shared.listeners.session(tenant, context.peer, &self.session));
         }
     }
 

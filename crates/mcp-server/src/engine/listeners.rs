@@ -58,16 +58,17 @@ impl Drop for Listening {
 impl Listeners {
     /// Adds one `subscriptions/listen` for as long as the guard lives.
     pub(crate) fn subscription(&self, tenant: TenantId, sink: SubscriptionSink) -> Listening {
-        let number = self.add(tenant, Listener::Subscription(sink));
-        Listening {
-            registry: Arc::clone(&self.0),
-            number,
-        }
+        self.add(tenant, Listener::Subscription(sink))
     }
 
-    /// Adds a session; it leaves by itself when its state is dropped.
-    pub(crate) fn session(&self, tenant: TenantId, peer: Peer<RoleServer>, state: &Arc<SessionState>) {
-        self.add(tenant, Listener::Session(peer, Arc::downgrade(state)));
+    /// Adds a session for as long as the guard lives; the session itself keeps it.
+    pub(crate) fn session(
+        &self,
+        tenant: TenantId,
+        peer: Peer<RoleServer>,
+        state: &Arc<SessionState>,
+    ) -> Listening {
+        self.add(tenant, Listener::Session(peer, Arc::downgrade(state)))
     }
 
     /// Tells everyone of `tenant` who wants to know; returns when they have it or were passed over.
@@ -80,15 +81,17 @@ impl Listeners {
         tell_each(self.those(|_| true), change).await;
     }
 
-    fn add(&self, tenant: TenantId, listener: Listener) -> u64 {
+    fn add(&self, tenant: TenantId, listener: Listener) -> Listening {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         self.0.lock().insert(number, (tenant, listener));
-        number
+        Listening {
+            registry: Arc::clone(&self.0),
+            number,
+        }
     }
 
     fn those(&self, wanted: impl Fn(TenantId) -> bool) -> Vec<Listener> {
-        let mut listeners = self.0.lock();
-        listeners.retain(|_, (_, listener)| listener.is_alive());
+        let listeners = self.0.lock();
         listeners
             .values()
             .filter(|(tenant, _)| wanted(*tenant))
@@ -109,13 +112,6 @@ impl Registry {
 }
 
 impl Listener {
-    fn is_alive(&self) -> bool {
-        match self {
-            Self::Subscription(_) => true,
-            Self::Session(peer, state) => !peer.is_transport_closed() && state.strong_count() > 0,
-        }
-    }
-
     async fn tell(self, change: &Change) {
         let told = async {
             match self {

@@ -74,11 +74,6 @@ impl Mesh {
         answers::answer(outcome, provider)
     }
 
-    /// A tool that may destroy something is refused while revoked keys and removed tools may still be known here.
-    fn is_too_stale_for(&self, tool: &MeshTool) -> bool {
-        tool.annotations.destructive && self.catalogue.age() > self.config.destructive_after.get()
-    }
-
     /// Whether the call runs as a job: it was asked to, or it may take longer than clients wait.
     fn becomes_task(&self, call: &ToolCall<'_>, provider: &Provider) -> bool {
         let is_slow = provider.limits.timeout() > self.config.tasks.sync_limit.get();
@@ -133,13 +128,9 @@ impl Backend for Mesh {
     async fn call_tool(&self, call: ToolCall<'_>) -> Result<Answer, Refusal> {
         let found = self.catalogue.tool(call.caller.principal.tenant_id, call.name);
         let (tool, provider) = found.ok_or(Refusal::UnknownTool)?;
-        if self.is_too_stale_for(&tool) {
-            let message =
-                "the mesh has lost its control plane: tools that may destroy something wait until it is back";
-            return Ok(answers::answer(
-                CallOutcome::failed(CallErrorKind::Unavailable, message),
-                &provider,
-            ));
+        if let Err(stale) = self.catalogue.freshness(&tool) {
+            let outcome = CallOutcome::failed(CallErrorKind::Unavailable, stale.to_string());
+            return Ok(answers::answer(outcome, &provider));
         }
         if self.becomes_task(&call, &provider) {
             return self.enqueue(&call, &tool, &provider).await;

@@ -11,6 +11,7 @@ use rmcp::model::LoggingLevel;
 use telemetry::metrics::{GaugeGuard, Histogram};
 use tokio::time::Instant;
 
+use super::listeners::Listening;
 use super::metrics::EngineMetrics;
 
 /// The memory of one session.
@@ -18,6 +19,7 @@ use super::metrics::EngineMetrics;
 pub struct SessionState {
     asked: Mutex<Asked>,
     counted: OnceLock<Counted>,
+    listening: OnceLock<Listening>,
 }
 
 #[derive(Default)]
@@ -47,6 +49,12 @@ impl SessionState {
             duration: metrics.session_duration.with([version]),
             _active: metrics.sessions.with([version]).hold(),
         });
+    }
+
+    /// Keeps the session among those who hear of changes until it is dropped.
+    pub(crate) fn listen(&self, listening: Listening) {
+        // A client that says twice that it is initialized listens once: the second guard ends at once.
+        let _ = self.listening.set(listening);
     }
 
     /// The least level of log messages that the client wants; `info` until it says otherwise.

@@ -198,7 +198,7 @@ async fn a_destructive_tool_waits_while_the_control_plane_is_lost() {
     let key = world.key();
     world.upstream.on("*", "/items*", Reply::json(200, &json!({})));
     let mut options = Options::default();
-    options.engine.destructive_after = runtime::config::Duration::from_millis(200);
+    options.catalogue.destructive_max_age = runtime::config::Duration::from_millis(200);
     let edge = Edge::with(&world, options).await;
     let client = edge.client(&key);
     edge.catalogue.heard();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use connectors::{Connectors, EgressConfig};
 use domain::ports::Cache;
 use domain::{Clock, SystemClock};
-use mcp_server::catalogue::Catalogue;
+use mcp_server::catalogue::{Catalogue, CatalogueConfig};
 use mcp_server::engine::mesh::{Mesh, follow_catalogue};
 use mcp_server::engine::{Backend, Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
 use mcp_server::session::{SessionConfig, Sessions};
@@ -23,6 +23,7 @@ use super::things::World;
 #[derive(Clone)]
 pub struct Options {
     pub cache: Arc<dyn Cache>,
+    pub catalogue: CatalogueConfig,
     pub engine: EngineConfig,
     pub sessions: SessionConfig,
     pub transport: TransportConfig,
@@ -32,6 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cache: cache::memory(),
+            catalogue: CatalogueConfig::default(),
             engine: EngineConfig::default(),
             sessions: SessionConfig::default(),
             transport: TransportConfig::default(),
@@ -62,7 +64,7 @@ impl Edge {
     }
 
     pub async fn with(world: &World, options: Options) -> Self {
-        let catalogue = Catalogue::new();
+        let catalogue = Catalogue::with_config(options.catalogue.clone());
         for entity in world.entities() {
             catalogue.put(entity);
         }
