@@ -1,1 +1,13 @@
-fn main() {}
+//! The one executable: `devmesh up` runs the mesh, everything else is the command line.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use devmesh::arguments::Arguments;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    devmesh::run(Arguments::parse())
+}

@@ -1,0 +1,72 @@
+//! The command line.
+
+use clap::{Args, Parser};
+
+use crate::commands::Command;
+use crate::connection::Connection;
+use crate::failure::EXIT_CODES;
+use crate::terminal::Output;
+
+/// Devmesh: a control plane between AI agents and the tools of a DevOps team.
+#[derive(Debug, Parser)]
+#[command(name = "devmesh", version, after_help = EXIT_CODES, after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Which mesh, and who asks.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  devmesh up                                             run a mesh here; data in ./.devmesh
+  devmesh tools list                                     what agents can call
+  devmesh tools add petstore --openapi https://petstore3.swagger.io/api/v3/openapi.json
+  devmesh tools call mesh_whoami                         call a tool as an agent does
+  devmesh keys create ci --kind agent                    a key for an agent, shown once
+  devmesh mcp                                            MCP over stdin and stdout, for clients that speak only that
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 the mesh cannot be reached.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_in_its_help() {
+        fn without(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+            for sub in command
+                .get_subcommands()
+                .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+            {
+                let path = format!("{path} {}", sub.get_name());
+                if sub.get_after_help().is_none() && !sub.has_subcommands() {
+                    found.push(path.clone());
+                }
+                without(sub, &path, found);
+            }
+        }
+        let mut found = Vec::new();
+        without(&Arguments::command(), "devmesh", &mut found);
+        assert!(found.is_empty(), "no example in the help of {found:?}");
+    }
+}

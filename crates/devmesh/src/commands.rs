@@ -1,0 +1,95 @@
+//! Every command, in one list.
+
+mod audit;
+mod completions;
+mod config;
+mod doctor;
+mod generate;
+mod init;
+mod jobs;
+mod keys;
+mod mcp;
+mod probe;
+mod tools;
+mod up;
+
+use clap::Subcommand;
+
+use crate::arguments::Global;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the mesh here: rest-api, mcp-server and worker in one process.
+    Up(up::Up),
+    /// Write a commented devmesh.toml and make the data directory.
+    Init(init::Init),
+    /// API keys: who may do what.
+    Keys(keys::Keys),
+    /// Tools and the providers that they come from.
+    Tools(tools::Tools),
+    /// Background work and its results.
+    Jobs(jobs::Jobs),
+    /// Who called what.
+    Audit(audit::Audit),
+    /// MCP over stdin and stdout, for clients that do not speak HTTP.
+    Mcp(mcp::Mcp),
+    /// Look for what is wrong, and say what to do.
+    Doctor(doctor::Doctor),
+    /// The settings.
+    Config(config::Settings),
+    /// Ask an address for its health; exit code 0 when it answers 2xx. For containers.
+    Probe(probe::Probe),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+    /// Write the generated documents.
+    #[command(hide = true)]
+    Generate(generate::Generate),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn run(self, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
+        match self {
+            Self::Up(up) => up.run(global, terminal),
+            Self::Init(init) => init.run(global, terminal),
+            Self::Keys(keys) => wait_for(keys.run(global, terminal)),
+            Self::Tools(tools) => wait_for(tools.run(global, terminal)),
+            Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
+            Self::Audit(audit) => wait_for(audit.run(global, terminal)),
+            Self::Mcp(mcp) => wait_for(mcp.run(global)),
+            Self::Doctor(doctor) => wait_for(doctor.run(global, terminal)),
+            Self::Config(config) => config.run(terminal),
+            Self::Probe(probe) => wait_for(probe.run(terminal)),
+            Self::Completions(completions) => completions.run(terminal),
+            Self::Generate(generate) => generate.run(),
+        }
+    }
+}
+
+/// A command line needs no threads of its own.
+fn wait_for(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::of("runtime", error))?;
+    let done = runtime.block_on(command);
+    // A read of stdin that nobody waits for must not hold the end up.
+    runtime.shutdown_background();
+    done
+}
+
+/// A field of an answer that must be there.
+fn required<'a>(value: &'a serde_json::Value, field: &str) -> Result<&'a str, Failure> {
+    value
+        .get(field)
+        .and_then(serde_json::Value::as_str)
+        .ok_or_else(|| {
+            Failure::Failed(format!(
+                "the answer has no `{field}`: is this another version of rest-api?"
+            ))
+        })
+}

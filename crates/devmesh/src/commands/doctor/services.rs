@@ -1,0 +1,135 @@
+//! What the services say: health with each of their checks, the key, the clock.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::Clock;
+use serde_json::Value;
+use url::Url;
+
+use super::finding::Finding;
+use crate::api::Api;
+use crate::client;
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::terminal::text;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Keys expire and leases end by the clock; a few seconds do not matter.
+const CLOCK_SKEW: chrono::Duration = chrono::Duration::seconds(5);
+
+pub(super) async fn look(connection: &Connection) -> Vec<Finding> {
+    let services = [
+        ("rest-api", connection.api_url()),
+        ("mcp-server", connection.mcp_endpoint()),
+        ("worker", connection.worker_url()),
+    ];
+    let mut findings = Vec::new();
+    for (service, url) in services {
+        let found = match url {
+            Ok(url) => health(service, &url).await,
+            Err(failure) => Err(failure),
+        };
+        findings.extend(found.unwrap_or_else(|failure| {
+            vec![Finding::fail(
+                service,
+                failure,
+                "start it (`devmesh up`), or say where it is: --url, --mcp-url",
+            )]
+        }));
+    }
+    findings.push(key(connection).await);
+    findings
+}
+
+/// The service's readiness, one finding for each of its checks.
+async fn health(service: &str, url: &Url) -> Result<Vec<Finding>, Failure> {
+    let mut address = url.clone();
+    address.set_path("/health/ready");
+    let request = client::client(&address)?.get(address.clone()).timeout(TIMEOUT);
+    let response = request
+        .send()
+        .await
+        .map_err(|error| client::unreachable(&address, &error))?;
+    let status = response.status();
+    let date = response
+        .headers()
+        .get("date")
+        .and_then(|date| date.to_str().ok())
+        .map(str::to_owned);
+    let report: Value = response.json().await.unwrap_or_default();
+    let mut findings = vec![if status.is_success() {
+        Finding::ok(service, format!("ready at {address}"))
+    } else {
+        Finding::fail(
+            service,
+            format!("{address} answers {status}"),
+            format!("see the log of {service}; its checks are below"),
+        )
+    }];
+    for (name, check) in report
+        .get("checks")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let check_name = format!("{service}: {name}");
+        findings.push(match check.get("status").and_then(Value::as_str) {
+            Some("healthy") => Finding::ok(check_name, "healthy"),
+            Some("degraded") => Finding::warn(
+                check_name,
+                text(check, "error"),
+                "the service works without it for now",
+            ),
+            _ => Finding::fail(check_name, text(check, "error"), advice(name)),
+        });
+    }
+    findings.extend(date.and_then(|date| clock(service, &date)));
+    Ok(findings)
+}
+
+fn advice(check: &str) -> &'static str {
+    match check {
+        "database" => "is the database up, and is database.url right?",
+        "queue" => "is RabbitMQ up, and is queue.url right? Jobs wait in the outbox meanwhile",
+        "cache" => "is Redis up, and is cache.url right?",
+        "audit_spool" => "is rest-api reachable, and is the disk of spool.dir full?",
+        _ => "see the service's log",
+    }
+}
+
+fn clock(service: &str, date: &str) -> Option<Finding> {
+    let there = DateTime::parse_from_rfc2822(date).ok()?.with_timezone(&Utc);
+    let skew = (domain::SystemClock.now() - there).abs();
+    let check = format!("{service}: clock");
+    Some(if skew > CLOCK_SKEW {
+        Finding::warn(
+            check,
+            format!("{} s apart from this machine's", skew.num_seconds()),
+            "run NTP on both",
+        )
+    } else {
+        Finding::ok(check, "agrees with this machine's")
+    })
+}
+
+async fn key(connection: &Connection) -> Finding {
+    let asked = async { Api::new(connection)?.get(&["whoami"], &[]).await };
+    match asked.await {
+        Ok(who) => Finding::ok(
+            "key",
+            format!(
+                "{} key `{}` of the tenant `{}`",
+                text(&who, "kind"),
+                text(&who, "key"),
+                text(&who, "tenant")
+            ),
+        ),
+        Err(failure @ Failure::Unreachable(_)) => Finding::fail("key", failure, "start the mesh first"),
+        Err(failure) => Finding::fail(
+            "key",
+            failure,
+            "--key-file names another; an admin makes one with `devmesh keys create`",
+        ),
+    }
+}
