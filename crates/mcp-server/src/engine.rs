@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use domain::Clock;
 use rmcp::model::RequestStateCodec;
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -58,14 +57,6 @@ pub struct EngineParts<B> {
     pub state_key: Vec<u8>,
     /// Cancelled when calls in flight must be given up.
     pub stop: CancellationToken,
-}
-
-/// The key that seals request states, made of a secret that all replicas share (their service key): a client may be
-/// served by another replica in every round.
-#[must_use]
-pub fn state_key(shared_secret: &[u8]) -> Vec<u8> {
-    let domain: &[u8] = b"devmesh/mcp/request-state/v1\0";
-    Sha256::digest([domain, shared_secret].concat()).to_vec()
 }
 
 /// Why an engine could not be made.

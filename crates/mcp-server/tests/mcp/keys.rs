@@ -16,7 +16,8 @@ async fn a_request_without_a_valid_key_is_told_only_that_it_needs_one() {
     let past = SystemClock.now() - chrono::TimeDelta::seconds(1);
     let expired = world.tenant().key(KeyKind::Agent.default_scopes(), Some(past));
     let edge = Edge::start(&world).await;
-    let wrong_secret = format!("{}0", &key[..key.len() - 1]);
+    let last = if key.ends_with('0') { '1' } else { '0' };
+    let wrong_secret = format!("{}{last}", &key[..key.len() - 1]);
     let mut bodies = Vec::new();
     for bad in ["", "nonsense", &wrong_secret, &expired] {
         let answer = Answer::of(edge.client(bad).request(Method::POST).json(&json!({}))).await;
