@@ -51,6 +51,27 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// clap would hand a command its own argument where the global one is asked for, and panic over its type.
+    #[test]
+    fn no_command_has_an_argument_with_the_id_of_a_global_one() {
+        fn walk(command: &clap::Command, globals: &[String]) {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !argument.is_global_set())
+            {
+                let id = argument.get_id().to_string();
+                assert!(!globals.contains(&id), "`{id}` of `{}`", command.get_name());
+            }
+            command.get_subcommands().for_each(|sub| walk(sub, globals));
+        }
+        let command = Arguments::command();
+        let globals = command
+            .get_arguments()
+            .filter(|argument| argument.is_global_set());
+        let globals: Vec<String> = globals.map(|argument| argument.get_id().to_string()).collect();
+        walk(&command, &globals);
+    }
+
     #[test]
     fn every_command_has_examples_in_its_help() {
         fn without(command: &clap::Command, path: &str, found: &mut Vec<String>) {

@@ -32,7 +32,8 @@ pub struct Connection {
     pub mcp_url: Option<Url>,
     /// The API key. Prefer the variable or --key-file: other users of this machine can see a command line.
     #[arg(
-        long,
+        id = "api_key",
+        long = "key",
         global = true,
         value_name = "KEY",
         env = "DEVMESH_API_KEY",
@@ -45,7 +46,7 @@ pub struct Connection {
         global = true,
         value_name = "FILE",
         env = "DEVMESH_API_KEY_FILE",
-        conflicts_with = "key"
+        conflicts_with = "api_key"
     )]
     pub key_file: Option<PathBuf>,
 }
