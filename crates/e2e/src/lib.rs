@@ -1,1 +1,28 @@
-//! e2e
+//! The mesh as its users meet it: the real binaries as child processes, spoken to over HTTP and MCP. Never shipped.
+//!
+//! - [`Setup`] starts a [`Mesh`], either as `devmesh up` (SQLite, in-process queue and cache) or as a cluster: rest-api,
+//!   worker and two replicas of mcp-server on PostgreSQL, RabbitMQ and Redis.
+//! - [`Api`] speaks to rest-api, [`Mcp`] to mcp-server, in both eras of the protocol.
+//! - [`Shop`] is the API behind the mesh, [`Page`] a scraped `/metrics`, [`Trace`] the spans of one trace.
+
+mod api;
+mod binary;
+mod mcp;
+mod mesh;
+mod page;
+mod setup;
+mod shop;
+mod trace;
+
+pub use api::Api;
+pub use mcp::{Era, Mcp, Reply, Stream};
+pub use mesh::{Mesh, Running, ServicePage};
+pub use page::{Family, Page, Sample};
+pub use setup::{Service, Setup, Shape};
+pub use shop::Shop;
+pub use trace::Trace;
+
+use std::time::Duration;
+
+/// The longest wait for something that takes milliseconds on an idle machine: only a failure takes this long.
+pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,241 @@
+//! A running mesh.
+
+mod cluster;
+mod environment;
+mod process;
+mod up;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use tempfile::TempDir;
+use test_support::{OtlpReceiver, http};
+
+use crate::{Api, Mcp, PATIENCE, Page, Service, Setup, Shape};
+
+pub use process::Running;
+
+/// A running mesh with a directory of its own; its processes are killed when it is dropped.
+pub struct Mesh {
+    setup: Setup,
+    otlp: OtlpReceiver,
+    processes: Vec<Running>,
+    /// What processes printed that were killed since.
+    past_lines: Vec<String>,
+    backends: Option<cluster::BackEnds>,
+    dir: TempDir,
+}
+
+/// The metrics of one service.
+pub struct ServicePage {
+    /// `rest-api`, `mcp-server` (once for each replica), `worker`, or `devmesh`.
+    pub service: &'static str,
+    /// Its `/metrics`.
+    pub page: Page,
+}
+
+impl Mesh {
+    pub(crate) async fn start(setup: Setup) -> Result<Self> {
+        let backends = match setup.shape {
+            Shape::Up => None,
+            Shape::Cluster => Some(cluster::BackEnds::fresh(&setup).await?),
+        };
+        let mut mesh = Self {
+            setup,
+            otlp: OtlpReceiver::start().await?,
+            processes: Vec::new(),
+            past_lines: Vec::new(),
+            backends,
+            dir: TempDir::new()?,
+        };
+        match mesh.setup.shape {
+            Shape::Up => mesh.start_up().await?,
+            Shape::Cluster => mesh.start_cluster().await?,
+        }
+        Ok(mesh)
+    }
+
+    /// Which back ends it is on.
+    pub fn shape(&self) -> Shape {
+        self.setup.shape
+    }
+
+    /// The spans that its services export.
+    pub fn otlp(&self) -> &OtlpReceiver {
+        &self.otlp
+    }
+
+    /// The processes.
+    pub fn processes(&self) -> &[Running] {
+        &self.processes
+    }
+
+    /// The text of the bootstrap admin key.
+    ///
+    /// # Errors
+    /// When its file is not there.
+    pub fn admin_key(&self) -> Result<String> {
+        let path = self.data_dir().join("bootstrap.key");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// rest-api, as the bootstrap admin.
+    ///
+    /// # Errors
+    /// As [`Self::admin_key`].
+    pub fn admin(&self) -> Result<Api> {
+        self.api(&self.admin_key()?)
+    }
+
+    /// rest-api, with this key.
+    ///
+    /// # Errors
+    /// When rest-api is not running.
+    pub fn api(&self, key: &str) -> Result<Api> {
+        Ok(Api::new(self.url(Service::RestApi)?, key))
+    }
+
+    /// The MCP endpoints: one for each replica.
+    pub fn mcp_urls(&self) -> Vec<String> {
+        let replicas = self.urls(Service::McpServer);
+        replicas.map(|url| format!("{url}/mcp")).collect()
+    }
+
+    /// A session (2025-11-25) on the first replica, with this key.
+    ///
+    /// # Errors
+    /// When the mesh refuses it.
+    pub async fn mcp(&self, key: &str) -> Result<Mcp> {
+        let first = self.url(Service::McpServer)?;
+        Mcp::open(&format!("{first}/mcp"), key).await
+    }
+
+    /// The stateless era (2026-07-28) on the last replica, with this key.
+    ///
+    /// # Errors
+    /// When no replica is running.
+    pub fn stateless_mcp(&self, key: &str) -> Result<Mcp> {
+        let last = self.mcp_urls().pop().context("no mcp-server is running")?;
+        Ok(Mcp::stateless(&last, key))
+    }
+
+    /// A new agent's key: its text and its id. Every replica knows it when this returns.
+    ///
+    /// # Errors
+    /// When it is not accepted on every replica in time.
+    pub async fn agent_key(&self) -> Result<(String, String)> {
+        let created = self
+            .admin()?
+            .post("/keys", &json!({"name": "agent", "kind": "agent"}))
+            .await?;
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).context("a key has text");
+        let (secret, id) = (text(&created["secret"])?, text(&created["key"]["id"])?);
+        for url in self.mcp_urls() {
+            let client = Mcp::stateless(&url, &secret);
+            test_support::eventually(PATIENCE, || async { client.tools().await.map(drop) }).await?;
+        }
+        Ok((secret, id))
+    }
+
+    /// What every service shows at `/metrics` now.
+    ///
+    /// # Errors
+    /// When one does not answer.
+    pub async fn pages(&self) -> Result<Vec<ServicePage>> {
+        let mut pages = Vec::new();
+        for service in Service::ALL {
+            for url in self.urls(service) {
+                let answer = http::get(&format!("{url}/metrics")).await?;
+                pages.push(ServicePage {
+                    service: service.name(),
+                    page: Page::parse(&answer.text())?,
+                });
+            }
+        }
+        Ok(pages)
+    }
+
+    /// Every line that any of its processes printed on standard output so far.
+    pub fn stdout_lines(&self) -> Vec<String> {
+        let now = self
+            .processes
+            .iter()
+            .flat_map(|running| running.process.stdout_lines());
+        self.past_lines.iter().cloned().chain(now).collect()
+    }
+
+    /// The same for standard error.
+    pub fn stderr_lines(&self) -> Vec<String> {
+        self.processes
+            .iter()
+            .flat_map(|running| running.process.stderr_lines())
+            .collect()
+    }
+
+    /// The process that runs `service`; the first replica.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn process(&self, service: Service) -> Result<&Running> {
+        let found = self.processes.iter().find(|running| running.runs(service));
+        found.with_context(|| format!("{} is not running", service.name()))
+    }
+
+    /// Kills (SIGKILL) the process that runs jobs: the worker, or everything in the shape `up`.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn kill_worker(&mut self) -> Result<()> {
+        self.process(Service::Worker)?.process.kill()?;
+        self.worker_ended(PATIENCE).await.map(drop)
+    }
+
+    /// Waits for the end of the process that runs jobs, after it was told to end; its exit code.
+    ///
+    /// # Errors
+    /// When it still runs at the deadline.
+    pub async fn worker_ended(&mut self, deadline: Duration) -> Result<Option<i32>> {
+        let at = self
+            .processes
+            .iter()
+            .position(|running| running.runs(Service::Worker));
+        let Some(at) = at else {
+            bail!("no worker is running")
+        };
+        let ended = self.processes.remove(at);
+        let code = ended.process.exit_code(deadline).await?;
+        self.past_lines.extend(ended.process.stdout_lines());
+        Ok(code)
+    }
+
+    /// Starts again what [`Self::kill_worker`] or [`Self::worker_ended`] took away. In the shape `up` every address is another one afterwards.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_worker(&mut self) -> Result<()> {
+        match self.setup.shape {
+            Shape::Up => self.start_up().await,
+            Shape::Cluster => self.start_cluster_worker().await,
+        }
+    }
+
+    fn url(&self, service: Service) -> Result<String> {
+        let url = self.urls(service).next();
+        url.with_context(|| format!("{} is not running", service.name()))
+    }
+
+    fn urls(&self, service: Service) -> impl Iterator<Item = String> {
+        let found = self
+            .processes
+            .iter()
+            .filter_map(move |running| running.url(service));
+        found.map(str::to_owned)
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+}

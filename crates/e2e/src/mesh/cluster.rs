@@ -1,0 +1,113 @@
+//! The shape `cluster`: each service a process, on PostgreSQL, RabbitMQ and Redis.
+
+use anyhow::{Context, Result};
+use test_support::{
+    Process, ProcessBuilder, fresh_database, fresh_redis_prefix, fresh_vhost_or_prefix, redis_url,
+};
+
+use super::environment::{common, settings};
+use super::{Mesh, Running};
+use crate::binary::binary;
+use crate::{Service, Setup};
+
+/// What services show each other.
+pub(crate) const SERVICE_KEY: &str = "e2e-service-key-0123456789abcdef";
+/// What seals credentials, as hexadecimal digits.
+pub(crate) const SEALING_KEY: &str = "5ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea1";
+/// Replicas of mcp-server.
+const REPLICAS: usize = 2;
+
+/// A corner of the servers that nobody else uses.
+pub(super) struct BackEnds {
+    database: String,
+    broker: String,
+    cache: String,
+    cache_prefix: String,
+}
+
+impl BackEnds {
+    pub(super) async fn fresh(setup: &Setup) -> Result<Self> {
+        let broker = match &setup.broker {
+            Some(url) => url.clone(),
+            None => fresh_vhost_or_prefix().await?,
+        };
+        Ok(Self {
+            database: fresh_database().await?,
+            broker,
+            cache: redis_url().await?,
+            cache_prefix: fresh_redis_prefix(),
+        })
+    }
+}
+
+impl Mesh {
+    pub(super) async fn start_cluster(&mut self) -> Result<()> {
+        self.start_rest_api().await?;
+        self.start_cluster_worker().await?;
+        for replica in 1..=REPLICAS {
+            self.start_mcp_server(replica).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_rest_api(&mut self) -> Result<()> {
+        let backends = self.backends()?;
+        let command = self
+            .service(Service::RestApi)?
+            .env("DEVMESH_DATA_DIR", self.data_dir())
+            .env("DEVMESH_GRPC__LISTEN__ADDRESS", "127.0.0.1:0")
+            .env("DEVMESH_GRPC__SERVICE_KEY", SERVICE_KEY)
+            .env(
+                "DEVMESH_CREDENTIALS__KEYS",
+                format!(r#"[{{ id = "e2e", key = "{SEALING_KEY}" }}]"#),
+            )
+            .env("DATABASE_URL", &backends.database)
+            .env("QUEUE_URL", &backends.broker);
+        self.run(command, Service::RestApi).await
+    }
+
+    pub(super) async fn start_cluster_worker(&mut self) -> Result<()> {
+        let spool = self.dir.path().join("audit-worker");
+        let command = self
+            .client_of_rest_api(Service::Worker)?
+            .env("DEVMESH_SPOOL__DIR", spool)
+            .env("QUEUE_URL", &self.backends()?.broker);
+        self.run(command, Service::Worker).await
+    }
+
+    async fn start_mcp_server(&mut self, replica: usize) -> Result<()> {
+        let backends = self.backends()?;
+        let spool = self.dir.path().join(format!("audit-mcp-server-{replica}"));
+        let command = self
+            .client_of_rest_api(Service::McpServer)?
+            .env("DEVMESH_SPOOL__DIR", spool)
+            .env("CACHE_URL", &backends.cache)
+            .env("DEVMESH_CACHE__PREFIX", &backends.cache_prefix);
+        self.run(command, Service::McpServer).await
+    }
+
+    fn client_of_rest_api(&self, service: Service) -> Result<ProcessBuilder> {
+        let grpc = self.process(Service::RestApi)?.grpc_url()?;
+        Ok(self
+            .service(service)?
+            .env("DEVMESH_CONTROL_PLANE__URL", grpc)
+            .env("DEVMESH_CONTROL_PLANE__SERVICE_KEY", SERVICE_KEY))
+    }
+
+    fn service(&self, service: Service) -> Result<ProcessBuilder> {
+        let command = common(Process::command(binary(service.name())?), self.otlp.endpoint())
+            .current_dir(self.dir.path())
+            .env("DEVMESH_LISTEN__ADDRESS", "127.0.0.1:0");
+        Ok(settings(command, &self.setup, service, "DEVMESH_"))
+    }
+
+    async fn run(&mut self, command: ProcessBuilder, service: Service) -> Result<()> {
+        let running = Running::ready(command.start()?, &[service]).await?;
+        self.processes.push(running);
+        Ok(())
+    }
+
+    fn backends(&self) -> Result<&BackEnds> {
+        self.backends.as_ref().context("not a cluster")
+    }
+}

@@ -1,0 +1,26 @@
+//! The shape `up`: the binary `devmesh up` with a data directory of its own.
+
+use anyhow::Result;
+use test_support::Process;
+
+use super::environment::{common, settings, variable};
+use super::{Mesh, Running};
+use crate::Service;
+use crate::binary::binary;
+
+impl Mesh {
+    pub(super) async fn start_up(&mut self) -> Result<()> {
+        let command = Process::command(binary("devmesh")?)
+            .args(["up", "--data"])
+            .args([self.data_dir()]);
+        let mut command = common(command, self.otlp.endpoint());
+        for service in Service::ALL {
+            let prefix = format!("DEVMESH_{}__", service.name().replace('-', "_").to_uppercase());
+            command = command.env(&variable(&prefix, "listen.address"), "127.0.0.1:0");
+            command = settings(command, &self.setup, service, &prefix);
+        }
+        let running = Running::ready(command.start()?, &Service::ALL).await?;
+        self.processes.push(running);
+        Ok(())
+    }
+}

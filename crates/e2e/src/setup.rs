@@ -1,0 +1,101 @@
+//! What to start.
+
+use anyhow::Result;
+
+use crate::Mesh;
+
+/// On which back ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `devmesh up`: everything in one process, on SQLite.
+    Up,
+    /// rest-api, worker and two replicas of mcp-server, on PostgreSQL, RabbitMQ and Redis.
+    Cluster,
+}
+
+/// One of the services, which are processes in a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The control plane.
+    RestApi,
+    /// The agents' edge.
+    McpServer,
+    /// Runs jobs.
+    Worker,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::RestApi, Self::McpServer, Self::Worker];
+
+    /// Its name: the binary's, and the label `service`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RestApi => "rest-api",
+            Self::McpServer => "mcp-server",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+/// A mesh that is to be started.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub(crate) shape: Shape,
+    pub(crate) settings: Vec<(Service, &'static str, String)>,
+    pub(crate) broker: Option<String>,
+}
+
+impl Setup {
+    /// As `devmesh up`.
+    pub fn up() -> Self {
+        Self::new(Shape::Up)
+    }
+
+    /// As separate processes.
+    pub fn cluster() -> Self {
+        Self::new(Shape::Cluster)
+    }
+
+    fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            settings: Vec::new(),
+            broker: None,
+        }
+    }
+
+    /// Which of the two it is.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Changes one setting of a service, `section.key`.
+    #[must_use]
+    pub fn set(mut self, service: Service, key: &'static str, value: &str) -> Self {
+        self.settings.push((service, key, value.to_owned()));
+        self
+    }
+
+    /// Lost workers are noticed within a second or two instead of half a minute.
+    #[must_use]
+    pub fn with_short_leases(self) -> Self {
+        self.set(Service::Worker, "jobs.lease", "1s")
+            .set(Service::RestApi, "jobs.sweep_interval", "200ms")
+    }
+
+    /// Uses this broker (a cluster only) instead of the run's.
+    #[must_use]
+    pub fn with_broker(mut self, url: String) -> Self {
+        self.broker = Some(url);
+        self
+    }
+
+    /// Starts it; it is ready when this returns.
+    ///
+    /// # Errors
+    /// When a binary is missing, or does not become ready; with what it printed.
+    pub async fn start(self) -> Result<Mesh> {
+        Mesh::start(self).await
+    }
+}

@@ -1,0 +1,29 @@
+//! End to end: the real binaries, entered by the front door, on both sets of back ends.
+//!
+//! Each file is one promise. `on_both!` runs a test once as `devmesh up` and once as a cluster. Tests whose names begin
+//! with `slow_` start a broker of their own.
+
+/// Runs each test on both sets of back ends.
+macro_rules! on_both {
+    ($($test:ident),+ $(,)?) => {
+        mod up {
+            $(#[tokio::test] async fn $test() -> anyhow::Result<()> { super::$test(e2e::Setup::up()).await })+
+        }
+        mod cluster {
+            $(#[tokio::test] async fn $test() -> anyhow::Result<()> { super::$test(e2e::Setup::cluster()).await })+
+        }
+    };
+}
+
+mod audit;
+mod broker;
+mod calls;
+mod crashes;
+mod lists;
+mod logs;
+mod metrics;
+mod revocation;
+mod sessions;
+mod shutdown;
+mod tour;
+mod traces;

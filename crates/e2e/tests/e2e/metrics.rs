@@ -1,0 +1,136 @@
+//! What every service shows at `/metrics`, against what is declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Family, PATIENCE, ServicePage, Setup, Shop};
+use telemetry::metrics::{Declaration, Kind};
+use test_support::eventually;
+
+use crate::tour;
+
+on_both!(after_a_tour_every_declared_metric_is_shown_and_nothing_else);
+
+async fn after_a_tour_every_declared_metric_is_shown_and_nothing_else(setup: Setup) -> Result<()> {
+    let (mesh, shop) = (setup.start().await?, Shop::open().await?);
+    tour::take(&mesh, &shop).await?;
+    // Gauges that are read from the database every few seconds come a little later.
+    let complete = || async {
+        let pages = mesh.pages().await?;
+        let missing = missing(&pages);
+        ensure!(missing.is_empty(), "declared and never shown: {missing:?}");
+        anyhow::Ok(pages)
+    };
+    for ServicePage { service, page } in eventually(PATIENCE, complete).await? {
+        for (name, family) in &page.families {
+            check(service, name, family).with_context(|| format!("{name} of {service}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn missing(pages: &[ServicePage]) -> BTreeSet<&'static str> {
+    let shown: BTreeSet<&str> = pages
+        .iter()
+        .flat_map(|page| page.page.families.iter())
+        .filter(|(_, family)| !family.samples.is_empty())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let declared = declared().into_keys();
+    declared
+        .filter(|name| !shown.contains(name) && !QUIET.iter().any(|(quiet, _)| quiet == name))
+        .collect()
+}
+
+/// What a healthy run does not show, and why.
+const QUIET: [(&str, &str); 4] = [
+    (
+        "mcp_jobs_dead_lettered_total",
+        "only a message that nobody can read",
+    ),
+    (
+        "mcp_database_connection_errors_total",
+        "only a database that is away",
+    ),
+    ("telemetry_dropped_total", "only a full buffer"),
+    (
+        "telemetry_label_overflow_total",
+        "only more than a thousand values of one label",
+    ),
+];
+
+fn declared() -> BTreeMap<&'static str, &'static Declaration> {
+    let all = devmesh::generate::declarations();
+    all.into_iter()
+        .map(|declaration| (declaration.name, declaration))
+        .collect()
+}
+
+/// One family of one page against its declaration.
+fn check(service: &str, name: &str, family: &Family) -> Result<()> {
+    let declaration = declared().remove(name).context("shown and not declared")?;
+    ensure!(
+        family.kind == declaration.kind.as_str(),
+        "its type is {}",
+        family.kind
+    );
+    ensure!(!family.help.is_empty(), "it has no HELP");
+    let mut expected: BTreeSet<&str> = declaration.labels.iter().copied().collect();
+    expected.extend(["service", "environment"]);
+    for sample in &family.samples {
+        let of = sample.labels.get("service").map(String::as_str);
+        ensure!(
+            of == Some(service) || of == Some("devmesh"),
+            "service of {sample:?}"
+        );
+        ensure!(
+            sample.labels.get("environment").is_some_and(|it| it == "e2e"),
+            "environment of {sample:?}"
+        );
+        let labels: BTreeSet<&str> = sample
+            .labels
+            .keys()
+            .map(String::as_str)
+            .filter(|label| *label != "le")
+            .collect();
+        ensure!(labels == expected, "labels of {sample:?}; declared {expected:?}");
+    }
+    if declaration.kind == Kind::Histogram {
+        check_buckets(name, family, declaration)?;
+    }
+    Ok(())
+}
+
+/// Every series of a histogram has each declared bucket and `+Inf`, which is its count.
+fn check_buckets(name: &str, family: &Family, declaration: &Declaration) -> Result<()> {
+    let count_name = format!("{name}_count");
+    for count in family.samples.iter().filter(|sample| sample.name == count_name) {
+        let is_of_series = |sample: &&e2e::Sample| {
+            let mut labels = sample.labels.clone();
+            labels.remove("le").is_some() && labels == count.labels
+        };
+        let buckets: Vec<_> = family.samples.iter().filter(is_of_series).collect();
+        ensure!(
+            buckets.len() == declaration.buckets.len() + 1,
+            "{} buckets",
+            buckets.len()
+        );
+        ensure!(
+            buckets.is_sorted_by_key(|bucket| bucket.value as u64),
+            "buckets that fall: {buckets:?}"
+        );
+        let last = buckets.last().context("no buckets")?;
+        ensure!(
+            last.labels["le"] == "+Inf" && (last.value - count.value).abs() < f64::EPSILON,
+            "{last:?} {count:?}"
+        );
+    }
+    ensure!(
+        family
+            .samples
+            .iter()
+            .any(|sample| sample.name.ends_with("_bucket")),
+        "no bucket: a summary"
+    );
+    Ok(())
+}

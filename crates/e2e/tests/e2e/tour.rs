@@ -1,0 +1,140 @@
+//! A tour through everything that the mesh does, for the tests that look at what it emitted meanwhile.
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Mcp, Mesh, Shop};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use test_support::http::Request;
+
+/// What was seen on the way.
+pub struct Tour {
+    /// The texts that must never be shown.
+    pub secrets: Vec<String>,
+    /// Every answer to the tour's requests that was an error, and every tool result.
+    pub answers: Vec<String>,
+}
+
+/// Keeps what was answered.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+/// Calls that work and calls that are refused, at every door.
+pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
+    let (key, key_id) = mesh.agent_key().await?;
+    shop.add_to(mesh, &key).await?;
+    let mut notes = Notes::default();
+    for url in mesh.mcp_urls() {
+        calls(&mut notes, &url, &key).await?;
+    }
+    jobs(mesh, &mut notes, &key).await?;
+    refusals(mesh, &mut notes).await?;
+    let admin = mesh.admin()?;
+    admin.post(&format!("/keys/{key_id}/revoke"), &json!({})).await?;
+    let secrets = vec![mesh.admin_key()?, key, shop.secret().to_owned()];
+    Ok(Tour {
+        secrets,
+        answers: notes.0,
+    })
+}
+
+async fn calls(notes: &mut Notes, url: &str, key: &str) -> Result<()> {
+    let session = Mcp::open(url, key).await?;
+    let stream = session.listen().await?;
+    session.tools().await?;
+    notes.keep(&session.call(Shop::GET_ITEM, &json!({"id": 1})).await?);
+    notes.keep(&session.call(Shop::GET_ITEM, &json!({"id": 0})).await?);
+    notes.keep(&session.call(Shop::BREAK, &json!({})).await?);
+    let echoed = session.call(Shop::ECHO, &json!({})).await?;
+    ensure!(
+        echoed.to_string().contains("authorization"),
+        "the echo shows headers: {echoed}"
+    );
+    notes.keep(&echoed);
+    let unknown = session
+        .request("tools/call", json!({"name": "shop_nothing", "arguments": {}}))
+        .await?;
+    ensure!(unknown.message.get("error").is_some(), "{unknown:?}");
+    notes.keep(&unknown.message);
+    drop(stream);
+    ensure!(session.close().await?.is_success());
+    let stateless = Mcp::stateless(url, key);
+    stateless.result("server/discover", json!({})).await?;
+    notes.keep(&stateless.call(Shop::GET_ITEM, &json!({"id": 2})).await?);
+    Ok(())
+}
+
+async fn jobs(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
+    let (agent, admin) = (mesh.api(key)?, mesh.admin()?);
+    for (tool, arguments) in [
+        (Shop::ADD_ITEM, json!({"name": "bed"})),
+        (Shop::ADD_ITEM, json!({"name": ""})),
+        (Shop::ECHO, json!({})),
+    ] {
+        let job = agent.call_async(tool, &arguments).await?;
+        notes.keep(&agent.finished(&job).await?);
+    }
+    // A read that fails is tried again: the job waits, which is one retry.
+    let broken = agent.call_async(Shop::BREAK, &json!({})).await?;
+    let retried = || async {
+        let job = agent.job(&broken).await?;
+        ensure!(
+            job["attempt"].as_u64() >= Some(1) && job["state"] == "pending",
+            "{job}"
+        );
+        anyhow::Ok(job)
+    };
+    notes.keep(&test_support::eventually(e2e::PATIENCE, retried).await?);
+    let refresh = admin.post("/providers/shop/refresh", &json!({})).await?;
+    notes.keep(&admin.result_of(&refresh).await?);
+    Ok(())
+}
+
+async fn refusals(mesh: &Mesh, notes: &mut Notes) -> Result<()> {
+    let admin = mesh.admin_key()?;
+    let wrong = format!("{}x", admin.get(..admin.len() - 1).context("short")?);
+    for key in ["", "not-a-key", &wrong] {
+        let api = mesh.api(key)?;
+        notes
+            .refused(api.request(Method::GET, "/tools"), StatusCode::UNAUTHORIZED)
+            .await?;
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        for url in mesh.mcp_urls() {
+            let request = Request::new(Method::POST, &url).header("authorization", &format!("Bearer {key}"));
+            let request = request
+                .header("accept", "application/json, text/event-stream")
+                .json(&call);
+            notes.refused(request, StatusCode::UNAUTHORIZED).await?;
+        }
+    }
+    let api = mesh.admin()?;
+    notes
+        .refused(api.request(Method::GET, "/providers/none"), StatusCode::NOT_FOUND)
+        .await?;
+    // The secret is in a request that is refused: the problem must not quote it.
+    let mut provider = Shop::open().await?.provider();
+    provider["name"] = "Not A Name".into();
+    let request = api.request(Method::POST, "/providers").json(&provider);
+    notes.refused(request, StatusCode::UNPROCESSABLE_ENTITY).await?;
+    provider["surplus"] = true.into();
+    let answer = api
+        .request(Method::POST, "/providers")
+        .json(&provider)
+        .send()
+        .await?;
+    ensure!(answer.status.is_client_error(), "{}", answer.text());
+    notes.0.push(answer.text());
+    Ok(())
+}
+
+impl Notes {
+    fn keep(&mut self, answer: &Value) {
+        self.0.push(answer.to_string());
+    }
+
+    async fn refused(&mut self, request: Request, status: StatusCode) -> Result<()> {
+        let answer = request.send().await?;
+        ensure!(answer.status == status, "{} {}", answer.status, answer.text());
+        self.0.push(answer.text());
+        Ok(())
+    }
+}
