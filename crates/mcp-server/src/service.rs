@@ -239,8 +239,8 @@ impl Service {
             drop(done);
             served
         });
-        // Calls that end while the service drains leave records too.
-        life.spawn("audit", spool.send(link.clone(), served));
+        let drained = CancellationToken::new();
+        life.spawn("audit", spool.send(link.clone(), drained.clone()));
         parts::spawn(&life, "watch", watch.run(stop.clone()));
         parts::spawn(&life, "key uses", tell_key_uses(key_uses, link, stop.clone()));
         parts::spawn(&life, "connectors", parts::sweep(connectors, stop.clone()));
@@ -255,6 +255,9 @@ impl Service {
         life.spawn_task(async move {
             stop.cancelled().await;
             health.stopping();
+            // Calls that end while the service drains leave records too.
+            served.cancelled().await;
+            drained.cancel();
         });
     }
 }
