@@ -90,6 +90,14 @@ impl Mcp {
         other
     }
 
+    /// A session that nobody opened.
+    #[must_use]
+    pub fn with_session(url: &str, key: &str, session: &str) -> Self {
+        let mut client = Self::new(url, key, Era::Sessions);
+        client.session = Some(session.to_owned());
+        client
+    }
+
     fn new(url: &str, key: &str, era: Era) -> Self {
         Self {
             url: url.to_owned(),

@@ -6,6 +6,7 @@ mod process;
 mod up;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +26,7 @@ pub struct Mesh {
     /// What processes printed that were killed since.
     past_lines: Vec<String>,
     backends: Option<cluster::BackEnds>,
+    agents: AtomicUsize,
     dir: TempDir,
 }
 
@@ -48,6 +50,7 @@ impl Mesh {
             processes: Vec::new(),
             past_lines: Vec::new(),
             backends,
+            agents: AtomicUsize::new(1),
             dir: TempDir::new()?,
         };
         match mesh.setup.shape {
@@ -127,9 +130,10 @@ impl Mesh {
     /// # Errors
     /// When it is not accepted on every replica in time.
     pub async fn agent_key(&self) -> Result<(String, String)> {
+        let name = format!("agent {}", self.agents.fetch_add(1, Ordering::Relaxed));
         let created = self
             .admin()?
-            .post("/keys", &json!({"name": "agent", "kind": "agent"}))
+            .post("/keys", &json!({"name": name, "kind": "agent"}))
             .await?;
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).context("a key has text");
         let (secret, id) = (text(&created["secret"])?, text(&created["key"]["id"])?);

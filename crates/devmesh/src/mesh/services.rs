@@ -28,6 +28,9 @@ pub(super) struct Started {
 pub(super) fn start(config: &Config, logs: &Logs) -> Result<Started, Failure> {
     let (connector, incoming) = InMemoryLink::new().split();
     let place = Place::prepare(Role::RestApi, config, logs)?;
+    // Threads that belong to no runtime are SQLite's, and rest-api alone opens the database. A span whose last handle is
+    // dropped on a thread without its subscriber never lets its parent close: a span that is missing, and memory that stays.
+    let _ = tracing::dispatcher::set_global_default(place.telemetry.dispatch());
     let queue = queue::connect("memory:", &queue::QueueOptions::default(), &place.telemetry)
         .map_err(|error| Failure::of("queue", error))?;
     let (rest_api, control) = rest_api(config, place, Arc::clone(&queue), incoming)?;

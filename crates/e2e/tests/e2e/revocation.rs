@@ -66,6 +66,10 @@ async fn the_tools_of_a_removed_provider_are_gone_on_every_replica_within_a_seco
 }
 
 /// Waits until `check` holds on every replica, at most [`AT_ONCE`] from now, and prints how long it took.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figure that the design promises, for whoever runs this"
+)]
 async fn on_every_replica<F: Future<Output = Result<()>>>(
     mesh: &Mesh,
     key: &str,
@@ -78,7 +82,6 @@ async fn on_every_replica<F: Future<Output = Result<()>>>(
             .map(|url| eventually(AT_ONCE, || check(Mcp::stateless(url, key)))),
     )
     .await?;
-    #[expect(clippy::print_stdout, reason = "the figure that the design promises, for whoever runs this")]
     println!("on {} replicas after {:?}", urls.len(), began.elapsed());
     Ok(())
 }

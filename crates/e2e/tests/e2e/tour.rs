@@ -26,6 +26,7 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     for url in mesh.mcp_urls() {
         calls(&mut notes, &url, &key).await?;
     }
+    sessions(mesh, &mut notes, &key).await?;
     jobs(mesh, &mut notes, &key).await?;
     refusals(mesh, &mut notes).await?;
     let admin = mesh.admin()?;
@@ -60,6 +61,19 @@ async fn calls(notes: &mut Notes, url: &str, key: &str) -> Result<()> {
     let stateless = Mcp::stateless(url, key);
     stateless.result("server/discover", json!({})).await?;
     notes.keep(&stateless.call(Shop::GET_ITEM, &json!({"id": 2})).await?);
+    Ok(())
+}
+
+/// A session that another replica opened, and one that nobody opened.
+async fn sessions(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
+    let session = mesh.mcp(key).await?;
+    for url in mesh.mcp_urls() {
+        session.presented(&url, key).tools().await?;
+        let unknown = Mcp::with_session(&url, key, "6d2c1f0e-9b1a-4c57-8f3e-0d9a7b6c5e41");
+        let reply = unknown.request("tools/list", json!({})).await?;
+        ensure!(reply.status == StatusCode::NOT_FOUND, "{reply:?}");
+        notes.keep(&reply.message);
+    }
     Ok(())
 }
 
