@@ -36,6 +36,9 @@ pub use watch::Watch;
 /// Events that a slow listener may fall behind before it has to look for itself.
 const EVENTS: usize = 1_024;
 
+/// The control plane was not heard yet.
+const NEVER: u64 = u64::MAX;
+
 /// What a listener hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatalogueEvent {
@@ -65,7 +68,7 @@ struct Inner {
     view: ArcSwap<View>,
     contents: Mutex<Contents>,
     began: Instant,
-    /// When the control plane was last heard, in milliseconds since `began`.
+    /// When the control plane was last heard, in milliseconds since `began`; [`NEVER`] before that.
     heard: AtomicU64,
     events: broadcast::Sender<CatalogueEvent>,
 }
@@ -91,7 +94,7 @@ impl Catalogue {
             view: ArcSwap::default(),
             contents: Mutex::default(),
             began: Instant::now(),
-            heard: AtomicU64::new(0),
+            heard: AtomicU64::new(NEVER),
             events: broadcast::channel(EVENTS).0,
         }))
     }
@@ -146,8 +149,19 @@ impl Catalogue {
     /// How long ago the control plane was last heard; since the start, when it never was.
     #[must_use]
     pub fn age(&self) -> Duration {
-        let heard = Duration::from_millis(self.0.heard.load(Ordering::Relaxed));
+        let heard = self.last_heard().unwrap_or_default();
         self.0.began.elapsed().saturating_sub(heard)
+    }
+
+    /// Whether the control plane is heard now: its last word is no older than a live watch lets it get.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.last_heard().is_some() && self.age() <= self.0.config.silence.get()
+    }
+
+    fn last_heard(&self) -> Option<Duration> {
+        let heard = self.0.heard.load(Ordering::Relaxed);
+        (heard != NEVER).then_some(Duration::from_millis(heard))
     }
 
     /// Whether what is known of this tool is recent enough to call it.
@@ -167,7 +181,7 @@ impl Catalogue {
 
     /// The control plane was heard just now.
     pub fn heard(&self) {
-        let now = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(NEVER - 1);
         self.0.heard.store(now, Ordering::Relaxed);
     }
 

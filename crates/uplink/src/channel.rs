@@ -28,7 +28,7 @@ pub enum Target {
 #[derive(Debug, Error)]
 pub enum UplinkError {
     /// A setting does not fit.
-    #[error("control_plane.{key}: {expected}")]
+    #[error("control_plane.{key}: expected {expected}")]
     Setting {
         /// The key.
         key: &'static str,

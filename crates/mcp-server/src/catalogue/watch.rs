@@ -258,8 +258,7 @@ async fn show_age(catalogue: Catalogue, metrics: CatalogueMetrics) -> Infallible
 fn register_check(catalogue: &Catalogue, telemetry: &Telemetry) {
     let catalogue = catalogue.clone();
     telemetry.health().register("control_plane", false, move || {
-        let age = catalogue.age();
-        let heard = age <= catalogue.0.config.silence.get();
+        let (heard, age) = (catalogue.is_heard(), catalogue.age());
         async move {
             if heard {
                 Ok(())

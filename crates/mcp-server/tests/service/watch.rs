@@ -220,3 +220,22 @@ async fn the_loss_of_the_control_plane_is_logged_once_and_its_return_once() {
     assert_eq!(watched.log.count("control plane connected;"), 1);
     assert_eq!(watched.log.count("control plane lost;"), 1);
 }
+
+#[tokio::test]
+async fn a_control_plane_that_comes_late_is_waited_for() {
+    let (tenant, _) = tenant().await;
+    let mut watched = Watched::start(NEVER);
+    watched.control_plane.refuse(true);
+    let waits = || async { watched.log.count("control plane not reached yet") == 1 };
+    eventually(SOON, waits).await.unwrap();
+    assert!(!watched.catalogue.is_heard());
+    watched.control_plane.refuse(false);
+    let watcher = watched.control_plane.watcher().await;
+    watcher.snapshot("e1", 10, &entities(&tenant));
+    watched.has(&tenant, &["acme_add", "acme_get"]).await;
+    let connected = || async { watched.log.count("control plane connected;") == 1 };
+    eventually(SOON, connected).await.unwrap();
+    assert!(watched.catalogue.is_heard());
+    assert_eq!(watched.log.count("control plane not reached yet"), 1);
+    assert_eq!(watched.log.count("control plane connected again"), 0);
+}

@@ -6,23 +6,18 @@ use super::Broken;
 
 /// Heard or not, and since when.
 #[derive(Default)]
-pub(super) enum Connection {
-    /// Nothing was tried yet.
-    #[default]
-    New,
-    /// It is heard.
-    Heard,
-    /// It is not, since then.
-    Lost(Instant),
+pub(super) struct Connection {
+    was_heard: bool,
+    lost: Option<Instant>,
 }
 
 impl Connection {
     /// It is heard; the catalogue is at this number.
     pub(super) fn heard(&mut self, epoch: &str, number: i64) {
-        match self {
-            Self::Heard => return,
-            Self::New => tracing::info!(epoch, number, "control plane connected; the catalogue is current"),
-            Self::Lost(since) => {
+        match (self.was_heard, self.lost.take()) {
+            (true, None) => {}
+            (false, _) => tracing::info!(epoch, number, "control plane connected; the catalogue is current"),
+            (true, Some(since)) => {
                 let downtime_seconds = since.elapsed().as_secs_f64();
                 tracing::info!(
                     epoch,
@@ -32,21 +27,18 @@ impl Connection {
                 );
             }
         }
-        *self = Self::Heard;
+        self.was_heard = true;
     }
 
     /// The watch ended.
     pub(super) fn lost(&mut self, broken: &Broken) {
-        match self {
-            Self::Lost(_) => tracing::debug!(error = %broken, "control plane still lost"),
-            Self::New => {
-                tracing::warn!(error = %broken, "control plane not reached yet; trying again");
-                *self = Self::Lost(Instant::now());
-            }
-            Self::Heard => {
+        match (self.lost, self.was_heard) {
+            (Some(_), _) => tracing::debug!(error = %broken, "control plane still lost"),
+            (None, false) => tracing::warn!(error = %broken, "control plane not reached yet; trying again"),
+            (None, true) => {
                 tracing::warn!(error = %broken, "control plane lost; serving from the catalogue as it is");
-                *self = Self::Lost(Instant::now());
             }
         }
+        self.lost.get_or_insert_with(Instant::now);
     }
 }
