@@ -31,7 +31,12 @@ impl Probe {
             .await
             .map_err(|error| Failure::Unreachable(format!("{}: {}", self.address, client::reason(&error))))?;
         let status = response.status();
-        if status.is_success() {
+        // gRPC says 200 to everything, and in a header that it knows no such path.
+        let refused = response
+            .headers()
+            .get("grpc-status")
+            .is_some_and(|code| code != "0");
+        if status.is_success() && !refused {
             return terminal.print(status);
         }
         let body = response.text().await.unwrap_or_default();

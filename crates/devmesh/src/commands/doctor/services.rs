@@ -18,12 +18,16 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys expire and leases end by the clock; a few seconds do not matter.
 const CLOCK_SKEW: chrono::Duration = chrono::Duration::seconds(5);
 
-pub(super) async fn look(connection: &Connection) -> Vec<Finding> {
-    let services = [
+pub(super) async fn look(connection: &Connection, worker: Option<Url>) -> Vec<Finding> {
+    let mut services = vec![
         ("rest-api", connection.api_url()),
         ("mcp-server", connection.mcp_endpoint()),
-        ("worker", connection.worker_url()),
     ];
+    match worker {
+        Some(url) => services.push(("worker", Ok(url))),
+        None if connection.url.is_none() => services.push(("worker", connection.worker_url())),
+        None => {}
+    }
     let mut findings = Vec::new();
     for (service, url) in services {
         let found = match url {

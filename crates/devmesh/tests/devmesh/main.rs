@@ -1,0 +1,13 @@
+//! The real binary, by its front door: `devmesh up`, the command line, and the stdio bridge.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "also what the tests share says no with a panic"
+)]
+
+mod bridge;
+mod command_line;
+mod keys;
+mod mesh;
+mod tools;
+mod up;
