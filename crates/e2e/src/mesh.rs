@@ -26,6 +26,7 @@ pub struct Mesh {
     /// What processes printed that were killed since.
     past_lines: Vec<String>,
     backends: Option<cluster::BackEnds>,
+    rest_api: cluster::Addresses,
     agents: AtomicUsize,
     dir: TempDir,
 }
@@ -50,6 +51,7 @@ impl Mesh {
             processes: Vec::new(),
             past_lines: Vec::new(),
             backends,
+            rest_api: cluster::Addresses::default(),
             agents: AtomicUsize::new(1),
             dir: TempDir::new()?,
         };
@@ -188,26 +190,23 @@ impl Mesh {
         found.with_context(|| format!("{} is not running", service.name()))
     }
 
-    /// Kills (SIGKILL) the process that runs jobs: the worker, or everything in the shape `up`.
+    /// Kills (SIGKILL) the process that runs `service`: the first replica; everything in the shape `up`.
     ///
     /// # Errors
     /// When it is not running.
-    pub async fn kill_worker(&mut self) -> Result<()> {
-        self.process(Service::Worker)?.process.kill()?;
-        self.worker_ended(PATIENCE).await.map(drop)
+    pub async fn kill(&mut self, service: Service) -> Result<()> {
+        self.process(service)?.process.kill()?;
+        self.ended(service, PATIENCE).await.map(drop)
     }
 
-    /// Waits for the end of the process that runs jobs, after it was told to end; its exit code.
+    /// Waits for the end of the process that runs `service`, after it was told to end; its exit code.
     ///
     /// # Errors
     /// When it still runs at the deadline.
-    pub async fn worker_ended(&mut self, deadline: Duration) -> Result<Option<i32>> {
-        let at = self
-            .processes
-            .iter()
-            .position(|running| running.runs(Service::Worker));
+    pub async fn ended(&mut self, service: Service, deadline: Duration) -> Result<Option<i32>> {
+        let at = self.processes.iter().position(|running| running.runs(service));
         let Some(at) = at else {
-            bail!("no worker is running")
+            bail!("{} is not running", service.name())
         };
         let ended = self.processes.remove(at);
         let code = ended.process.exit_code(deadline).await?;
@@ -215,15 +214,32 @@ impl Mesh {
         Ok(code)
     }
 
-    /// Starts again what [`Self::kill_worker`] or [`Self::worker_ended`] took away. In the shape `up` every address is another one afterwards.
+    /// Starts again what [`Self::kill`] or [`Self::ended`] took away. In the shape `up` every address is another one
+    /// afterwards.
     ///
     /// # Errors
     /// When it does not become ready.
-    pub async fn start_worker(&mut self) -> Result<()> {
+    pub async fn start_again(&mut self, service: Service) -> Result<()> {
         match self.setup.shape {
             Shape::Up => self.start_up().await,
-            Shape::Cluster => self.start_cluster_worker().await,
+            Shape::Cluster => self.start_one(service).await,
         }
+    }
+
+    /// What its processes know and must never show, besides the keys and credentials of tenants.
+    ///
+    /// # Errors
+    /// When a file in the data directory cannot be read.
+    pub fn secrets(&self) -> Result<Vec<String>> {
+        let mut secrets = vec![self.admin_key()?];
+        match self.setup.shape {
+            Shape::Cluster => secrets.extend([cluster::SERVICE_KEY, cluster::SEALING_KEY].map(str::to_owned)),
+            Shape::Up => {
+                let sealing_key = std::fs::read_to_string(self.data_dir().join("credentials.key"))?;
+                secrets.push(sealing_key.trim().to_owned());
+            }
+        }
+        Ok(secrets)
     }
 
     fn url(&self, service: Service) -> Result<String> {

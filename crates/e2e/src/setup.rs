@@ -43,7 +43,9 @@ impl Service {
 pub struct Setup {
     pub(crate) shape: Shape,
     pub(crate) settings: Vec<(Service, &'static str, String)>,
+    pub(crate) database: Option<String>,
     pub(crate) broker: Option<String>,
+    pub(crate) cache: Option<String>,
 }
 
 impl Setup {
@@ -61,7 +63,9 @@ impl Setup {
         Self {
             shape,
             settings: Vec::new(),
+            database: None,
             broker: None,
+            cache: None,
         }
     }
 
@@ -82,6 +86,20 @@ impl Setup {
     pub fn with_short_leases(self) -> Self {
         self.set(Service::Worker, "jobs.lease", "1s")
             .set(Service::RestApi, "jobs.sweep_interval", "200ms")
+    }
+
+    /// Uses this database (a cluster only) instead of a fresh one at the run's server.
+    #[must_use]
+    pub fn with_database(mut self, url: String) -> Self {
+        self.database = Some(url);
+        self
+    }
+
+    /// Uses this Redis (a cluster only) instead of the run's.
+    #[must_use]
+    pub fn with_cache(mut self, url: String) -> Self {
+        self.cache = Some(url);
+        self
     }
 
     /// Uses this broker (a cluster only) instead of the run's.

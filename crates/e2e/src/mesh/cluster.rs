@@ -25,16 +25,41 @@ pub(super) struct BackEnds {
     cache_prefix: String,
 }
 
+/// Where rest-api listens: on free ports at first.
+#[derive(Debug, Clone)]
+pub(super) struct Addresses {
+    pub(super) http: String,
+    pub(super) grpc: String,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        let free = "127.0.0.1:0".to_owned();
+        Self {
+            http: free.clone(),
+            grpc: free,
+        }
+    }
+}
+
 impl BackEnds {
     pub(super) async fn fresh(setup: &Setup) -> Result<Self> {
         let broker = match &setup.broker {
             Some(url) => url.clone(),
             None => fresh_vhost_or_prefix().await?,
         };
+        let database = match &setup.database {
+            Some(url) => url.clone(),
+            None => fresh_database().await?,
+        };
+        let cache = match &setup.cache {
+            Some(url) => url.clone(),
+            None => redis_url().await?,
+        };
         Ok(Self {
-            database: fresh_database().await?,
+            database,
             broker,
-            cache: redis_url().await?,
+            cache,
             cache_prefix: fresh_redis_prefix(),
         })
     }
@@ -43,11 +68,20 @@ impl BackEnds {
 impl Mesh {
     pub(super) async fn start_cluster(&mut self) -> Result<()> {
         self.start_rest_api().await?;
-        self.start_cluster_worker().await?;
+        self.start_worker().await?;
         for replica in 1..=REPLICAS {
             self.start_mcp_server(replica).await?;
         }
         Ok(())
+    }
+
+    /// Starts one service; of mcp-server the first replica.
+    pub(super) async fn start_one(&mut self, service: Service) -> Result<()> {
+        match service {
+            Service::RestApi => self.start_rest_api().await,
+            Service::Worker => self.start_worker().await,
+            Service::McpServer => self.start_mcp_server(1).await,
+        }
     }
 
     async fn start_rest_api(&mut self) -> Result<()> {
@@ -55,7 +89,8 @@ impl Mesh {
         let command = self
             .service(Service::RestApi)?
             .env("DEVMESH_DATA_DIR", self.data_dir())
-            .env("DEVMESH_GRPC__LISTEN__ADDRESS", "127.0.0.1:0")
+            .env("DEVMESH_LISTEN__ADDRESS", &self.rest_api.http)
+            .env("DEVMESH_GRPC__LISTEN__ADDRESS", &self.rest_api.grpc)
             .env("DEVMESH_GRPC__SERVICE_KEY", SERVICE_KEY)
             .env(
                 "DEVMESH_CREDENTIALS__KEYS",
@@ -63,10 +98,13 @@ impl Mesh {
             )
             .env("DATABASE_URL", &backends.database)
             .env("QUEUE_URL", &backends.broker);
-        self.run(command, Service::RestApi).await
+        self.run(command, Service::RestApi).await?;
+        // Started again it must be where the others look for it.
+        self.rest_api = self.process(Service::RestApi)?.addresses()?;
+        Ok(())
     }
 
-    pub(super) async fn start_cluster_worker(&mut self) -> Result<()> {
+    async fn start_worker(&mut self) -> Result<()> {
         let spool = self.dir.path().join("audit-worker");
         let command = self
             .client_of_rest_api(Service::Worker)?
@@ -87,7 +125,7 @@ impl Mesh {
     }
 
     fn client_of_rest_api(&self, service: Service) -> Result<ProcessBuilder> {
-        let grpc = self.process(Service::RestApi)?.grpc_url()?;
+        let grpc = format!("http://{}", self.rest_api.grpc);
         Ok(self
             .service(service)?
             .env("DEVMESH_CONTROL_PLANE__URL", grpc)

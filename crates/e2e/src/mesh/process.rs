@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use test_support::{Process, eventually, http};
 
+use super::cluster::Addresses;
 use crate::Service;
 
 /// Debug builds on two busy cores take a few seconds.
@@ -44,12 +45,16 @@ impl Running {
         found.map(|(_, url)| url.as_str())
     }
 
-    /// Where it serves gRPC: the other address of rest-api.
-    pub(super) fn grpc_url(&self) -> Result<String> {
+    /// Where rest-api serves HTTP, and gRPC: the other address that it listens on.
+    pub(super) fn addresses(&self) -> Result<Addresses> {
         let http = self.url(Service::RestApi).context("not rest-api")?;
         let all = listening(&self.process, Service::RestApi.name());
-        let grpc = all.into_iter().find(|url| url != http);
-        grpc.context("rest-api does not listen for gRPC")
+        let grpc = all.iter().find(|url| *url != http);
+        let address = |url: &str| url.trim_start_matches("http://").to_owned();
+        Ok(Addresses {
+            http: address(http),
+            grpc: address(grpc.context("rest-api does not listen for gRPC")?),
+        })
     }
 
     /// Asks it to stop (SIGTERM), and returns its exit code.

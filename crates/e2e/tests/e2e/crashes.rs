@@ -1,7 +1,7 @@
 //! Workers that are killed in the middle of a job.
 
 use anyhow::{Result, ensure};
-use e2e::{PATIENCE, Setup, Shop};
+use e2e::{PATIENCE, Service, Setup, Shop};
 use serde_json::{Value, json};
 use test_support::{Gate, Reply};
 
@@ -22,8 +22,8 @@ async fn a_read_whose_worker_was_killed_is_done_by_the_next_one(setup: Setup) ->
         .call_async(Shop::GET_ITEM, &json!({"id": 5}))
         .await?;
     wait_for(&shop, "/items/5").await?;
-    mesh.kill_worker().await?;
-    mesh.start_worker().await?;
+    mesh.kill(Service::Worker).await?;
+    mesh.start_again(Service::Worker).await?;
     let done = mesh.api(&key)?.finished(&job).await?;
     ensure!(done["state"] == "done" && done["attempt"] == 2, "{done}");
     ensure!(done["result"]["structured"]["id"] == 5, "{done}");
@@ -46,9 +46,9 @@ async fn a_write_whose_worker_was_killed_is_in_doubt_until_a_person_closes_it(se
         .call_async(Shop::ADD_ITEM, &json!({"name": "desk"}))
         .await?;
     wait_for(&shop, "/items").await?;
-    mesh.kill_worker().await?;
+    mesh.kill(Service::Worker).await?;
     gate.open();
-    mesh.start_worker().await?;
+    mesh.start_again(Service::Worker).await?;
     let admin = mesh.admin()?;
     let doubtful = admin.finished(&job).await?;
     ensure!(

@@ -22,6 +22,7 @@ mod crashes;
 mod lists;
 mod logs;
 mod metrics;
+mod outages;
 mod revocation;
 mod sessions;
 mod shutdown;

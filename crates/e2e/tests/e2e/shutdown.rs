@@ -11,6 +11,7 @@ on_both!(
     a_call_in_flight_is_answered_before_its_replica_ends,
     a_job_in_flight_is_done_before_its_worker_ends,
     a_request_that_waits_is_answered_before_rest_api_ends,
+    a_write_that_outlasts_the_drain_is_in_doubt_at_once,
 );
 
 /// The default of `drain`.
@@ -59,9 +60,9 @@ async fn a_job_in_flight_is_done_before_its_worker_ends(setup: Setup) -> Result<
     worker.process.terminate()?;
     stopping(&mesh).await?;
     gate.open();
-    let code = mesh.worker_ended(DRAIN).await?;
+    let code = mesh.ended(Service::Worker, DRAIN).await?;
     ensure!(code == Some(0), "exit code {code:?}");
-    mesh.start_worker().await?;
+    mesh.start_again(Service::Worker).await?;
     let done = mesh.api(&key)?.finished(&job).await?;
     ensure!(done["state"] == "done" && done["attempt"] == 1, "{done}");
     ensure!(shop.additions().len() == 1, "{:?}", shop.additions());
@@ -97,6 +98,35 @@ async fn a_request_that_waits_is_answered_before_rest_api_ends(setup: Setup) -> 
         code == Some(0),
         "exit code {code:?}: {:?}",
         process.process.stderr_lines()
+    );
+    Ok(())
+}
+
+async fn a_write_that_outlasts_the_drain_is_in_doubt_at_once(setup: Setup) -> Result<()> {
+    let setup = setup.set(Service::Worker, "drain", "1s");
+    let (mut mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    shop.upstream().on("POST", "/items", Reply::hang());
+    let job = mesh
+        .api(&key)?
+        .call_async(Shop::ADD_ITEM, &json!({"name": "desk"}))
+        .await?;
+    arrived(&shop, "/items").await?;
+    mesh.process(Service::Worker)?.process.terminate()?;
+    mesh.ended(Service::Worker, DRAIN).await?;
+    mesh.start_again(Service::Worker).await?;
+    // Sooner than the lease of 30 s would run out: the worker itself has said so.
+    let api = mesh.api(&key)?;
+    let doubtful = eventually(std::time::Duration::from_secs(5), || async {
+        let job = api.job(&job).await?;
+        ensure!(job["state"] == "in_doubt", "{job}");
+        anyhow::Ok(job)
+    });
+    let doubtful = doubtful.await?;
+    ensure!(
+        doubtful["attempt"] == 1 && shop.additions().len() == 1,
+        "{doubtful}"
     );
     Ok(())
 }

@@ -31,7 +31,8 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     refusals(mesh, &mut notes).await?;
     let admin = mesh.admin()?;
     admin.post(&format!("/keys/{key_id}/revoke"), &json!({})).await?;
-    let secrets = vec![mesh.admin_key()?, key, shop.secret().to_owned()];
+    let mut secrets = mesh.secrets()?;
+    secrets.extend([key, shop.secret().to_owned()]);
     Ok(Tour {
         secrets,
         answers: notes.0,
