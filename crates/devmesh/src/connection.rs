@@ -24,7 +24,8 @@ pub struct Connection {
         default_value = ".devmesh"
     )]
     pub data: PathBuf,
-    /// rest-api's address [default: that of the running mesh, or http://127.0.0.1:8081].
+    /// rest-api's address [default: that of the running mesh, or http://127.0.0.1:8081]. The variable SSL_CERT_FILE names
+    /// a certificate authority of your own.
     #[arg(long, global = true, value_name = "URL", env = "DEVMESH_URL")]
     pub url: Option<Url>,
     /// mcp-server's MCP endpoint [default: that of the running mesh, or http://127.0.0.1:8080/mcp].

@@ -54,10 +54,10 @@ pub fn run(config: Config, data: &DataDir, logs: &Logs, terminal: &Terminal) -> 
         welcome::show(terminal, data, &addresses, logs, began.elapsed());
         Ok(())
     };
-    let stopped = main.block_on(stop::when_told(&hosts, signals, ready));
+    let stopped = main.block_on(stop::when_told(&hosts, signals, ready, terminal));
     data.forget_running();
     drop(link);
     hosts.into_iter().for_each(Host::end);
     drop(lock);
-    stopped
+    stopped.inspect(|()| terminal.note("stopped"))
 }

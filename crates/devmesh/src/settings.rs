@@ -58,10 +58,8 @@ impl SettingsArgs {
     /// # Errors
     /// Everything that is wrong with them, at once.
     pub fn mesh(&self, more: &[String]) -> Result<crate::mesh::config::Config, Failure> {
-        let sources = self
-            .sources(more)
-            .env_alias("DATABASE_URL", "rest_api.database.url");
-        runtime::config::load(sources).map_err(refused)
+        // Not `DATABASE_URL` too: in a developer's shell that is often the database of another program.
+        runtime::config::load(self.sources(more)).map_err(refused)
     }
 
     /// The settings of a component as masked TOML.

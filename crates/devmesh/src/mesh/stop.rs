@@ -6,6 +6,7 @@ use tracing::instrument::WithSubscriber;
 
 use super::host::Host;
 use crate::failure::Failure;
+use crate::terminal::Terminal;
 
 /// Runs `ready`, waits for a signal or for a service that ends by itself, then stops one service after the other, the
 /// last started first: the edge drains while the control plane still answers. A second signal abandons what is in flight.
@@ -13,9 +14,13 @@ pub(super) async fn when_told(
     hosts: &[Host],
     mut signals: Signals,
     ready: impl Future<Output = Result<(), Failure>>,
+    terminal: &Terminal,
 ) -> Result<(), Failure> {
     let started = tokio::select! {
-        _ = signals.recv() => Ok(()),
+        signal = signals.recv() => {
+            terminal.note(format_args!("{signal}: finishing what is in flight; a second one abandons it"));
+            Ok(())
+        }
         () = one_ended(hosts) => Ok(()),
         not_ready = async { match ready.await {
             Ok(()) => std::future::pending().await,

@@ -22,12 +22,6 @@ impl Progress {
         Self(bar)
     }
 
-    /// A progress line that shows nothing.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self::start("", false)
-    }
-
     /// Says how it stands.
     pub fn state(&self, state: &str) {
         self.0.set_message(state.to_owned());

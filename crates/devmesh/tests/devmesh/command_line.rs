@@ -67,9 +67,17 @@ fn a_wrong_setting_is_named_with_the_nearest_right_one() {
 #[test]
 fn settings_are_shown_with_their_secrets_masked() {
     let dir = tempfile::tempdir().unwrap();
-    let env = [("DATABASE_URL", "postgres://user:hunter2@db/mesh")];
-    for component in ["devmesh", "rest-api"] {
-        let shown = run(dir.path(), &["config", "show", "--for", component], &env).unwrap();
+    let url = "postgres://user:hunter2@db/mesh";
+    for (component, variable) in [
+        ("devmesh", "DEVMESH_REST_API__DATABASE__URL"),
+        ("rest-api", "DATABASE_URL"),
+    ] {
+        let shown = run(
+            dir.path(),
+            &["config", "show", "--for", component],
+            &[(variable, url)],
+        )
+        .unwrap();
         assert_eq!(shown.code, 0, "{}", shown.stderr);
         assert!(
             shown.stdout.contains("***") && !shown.stdout.contains("hunter2"),

@@ -83,7 +83,7 @@ async fn health(service: &str, url: &Url) -> Result<Vec<Finding>, Failure> {
             Some("degraded") => Finding::warn(
                 check_name,
                 text(check, "error"),
-                "the service works without it for now",
+                "the service works without it meanwhile",
             ),
             _ => Finding::fail(check_name, text(check, "error"), advice(name)),
         });
