@@ -11,6 +11,7 @@ mod first_bytes;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod unread;
 
 use std::io;
 use std::net::SocketAddr;

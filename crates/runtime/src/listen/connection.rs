@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::first_bytes::FirstBytes;
+use super::unread::lend;
 use super::{ListenConfig, ListenError};
 use crate::lifecycle::Lifecycle;
 
@@ -71,7 +72,13 @@ impl Server {
     {
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            app.clone().oneshot(request)
+            let (request, lender) = lend(request);
+            let answer = app.clone().oneshot(request);
+            async move {
+                let answer = answer.await;
+                lender.read_rest().await;
+                answer
+            }
         });
         let stream = TokioIo::new(FirstBytes::within(self.header_read_timeout, stream));
         let connection = self.http.serve_connection_with_upgrades(stream, service);

@@ -1,3 +1,5 @@
+mod unread;
+
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request};
