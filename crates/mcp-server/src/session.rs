@@ -8,8 +8,8 @@
 //! Without the cache, sessions go on where they are: another replica does not know them, and nothing is replayed.
 
 mod log;
-mod manager;
 mod record;
+mod sdk;
 mod upkeep;
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use manager::SessionError;
+pub use sdk::SessionError;
 
 /// How long a session that was found open in the cache is taken for open without asking again. The notice of its end
 /// usually comes much sooner; this bounds what a lost notice costs.
