@@ -1,7 +1,13 @@
 //! The gRPC services between processes, generated from `proto/devmesh/v1/*.proto`. The comments there are the
 //! documentation; a breaking change fails `cargo xtask check proto`.
 
-#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated code")]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    reason = "generated code"
+)]
 pub mod v1 {
     tonic::include_proto!("devmesh.v1");
 }
