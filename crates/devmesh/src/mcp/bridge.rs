@@ -35,6 +35,15 @@ struct Bridge<W> {
     stateless: Mutex<HashMap<String, AbortHandle>>,
 }
 
+/// What goes on while lines are read; all of it ends with the bridge.
+#[derive(Default)]
+struct Tasks {
+    /// Requests that will be answered.
+    answers: JoinSet<()>,
+    /// What only waits for things to happen.
+    streams: JoinSet<()>,
+}
+
 /// Passes messages until `input` ends.
 ///
 /// # Errors
@@ -50,29 +59,28 @@ where
         out: Lines::new(output),
         stateless: Mutex::default(),
     });
-    let mut listener = JoinSet::new();
-    listener.spawn(Arc::clone(&bridge).listen());
-    let mut requests = JoinSet::new();
+    let mut tasks = Tasks::default();
+    tasks.streams.spawn(Arc::clone(&bridge).listen());
     let mut lines = input.lines();
     loop {
         tokio::select! {
             line = lines.next_line() => match line.map_err(|error| Failure::of("stdin", error))? {
                 Some(line) if line.trim().is_empty() => {}
-                Some(line) => bridge.take(&line, &mut requests).await,
+                Some(line) => bridge.take(&line, &mut tasks).await,
                 None => break,
             },
-            Some(_) = requests.join_next() => {}
+            Some(_) = tasks.answers.join_next() => {}
             () = bridge.out.gone() => break,
         }
     }
-    bridge.finish(requests).await;
+    bridge.finish(tasks).await;
     Ok(())
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Bridge<W> {
     /// One line of stdin. Requests are answered at their own pace; everything else, and `initialize`, is passed on before
     /// the next line is read, because its order matters.
-    async fn take(self: &Arc<Self>, line: &str, requests: &mut JoinSet<()>) {
+    async fn take(self: &Arc<Self>, line: &str, tasks: &mut Tasks) {
         let Ok(message) = serde_json::from_str::<Value>(line) else {
             return self.out.error(&Value::Null, -32700, "this line is no JSON").await;
         };
@@ -94,7 +102,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Bridge<W> {
         let stateless = headers::version(&message).is_some();
         let bridge = Arc::clone(self);
         let named = id.clone();
-        let handle = requests.spawn(async move {
+        let kind = if method == "subscriptions/listen" {
+            &mut tasks.streams
+        } else {
+            &mut tasks.answers
+        };
+        let handle = kind.spawn(async move {
             bridge.answer(&message).await;
             lock(&bridge.stateless).remove(&named);
         });
@@ -125,8 +138,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Bridge<W> {
     }
 
     /// Waits for the answers that are still to come, then ends the session.
-    async fn finish(&self, mut requests: JoinSet<()>) {
-        let answers = async { while requests.join_next().await.is_some() {} };
+    async fn finish(&self, mut tasks: Tasks) {
+        let answers = async { while tasks.answers.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_ANSWERS, answers).await.is_err() {
             lines::remark("stdin is closed and a request has no answer yet; giving it up");
         }

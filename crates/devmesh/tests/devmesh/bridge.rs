@@ -122,6 +122,19 @@ async fn a_client_of_the_stateless_era_needs_no_session() {
         bridge.answer(2).await["result"]["structuredContent"]["tenant"],
         "default"
     );
+    let listen = json!({"_meta": meta, "notifications": {"toolsListChanged": true}});
+    bridge.send(&json!({"jsonrpc": "2.0", "id": 3, "method": "subscriptions/listen", "params": listen}));
+    bridge
+        .message(|message| message["method"] == "notifications/subscriptions/acknowledged")
+        .await;
+    assert_eq!(mesh.run(&["tools", "remove", "mesh"]).unwrap().code, 0);
+    bridge
+        .message(|message| message["method"] == "notifications/tools/list_changed")
+        .await;
+    // A subscription that stays open does not hold the end up.
+    bridge.0.close_stdin();
+    let soon = std::time::Duration::from_secs(10);
+    assert_eq!(bridge.0.exit_code(soon).await.unwrap(), Some(0));
 }
 
 #[tokio::test]
