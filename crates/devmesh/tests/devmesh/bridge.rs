@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use test_support::{Process, eventually, free_port};
+use test_support::{Process, Reply, Upstream, eventually, free_port};
 
 use crate::mesh::{Mesh, PATIENCE, devmesh};
 
@@ -186,4 +186,45 @@ async fn the_mesh_counts_calls_through_the_bridge_as_stdio() {
         .lines()
         .any(|line| line.starts_with("mcp_requests_total{") && line.contains(r#"method="STDIO""#));
     assert!(counted, "{page}");
+}
+
+#[tokio::test]
+async fn cancelling_a_request_of_the_stateless_era_ends_the_call() {
+    let upstream = Upstream::start().await.unwrap();
+    upstream.on("GET", "/slow", Reply::hang());
+    let mesh = Mesh::up().await.unwrap();
+    let description = json!({"openapi": "3.1.0", "info": {"title": "Slow", "version": "1"},
+        "servers": [{"url": upstream.url()}],
+        "paths": {"/slow": {"get": {"operationId": "slow", "responses": {"200": {"description": "At last"}}}}}});
+    std::fs::write(mesh.dir().join("slow.json"), description.to_string()).unwrap();
+    let add = [
+        "tools",
+        "add",
+        "slow",
+        "--openapi",
+        "slow.json",
+        "--allow-host",
+        upstream.authority(),
+    ];
+    assert_eq!(mesh.run(&add).unwrap().code, 0);
+    let bridge = Bridge::start(&mesh).unwrap();
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    bridge.send(&json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call",
+        "params": {"name": "slow_slow", "arguments": {}, "_meta": meta}}));
+    upstream.wait_for_requests(1, PATIENCE).await.unwrap();
+    bridge.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+        "params": {"requestId": 5, "reason": "changed my mind", "_meta": meta}}));
+    let recorded = eventually(PATIENCE, || async {
+        let records = mesh.json(&["audit", "--tool", "slow_slow"]).ok()?;
+        records.get(0)?["outcome"].as_str().map(str::to_owned)
+    });
+    assert_eq!(recorded.await.unwrap(), "cancelled");
+    let answered = bridge
+        .0
+        .stdout_lines()
+        .iter()
+        .any(|line| line.contains("\"id\":5"));
+    assert!(!answered, "a cancelled request has no answer");
 }
