@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 use test_support::{OtlpReceiver, http};
@@ -224,6 +224,21 @@ impl Mesh {
             Shape::Up => self.start_up().await,
             Shape::Cluster => self.start_one(service).await,
         }
+    }
+
+    /// Stops everything in order (SIGTERM): who is asked ends after who asks.
+    ///
+    /// # Errors
+    /// When a process does not end with 0 within `deadline`.
+    pub async fn stop(&mut self, deadline: Duration) -> Result<()> {
+        for service in [Service::McpServer, Service::Worker, Service::RestApi] {
+            while let Ok(running) = self.process(service) {
+                running.process.terminate()?;
+                let code = self.ended(service, deadline).await?;
+                ensure!(code == Some(0), "{} ended with {code:?}", service.name());
+            }
+        }
+        Ok(())
     }
 
     /// What its processes know and must never show, besides the keys and credentials of tenants.

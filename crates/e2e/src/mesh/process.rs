@@ -56,15 +56,6 @@ impl Running {
             grpc: address(grpc.context("rest-api does not listen for gRPC")?),
         })
     }
-
-    /// Asks it to stop (SIGTERM), and returns its exit code.
-    ///
-    /// # Errors
-    /// When it still runs at the deadline.
-    pub async fn stop(&self, deadline: Duration) -> Result<Option<i32>> {
-        self.process.terminate()?;
-        self.process.exit_code(deadline).await
-    }
 }
 
 /// The address at which `service` answers `/version`: one of those that it says it listens on.

@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Setup, Shop};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 on_both!(
     a_call_reaches_the_api_with_arguments_secret_and_trace,
     an_asynchronous_call_has_one_effect_and_keeps_its_result,
+    one_idempotency_key_is_one_effect_however_often_it_is_sent,
     a_wrong_description_is_refused_with_every_fault_and_saves_nothing,
 );
 
@@ -88,6 +90,39 @@ async fn an_asynchronous_call_has_one_effect_and_keeps_its_result(setup: Setup) 
         anyhow::bail!("{:?}", shop.additions())
     };
     ensure!(addition.json()? == json!({"name": "chair"}), "{addition:?}");
+    Ok(())
+}
+
+async fn one_idempotency_key_is_one_effect_however_often_it_is_sent(setup: Setup) -> Result<()> {
+    let (mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    let agent = mesh.api(&key)?;
+    let path = format!("/tools/{}/calls?mode=async", Shop::ADD_ITEM);
+    let send = || {
+        let request = agent
+            .request(http::Method::POST, &path)
+            .header("idempotency-key", "order-17");
+        request.json(&json!({"arguments": {"name": "chair"}})).send()
+    };
+    let mut ids = std::collections::BTreeSet::new();
+    for answer in try_join_all((0..8).map(|_| send())).await? {
+        // 409: the first one is still being taken; try again.
+        ensure!(
+            matches!(answer.status.as_u16(), 202 | 409),
+            "{} {}",
+            answer.status,
+            answer.text()
+        );
+        if answer.status == 202 {
+            ids.insert(answer.json()?["id"].to_string());
+        }
+    }
+    let job = send().await?.json()?;
+    ids.insert(job["id"].to_string());
+    ensure!(ids.len() == 1, "{ids:?}");
+    agent.result_of(&job).await?;
+    ensure!(shop.additions().len() == 1, "{:?}", shop.additions());
     Ok(())
 }
 

@@ -2,11 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::{PATIENCE, Setup, Shop};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tour;
 
-on_both!(every_line_is_json_with_the_contracts_fields_and_no_secret_is_shown_anywhere);
+on_both!(
+    every_line_is_json_with_the_contracts_fields_and_no_secret_is_shown_anywhere,
+    every_call_and_every_job_has_one_closing_line,
+);
 
 /// Fields that every line has (observability contract, section 5).
 const FIELDS: [&str; 7] = [
@@ -63,6 +66,40 @@ async fn every_line_is_json_with_the_contracts_fields_and_no_secret_is_shown_any
             ensure!(leak.is_none(), "{place} shows a secret: {leak:?}");
         }
     }
+    Ok(())
+}
+
+async fn every_call_and_every_job_has_one_closing_line(setup: Setup) -> Result<()> {
+    let (mut mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    let params = json!({"name": Shop::GET_ITEM, "arguments": {"id": 1}});
+    let headers = [("x-request-id", "one-line-each")];
+    let session = mesh.mcp(&key).await?;
+    session
+        .request_with("tools/call", params, &headers)
+        .await?
+        .result()?;
+    let agent = mesh.api(&key)?;
+    let job = agent.call_async(Shop::ADD_ITEM, &json!({"name": "cot"})).await?;
+    agent.result_of(&job).await?;
+    mesh.stop(PATIENCE).await?;
+
+    let lines = mesh.stdout_lines();
+    let of_call = |event| {
+        let lines = closing_lines(&lines, event).into_iter();
+        lines
+            .filter(|line| line["correlation_id"] == "one-line-each")
+            .count()
+    };
+    ensure!(of_call("tool_call_completed") == 1, "{lines:#?}");
+    ensure!(of_call("http_request_completed") == 1, "{lines:#?}");
+    let id = job["id"].as_str().context("no id")?;
+    let of_job = closing_lines(&lines, "job_completed").into_iter();
+    let of_job: Vec<_> = of_job
+        .filter(|line| line["msg"].as_str().is_some_and(|msg| msg.contains(id)))
+        .collect();
+    ensure!(of_job.len() == 1 && of_job[0]["outcome"] == "done", "{of_job:?}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! End to end: the real binaries, entered by the front door, on both sets of back ends.
 //!
-//! Each file is one promise. `on_both!` runs a test once as `devmesh up` and once as a cluster. Tests whose names begin
-//! with `slow_` start a broker of their own.
+//! Each file is one promise. `on_both!` runs a test once as `devmesh up` and once as a cluster. Outages have
+//! servers of their own.
 
 /// Runs each test on both sets of back ends.
 macro_rules! on_both {
@@ -16,7 +16,6 @@ macro_rules! on_both {
 }
 
 mod audit;
-mod broker;
 mod calls;
 mod crashes;
 mod lists;

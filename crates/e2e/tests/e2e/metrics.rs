@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Family, PATIENCE, ServicePage, Setup, Shape, Shop};
+use e2e::{Family, Mcp, PATIENCE, ServicePage, Setup, Shape, Shop};
+use serde_json::json;
 use telemetry::metrics::{Declaration, Kind};
 use test_support::eventually;
 
 use crate::tour;
 
-on_both!(after_a_tour_every_declared_metric_is_shown_and_nothing_else);
+on_both!(
+    after_a_tour_every_declared_metric_is_shown_and_nothing_else,
+    counters_count_what_happened,
+);
 
 async fn after_a_tour_every_declared_metric_is_shown_and_nothing_else(setup: Setup) -> Result<()> {
     let (mesh, shop) = (setup.start().await?, Shop::open().await?);
@@ -25,6 +29,94 @@ async fn after_a_tour_every_declared_metric_is_shown_and_nothing_else(setup: Set
         for (name, family) in &page.families {
             check(service, name, family).with_context(|| format!("{name} of {service}"))?;
         }
+    }
+    Ok(())
+}
+
+async fn counters_count_what_happened(setup: Setup) -> Result<()> {
+    let (mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    for url in mesh.mcp_urls() {
+        let client = Mcp::stateless(&url, &key);
+        client.call(Shop::GET_ITEM, &json!({"id": 1})).await?;
+        client.call(Shop::GET_ITEM, &json!({"id": 0})).await?;
+        client.call(Shop::BREAK, &json!({})).await?;
+    }
+    let agent = mesh.api(&key)?;
+    let job = agent.call_async(Shop::ADD_ITEM, &json!({"name": "rug"})).await?;
+    agent.result_of(&job).await?;
+
+    let each = mesh.mcp_urls().len() as f64;
+    let call = |tool, status| vec![("endpoint", "tools/call"), ("tool", tool), ("status", status)];
+    let execution = |tool, status| vec![("tool", tool), ("status", status)];
+    let of_job = |outcome| vec![("job_type", "tool_call"), ("outcome", outcome)];
+    let expected = [
+        (
+            "mcp-server",
+            "mcp_requests_total",
+            call(Shop::GET_ITEM, "200"),
+            each,
+        ),
+        (
+            "mcp-server",
+            "mcp_requests_total",
+            call(Shop::GET_ITEM, "400"),
+            each,
+        ),
+        ("mcp-server", "mcp_requests_total", call(Shop::BREAK, "502"), each),
+        (
+            "mcp-server",
+            "mcp_tool_executions_total",
+            execution(Shop::GET_ITEM, "200"),
+            each,
+        ),
+        (
+            "mcp-server",
+            "mcp_tool_executions_total",
+            execution(Shop::BREAK, "502"),
+            each,
+        ),
+        (
+            "mcp-server",
+            "mcp_tool_duration_seconds_count",
+            vec![("tool", Shop::BREAK)],
+            each,
+        ),
+        (
+            "worker",
+            "mcp_tool_executions_total",
+            execution(Shop::ADD_ITEM, "200"),
+            1.0,
+        ),
+        ("worker", "mcp_jobs_processed_total", of_job("done"), 1.0),
+        (
+            "worker",
+            "mcp_job_duration_seconds_count",
+            vec![("job_type", "tool_call")],
+            1.0,
+        ),
+        (
+            "rest-api",
+            "mcp_jobs_published_total",
+            vec![("job_type", "tool_call")],
+            1.0,
+        ),
+    ];
+    eventually(PATIENCE, || async { compare(&mesh.pages().await?, &expected) }).await
+}
+
+/// A service, the name of a line, some of its labels, and the sum over the lines that have them.
+type Expected<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, f64);
+
+fn compare(pages: &[ServicePage], expected: &[Expected<'_>]) -> Result<()> {
+    for (service, name, labels, count) in expected {
+        let of_service = pages.iter().filter(|page| page.service == *service);
+        let sum: f64 = of_service.map(|page| page.page.sum(name, labels)).sum();
+        ensure!(
+            (sum - count).abs() < f64::EPSILON,
+            "{name}{labels:?} of {service} is {sum}, not {count}"
+        );
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::{Mcp, PATIENCE, Service, Setup, Shop};
 use http::{Method, StatusCode};
 use serde_json::json;
-use test_support::{Postgres, Redis, eventually, http as plain};
+use test_support::{Postgres, RabbitMq, Redis, eventually, http as plain};
 
 #[tokio::test]
 async fn calls_go_on_while_rest_api_is_away_and_their_audit_records_survive_a_crash() -> Result<()> {
@@ -73,9 +73,9 @@ async fn requests_are_refused_for_now_while_postgres_is_away_and_answered_again_
             .context("no URL")?
     );
     let not_ready = || async {
-        Ok::<_, anyhow::Error>(plain::get(&ready).await?.status == 503)?
-            .then_some(())
-            .context("ready")
+        let status = plain::get(&ready).await?.status;
+        ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}");
+        anyhow::Ok(())
     };
     eventually(PATIENCE, not_ready).await?;
     let called = session.call(Shop::GET_ITEM, &json!({"id": 2})).await?;
@@ -125,4 +125,37 @@ async fn sessions_go_on_at_their_replica_while_redis_is_away() -> Result<()> {
     let other_replica = mesh.mcp_urls().pop().context("no replica")?;
     let on_other = || async { shared.presented(&other_replica, &key).tools().await.map(drop) };
     eventually(Duration::from_secs(10), on_other).await
+}
+
+#[tokio::test]
+async fn calls_are_accepted_while_the_broker_is_away_and_run_when_it_is_back() -> Result<()> {
+    let rabbitmq = RabbitMq::start().await?;
+    let setup = Setup::cluster().with_broker(rabbitmq.vhost("mesh").await?);
+    let (mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    rabbitmq.stop().await?;
+    let agent = mesh.api(&key)?;
+    let mut jobs = Vec::new();
+    for name in ["stool", "bench", "shelf"] {
+        jobs.push(agent.call_async(Shop::ADD_ITEM, &json!({"name": name})).await?);
+    }
+    // A synchronous call needs no broker at all.
+    let called = mesh
+        .mcp(&key)
+        .await?
+        .call(Shop::GET_ITEM, &json!({"id": 1}))
+        .await?;
+    ensure!(called["structuredContent"]["id"] == 1, "{called}");
+    for job in &jobs {
+        let job = agent.job(job).await?;
+        ensure!(job["state"] == "pending" && job["attempt"] == 0, "{job}");
+    }
+    ensure!(shop.additions().is_empty(), "{:?}", shop.additions());
+    rabbitmq.start_again().await?;
+    for job in &jobs {
+        agent.result_of(job).await?;
+    }
+    ensure!(shop.additions().len() == jobs.len(), "{:?}", shop.additions());
+    Ok(())
 }

@@ -1,13 +1,18 @@
 //! One agent action is one trace.
 
+use std::collections::{BTreeSet, HashSet};
+
 use anyhow::{Context, Result, ensure};
 use e2e::{PATIENCE, Setup, Shop, Trace};
 use serde_json::json;
-use test_support::Recorded;
+use test_support::{ReceivedSpan, Recorded};
+
+use crate::tour;
 
 on_both!(
     a_task_is_one_trace_from_the_agent_to_the_api,
     a_call_is_one_trace_from_the_agent_to_the_api,
+    after_an_orderly_end_every_span_has_been_sent,
 );
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -100,6 +105,26 @@ async fn a_call_is_one_trace_from_the_agent_to_the_api(setup: Setup) -> Result<(
         "{execution:?}"
     );
     ensure!(execution.attributes["tool.provider"] == "shop", "{execution:?}");
+    Ok(())
+}
+
+async fn after_an_orderly_end_every_span_has_been_sent(setup: Setup) -> Result<()> {
+    let (mut mesh, shop) = (setup.start().await?, Shop::open().await?);
+    tour::take(&mesh, &shop).await?;
+    mesh.stop(PATIENCE).await?;
+    let spans = mesh.otlp().spans();
+    ensure!(spans.len() > 100, "only {} spans", spans.len());
+    let known: HashSet<_> = spans.iter().map(|span| span.span_id.as_str()).collect();
+    let is_orphan = |span: &&ReceivedSpan| {
+        let parent = span.parent_span_id.as_str();
+        !parent.is_empty() && !known.contains(parent)
+    };
+    let orphans: BTreeSet<_> = spans
+        .iter()
+        .filter(is_orphan)
+        .map(|span| (&span.service, &span.name))
+        .collect();
+    ensure!(orphans.is_empty(), "their parents were never sent: {orphans:?}");
     Ok(())
 }
 

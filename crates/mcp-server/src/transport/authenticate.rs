@@ -28,7 +28,7 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
     let outcome = principal
         .as_ref()
-        .map_or_else(|refusal| refusal.as_str(), |_| "ok");
+        .map_or_else(|refusal| refusal.as_str(), |_| "success");
     gate.metrics.auth_attempts.with([way, outcome]).increment(1);
     let principal = match principal {
         Ok(principal) => principal,
@@ -49,7 +49,7 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     next.run(request).await
 }
 
-/// The key, and the way it came: `authorization`, `x-api-key` or `none`.
+/// The key, and the way it came: `bearer`, `api_key` or `none`, the words that rest-api uses too.
 fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedKey, KeyRefusal>) {
     let text = |value: &HeaderValue| {
         value
@@ -67,11 +67,11 @@ fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedKey, KeyRefu
                 Err(KeyRefusal::Malformed)
             }
         });
-        return ("authorization", key);
+        return ("bearer", key);
     }
     match headers.get(API_KEY) {
         Some(value) => (
-            "x-api-key",
+            "api_key",
             text(value).and_then(|value| PresentedKey::parse(value.trim())),
         ),
         None => ("none", Err(KeyRefusal::Missing)),
