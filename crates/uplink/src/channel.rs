@@ -1,6 +1,7 @@
 //! The channel: over TCP or TLS, or inside the process.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -41,7 +42,7 @@ pub enum UplinkError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -115,7 +116,7 @@ fn endpoint(config: &ControlPlaneConfig) -> Result<Endpoint, UplinkError> {
     let tls = match &config.ca_file {
         None => tls.with_webpki_roots(),
         Some(path) => {
-            let pem = std::fs::read(path).map_err(|source| UplinkError::CaFile {
+            let pem = authority(path).map_err(|source| UplinkError::CaFile {
                 path: path.clone(),
                 source,
             })?;
@@ -123,4 +124,17 @@ fn endpoint(config: &ControlPlaneConfig) -> Result<Endpoint, UplinkError> {
         }
     };
     endpoint.tls_config(tls).map_err(unfit)
+}
+
+/// The file's text. One without a certificate would be taken silently, and then no server would be trusted.
+fn authority(path: &Path) -> io::Result<String> {
+    let pem = std::fs::read_to_string(path)?;
+    if pem.contains("-----BEGIN CERTIFICATE-----") {
+        Ok(pem)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "no PEM certificate in it",
+        ))
+    }
 }

@@ -9,5 +9,6 @@ mod bridge;
 mod command_line;
 mod keys;
 mod mesh;
+mod tls;
 mod tools;
 mod up;

@@ -62,17 +62,22 @@ impl Answer {
 
 impl App {
     pub async fn on_sqlite() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// On SQLite, with settings that the test changes.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", data.path().join("devmesh.db").display());
-        Self::start(data, url).await
+        Self::start(data, url, change).await
     }
 
     pub async fn on_postgres() -> Self {
         let url = test_support::fresh_database().await.unwrap();
-        Self::start(tempfile::tempdir().unwrap(), url).await
+        Self::start(tempfile::tempdir().unwrap(), url, |_| {}).await
     }
 
-    async fn start(data: TempDir, url: String) -> Self {
+    async fn start(data: TempDir, url: String, change: impl FnOnce(&mut Config)) -> Self {
         runtime::listen::install_crypto_provider();
         let telemetry = Telemetry::start_with_output(
             runtime::process::service_info("rest-api", "test"),
@@ -94,6 +99,7 @@ impl App {
             id: "test".into(),
             key: Secret::new("ab".repeat(32)),
         }];
+        change(&mut config);
         let life = Lifecycle::new("rest-api");
         let clock = Arc::new(SystemClock);
         let deps = Deps {

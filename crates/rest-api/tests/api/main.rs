@@ -11,6 +11,7 @@
 mod access;
 mod app;
 mod conditions;
+mod credentials;
 mod idempotency;
 mod jobs;
 mod keys;
