@@ -11,6 +11,7 @@ mod arrows;
 mod duplicates;
 mod generated;
 mod layout;
+mod licences;
 mod proto;
 mod repository;
 mod words;
@@ -27,6 +28,7 @@ const CHECKS: &[(&str, CheckFn)] = &[
     ("words", words::check),
     ("arrows", arrows::check),
     ("duplicates", duplicates::check),
+    ("licences", licences::check),
     ("proto", proto::check),
     ("generated", generated::check),
 ];
@@ -49,7 +51,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, proto, generated.
+    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, licences, proto, generated.
     Check {
         /// The checks to run.
         #[arg(value_parser = CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>())]
