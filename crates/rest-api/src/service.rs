@@ -61,6 +61,9 @@ pub enum BuildError {
     /// The first start failed.
     #[error("first start: {0}")]
     FirstStart(#[from] control::ControlError),
+    /// Jobs that were under way when the process before this one ended cannot be read.
+    #[error("jobs of the last run: {0}")]
+    Recovery(#[source] control::ControlError),
     /// A file in `data_dir` cannot be read or written.
     #[error("data_dir: {path}: {source}")]
     DataDir {
@@ -116,6 +119,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         expected: error.to_string(),
     })?;
     let storage = open_database(&config, &telemetry, &life).await?;
+    let in_process = queue.is_some();
     let queue = match queue {
         Some(queue) => queue,
         None => queue::connect(config.queue.url.expose(), &queue_options(&config), &telemetry)?,
@@ -128,6 +132,11 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         vault: Arc::new(vault),
     };
     first_start::run(&control, &config).await?;
+    if in_process {
+        parts::sweeper::recover(&control)
+            .await
+            .map_err(BuildError::Recovery)?;
+    }
     let grpc = Grpc {
         control: control.clone(),
         allow_insecure_credentials: config.grpc.allow_insecure_credentials,

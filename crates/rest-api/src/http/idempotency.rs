@@ -1,14 +1,15 @@
 //! `Idempotency-Key` on creating calls (draft-ietf-httpapi-idempotency-key-header-07): the same key with the same
 //! request is answered what the first one was answered; nothing happens twice.
 //!
-//! Answers may show a new key's text once, so they are kept sealed.
+//! Answers may show a new key's text once, so they are kept sealed, and only the API key that asked is answered again:
+//! a replay passes by the scopes that the handler would check.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::ports::storage::StoredAnswer;
-use domain::{Principal, ProviderId, TenantId};
+use domain::{KeyId, Principal, ProviderId, TenantId};
 use http::{HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
@@ -36,7 +37,7 @@ async fn answer(http: &Http, request: Request, next: Next) -> Result<Response, P
     let key = key
         .to_str()
         .ok()
-        .filter(|key| (1..=MAX_KEY).contains(&key.len()))
+        .filter(|key| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\t'))
         .ok_or_else(|| {
             Problem::field(
                 StatusCode::BAD_REQUEST,
@@ -45,14 +46,14 @@ async fn answer(http: &Http, request: Request, next: Next) -> Result<Response, P
             )
         })?;
     let key = key.to_owned();
-    let Some(tenant) = request
+    let Some((tenant, caller)) = request
         .extensions()
         .get::<Principal>()
-        .map(|principal| principal.tenant_id)
+        .map(|principal| (principal.tenant_id, principal.key_id))
     else {
         return Ok(next.run(request).await);
     };
-    let (request, fingerprint) = fingerprinted(http, request).await?;
+    let (request, fingerprint) = fingerprinted(http, request, caller).await?;
     let storage = &http.control.storage.idempotency;
     let now = http.control.clock.now();
     let expired = now
@@ -65,8 +66,8 @@ async fn answer(http: &Http, request: Request, next: Next) -> Result<Response, P
     finish(http, tenant, &key, response).await
 }
 
-/// Reads the body once, for its hash and for the handler.
-async fn fingerprinted(http: &Http, request: Request) -> Result<(Request, String), Problem> {
+/// Reads the body once, for the hash of who asks for what, and for the handler.
+async fn fingerprinted(http: &Http, request: Request, caller: KeyId) -> Result<(Request, String), Problem> {
     let (parts, body) = request.into_parts();
     let too_large = |_| {
         Problem::new(
@@ -79,6 +80,7 @@ async fn fingerprinted(http: &Http, request: Request) -> Result<(Request, String
         .map_err(too_large)?;
     let mut hash = Sha256::new();
     for part in [
+        caller.to_string().as_bytes(),
         parts.method.as_str().as_bytes(),
         parts.uri.to_string().as_bytes(),
         &bytes,

@@ -104,7 +104,10 @@ impl From<ControlError> for Problem {
                 errors: fields.into_iter().map(Into::into).collect(),
                 ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
             },
-            ControlError::Conflict { field, message } => Self::field(StatusCode::CONFLICT, field, message),
+            ControlError::Conflict { field, message } => Self {
+                detail,
+                ..Self::field(StatusCode::CONFLICT, field, message)
+            },
             ControlError::Stale => Self::new(StatusCode::PRECONDITION_FAILED, detail),
             ControlError::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the database is not available");

@@ -46,6 +46,14 @@ fn unreadable(rejection: BytesRejection) -> Problem {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take a list for an object, field by field.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "body",
+            "expected an object",
+        ));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -206,6 +214,8 @@ mod tests {
         assert_eq!(problem.status, 422);
         assert_eq!(problem.errors[0].field, "limit");
         assert_eq!(problem.errors[0].expected, "expected u32");
+        let problem = parse::<Body>(b" [7]").unwrap_err();
+        assert_eq!((problem.status, problem.errors[0].field.as_str()), (422, "body"));
         let problem = parse::<Body>(b"{").unwrap_err();
         assert_eq!((problem.status, problem.errors[0].field.as_str()), (400, "body"));
     }

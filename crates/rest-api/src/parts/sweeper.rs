@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use chrono::Duration;
-use control::Control;
+use control::{Control, ControlError};
 use domain::JobKind;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,24 @@ use crate::config::JobsConfig;
 
 /// Most jobs that one sweep moves; the next one moves the rest.
 const BATCH: u32 = 500;
+
+/// Puts every published job into the outbox again, because the queue lives in this process and begins empty: what the
+/// process before this one had published is gone.
+///
+/// # Errors
+/// When storage cannot answer.
+pub async fn recover(control: &Control) -> Result<(), ControlError> {
+    loop {
+        let swept = control.sweep(Duration::zero(), BATCH).await?;
+        report(
+            "published again: the process ended before they ran",
+            &swept.republished,
+        );
+        if swept.republished.len() < BATCH as usize {
+            return Ok(());
+        }
+    }
+}
 
 /// Runs until `stop`.
 ///

@@ -6,9 +6,13 @@ use crate::app::App;
 use crate::on_both;
 
 async fn create(app: &App, key: &str, name: &str) -> crate::app::Answer {
+    create_by(app, &app.admin, key, name).await
+}
+
+async fn create_by(app: &App, caller: &str, key: &str, name: &str) -> crate::app::Answer {
     let request = app
         .request("POST", "/api/v1/keys")
-        .bearer_auth(&app.admin)
+        .bearer_auth(caller)
         .header("idempotency-key", key);
     App::send(request.json(&json!({ "name": name, "kind": "agent" }))).await
 }
@@ -25,6 +29,14 @@ on_both! {
     async fn another_request_under_the_same_key_is_refused(app: &App) {
         create(app, "k1", "ci").await.expect(201);
         assert_eq!(create(app, "k1", "cd").await.expect(422)["errors"][0]["field"], "Idempotency-Key");
+    }
+
+    async fn another_api_key_is_not_shown_what_the_first_one_was_answered(app: &App) {
+        let (reader, _) = app.key(&app.admin, json!({ "name": "r", "kind": "agent", "scopes": ["tools:read"] })).await;
+        let first = create(app, "k1", "ci").await.expect(201);
+        let second = create_by(app, &reader, "k1", "ci").await;
+        assert_eq!(second.expect(422)["errors"][0]["field"], "Idempotency-Key");
+        assert!(!second.text.contains(first["secret"].as_str().unwrap()), "a key's text was shown to another key");
     }
 
     async fn a_failed_request_frees_its_key(app: &App) {

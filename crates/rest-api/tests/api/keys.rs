@@ -31,6 +31,32 @@ on_both! {
         assert_eq!(app.get(new, "/api/v1/whoami").await.expect(200)["key"], "ci");
     }
 
+    async fn a_key_cannot_be_rotated_by_one_that_may_do_less(app: &App) {
+        let narrow = json!({ "name": "keeper", "kind": "admin", "scopes": ["keys:read", "keys:write"] });
+        let (keeper, own) = app.key(&app.admin, narrow).await;
+        let me = app.get(&app.admin, "/api/v1/whoami").await.expect(200);
+        let path = format!("/api/v1/keys/{}/rotate", me["key_id"].as_str().unwrap());
+        let refused = app.post(&keeper, &path, json!({})).await;
+        assert!(refused.expect(403)["detail"].as_str().unwrap().contains("lacks the scope"), "{}", refused.text);
+        assert!(!refused.text.contains("dm_"), "{}", refused.text);
+        app.post(&keeper, &format!("/api/v1/keys/{own}/rotate"), json!({})).await.expect(201);
+    }
+
+    async fn a_name_that_is_taken_is_said_in_the_detail(app: &App) {
+        app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
+        let problem = app.post(&app.admin, "/api/v1/keys", json!({ "name": "ci", "kind": "agent" })).await.expect(409);
+        assert_eq!(problem["detail"], "name: this name is taken");
+        assert_eq!(problem["errors"][0]["field"], "name");
+    }
+
+    async fn a_name_cannot_hide_or_turn_around_what_is_beside_it(app: &App) {
+        for name in ["ci\u{202e}nimda", "ci\u{200b}", "\u{feff}ci", "ci\u{2028}x", "ci\u{1b}[8m"] {
+            let problem = app.post(&app.admin, "/api/v1/keys", json!({ "name": name, "kind": "agent" })).await.expect(422);
+            assert_eq!(problem["errors"][0]["field"], "name", "{name:?}");
+        }
+        app.key(&app.admin, json!({ "name": "ключ 鍵 🔑", "kind": "agent" })).await;
+    }
+
     async fn a_key_without_the_scope_is_told_which_one_it_lacks(app: &App) {
         let (agent, _) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
         let answer = app.post(&agent, "/api/v1/keys", json!({ "name": "x", "kind": "agent" })).await;

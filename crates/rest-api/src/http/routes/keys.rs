@@ -116,7 +116,8 @@ fn one_hour() -> i64 {
 
 /// Creates a key. Its text is answered this once.
 #[utoipa::path(post, path = "/api/v1/keys", operation_id = "create_key", tag = "keys", request_body = KeyRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless",
+            min_length = 1, max_length = 128, pattern = "^[!-~]([ -~]*[!-~])?$")),
     responses((status = 201, description = "The key and its text", body = CreatedKey), Problems))]
 pub async fn create(
     State(http): State<Http>,
@@ -177,7 +178,8 @@ pub async fn revoke(
 #[utoipa::path(post, path = "/api/v1/keys/{id}/rotate", operation_id = "rotate_key", tag = "keys",
     params(
         ("id" = uuid::Uuid, Path, description = "The key"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless")
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless",
+            min_length = 1, max_length = 128, pattern = "^[!-~]([ -~]*[!-~])?$")
     ),
     request_body = RotateRequest,
     responses((status = 201, description = "The new key and its text", body = CreatedKey), Problems))]

@@ -25,7 +25,8 @@ use crate::http::request::{Expected, IfMatch, JsonBody, PageQuery, Path, Query};
 /// nothing is stored when the description is wrong.
 #[utoipa::path(post, path = "/api/v1/providers", operation_id = "add_provider", tag = "providers",
     request_body = ProviderRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless",
+            min_length = 1, max_length = 128, pattern = "^[!-~]([ -~]*[!-~])?$")),
     responses((status = 202, description = "The job that reads the description", body = JobView), Problems))]
 pub async fn add(
     State(http): State<Http>,

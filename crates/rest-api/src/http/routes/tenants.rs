@@ -81,7 +81,8 @@ pub struct CreatedTenant {
 /// Creates a tenant in the caller's organization, with a first admin key.
 #[utoipa::path(post, path = "/api/v1/tenants", operation_id = "create_tenant", tag = "tenants",
     request_body = TenantRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless",
+            min_length = 1, max_length = 128, pattern = "^[!-~]([ -~]*[!-~])?$")),
     responses((status = 201, description = "The tenant and its first key", body = CreatedTenant), Problems))]
 pub async fn create(
     State(http): State<Http>,

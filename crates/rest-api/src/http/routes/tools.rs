@@ -162,7 +162,8 @@ pub enum Mode {
 #[utoipa::path(post, path = "/api/v1/tools/{name}/calls", operation_id = "call_tool", tag = "tools",
     params(
         ("name" = String, Path, description = "The tool"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated call harmless",
+            min_length = 1, max_length = 128, pattern = "^[!-~]([ -~]*[!-~])?$"),
         CallQuery
     ),
     request_body = CallRequest,
