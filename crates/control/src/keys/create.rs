@@ -39,7 +39,7 @@ impl Control {
 
     fn check_new_key(&self, caller: &Principal, new: &NewKey) -> Result<(), ControlError> {
         let mut check = Check::default();
-        let printable = new.name.chars().all(|c| !c.is_control()) && new.name.trim() == new.name;
+        let printable = new.name.chars().all(shows) && new.name.trim() == new.name;
         let length = new.name.chars().count();
         check.that(
             (1..=100).contains(&length) && printable,
@@ -69,4 +69,11 @@ impl Control {
         }
         check.finish()
     }
+}
+
+/// Whether a character shows as itself. Names are printed beside permissions, so none may be invisible, move the cursor
+/// or turn the direction of what follows it.
+fn shows(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -10,7 +10,8 @@ impl Control {
     /// (0 to 7 days), so that its users can change over.
     ///
     /// # Errors
-    /// Without `keys:write`; when there is no such key; when it is revoked or has expired.
+    /// Without `keys:write`, or a scope of that key: its successor's text is shown to the caller, who may not
+    /// gain by it; when there is no such key; when it is revoked or has expired.
     pub async fn rotate_key(
         &self,
         caller: &Principal,
@@ -23,6 +24,9 @@ impl Control {
         }
         let now = self.now();
         let old = self.storage.keys.get(caller.tenant_id, id).await?;
+        for scope in &old.scopes {
+            require(caller, *scope)?;
+        }
         if old.revoked_at.is_some() || old.expires_at.is_some_and(|at| at <= now) {
             let message = "the key is revoked or has expired; create a new one".to_owned();
             return Err(ControlError::Conflict { field: "id", message });

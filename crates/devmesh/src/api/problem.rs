@@ -13,20 +13,9 @@ pub(super) fn failure(status: StatusCode, body: &str) -> Failure {
         .and_then(Value::as_str)
         .unwrap_or("no reason was given");
     let mut message = format!("{status}: {detail}");
-    for error in problem
-        .get("errors")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let word = |key| error.get(key).and_then(Value::as_str).unwrap_or("");
-        let expected = word("expected");
-        let said = if expected.starts_with("expected ") {
-            ""
-        } else {
-            "expected "
-        };
-        message.push_str(&format!("\n  {}: {said}{expected}", word("field")));
+    // What collides is named by the detail already; the fields of the others are there to be mended.
+    if status != StatusCode::CONFLICT {
+        message.push_str(&fields(&problem));
     }
     if status == StatusCode::UNAUTHORIZED {
         message.push_str("\n  the key may be revoked, expired or of another mesh; see --key-file and --data");
@@ -39,6 +28,21 @@ pub(super) fn failure(status: StatusCode, body: &str) -> Failure {
         status: status.as_u16(),
         problem,
     }
+}
+
+fn fields(problem: &Value) -> String {
+    let errors = problem.get("errors").and_then(Value::as_array);
+    let line = |error: &Value| {
+        let word = |key| error.get(key).and_then(Value::as_str).unwrap_or("");
+        let expected = word("expected");
+        let said = if expected.contains("expected ") {
+            ""
+        } else {
+            "expected "
+        };
+        format!("\n  {}: {said}{expected}", word("field"))
+    };
+    errors.into_iter().flatten().map(line).collect()
 }
 
 #[cfg(test)]
@@ -57,6 +61,15 @@ mod tests {
              secret: expected a string\n  request id r-1"
         );
         assert_eq!(failure.code(), 1);
+    }
+
+    #[test]
+    fn what_collides_is_said_once() {
+        let body = r#"{"status":409,"detail":"name: this name is taken","errors":[{"field":"name","expected":"this name is taken"}]}"#;
+        assert_eq!(
+            failure(StatusCode::CONFLICT, body).to_string(),
+            "409 Conflict: name: this name is taken"
+        );
     }
 
     #[test]
