@@ -72,6 +72,11 @@ impl Mesh {
         &self.otlp
     }
 
+    /// The broker's URL; none in the shape `up`.
+    pub fn broker_url(&self) -> Option<&str> {
+        self.backends.as_ref().map(cluster::BackEnds::broker)
+    }
+
     /// The processes.
     pub fn processes(&self) -> &[Running] {
         &self.processes

@@ -43,6 +43,10 @@ impl Default for Addresses {
 }
 
 impl BackEnds {
+    pub(super) fn broker(&self) -> &str {
+        &self.broker
+    }
+
     pub(super) async fn fresh(setup: &Setup) -> Result<Self> {
         let broker = match &setup.broker {
             Some(url) => url.clone(),

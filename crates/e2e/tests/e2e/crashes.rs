@@ -8,6 +8,7 @@ use test_support::{Gate, Reply};
 on_both!(
     a_read_whose_worker_was_killed_is_done_by_the_next_one,
     a_write_whose_worker_was_killed_is_in_doubt_until_a_person_closes_it,
+    every_write_of_a_burst_is_accounted_for_although_the_worker_is_killed_in_the_middle,
 );
 
 async fn a_read_whose_worker_was_killed_is_done_by_the_next_one(setup: Setup) -> Result<()> {
@@ -36,11 +37,7 @@ async fn a_write_whose_worker_was_killed_is_in_doubt_until_a_person_closes_it(se
     let (key, _) = mesh.agent_key().await?;
     shop.add_to(&mesh, &key).await?;
     let gate = Gate::new();
-    shop.upstream().on(
-        "POST",
-        "/items",
-        Reply::json(201, &json!({"id": 7, "name": "desk"})).held_by(&gate),
-    );
+    shop.upstream().on("POST", "/items", added().held_by(&gate));
     let job = mesh
         .api(&key)?
         .call_async(Shop::ADD_ITEM, &json!({"name": "desk"}))
@@ -66,6 +63,52 @@ async fn a_write_whose_worker_was_killed_is_in_doubt_until_a_person_closes_it(se
     shown_in_doubt(&mesh, 0.0).await?;
     ensure!(shop.additions().len() == 1, "{:?}", shop.additions());
     Ok(())
+}
+
+async fn every_write_of_a_burst_is_accounted_for_although_the_worker_is_killed_in_the_middle(
+    setup: Setup,
+) -> Result<()> {
+    const WRITES: usize = 60;
+    let setup = setup
+        .with_short_leases()
+        .set(Service::Worker, "jobs.concurrency", "4");
+    let (mut mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    let gate = Gate::new();
+    shop.upstream().on("POST", "/items", added().held_by(&gate));
+    let agent = mesh.api(&key)?;
+    let mut jobs = Vec::new();
+    for number in 0..WRITES {
+        let name = format!("item {number}");
+        let job = agent.call_async(Shop::ADD_ITEM, &json!({"name": name})).await?;
+        jobs.push((name, job));
+    }
+    gate.open();
+    let in_the_middle = || async { shop.additions().len() >= WRITES / 4 };
+    test_support::eventually(PATIENCE, in_the_middle).await?;
+    mesh.kill(Service::Worker).await?;
+    mesh.start_again(Service::Worker).await?;
+    let agent = mesh.api(&key)?;
+    let mut done = 0;
+    for (name, job) in &jobs {
+        let job = agent.finished(job).await?;
+        let additions = shop.additions().into_iter();
+        let effects =
+            additions.filter(|request| request.json().is_ok_and(|item| item["name"] == name.as_str()));
+        match (job["state"].as_str(), effects.count()) {
+            (Some("done"), 1) => done += 1,
+            (Some("in_doubt"), 0 | 1) => {}
+            (_, effects) => anyhow::bail!("{effects} effects of {job}"),
+        }
+    }
+    // At most as many are in doubt as ran at once.
+    ensure!(done >= WRITES - 4, "only {done} of {WRITES} are done");
+    Ok(())
+}
+
+fn added() -> Reply {
+    Reply::json(201, &json!({"id": 7, "name": "desk"}))
 }
 
 /// Waits for the gauge that the alert reads.

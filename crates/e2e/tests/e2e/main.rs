@@ -22,6 +22,7 @@ mod lists;
 mod logs;
 mod metrics;
 mod outages;
+mod poison;
 mod revocation;
 mod sessions;
 mod shutdown;
