@@ -11,6 +11,7 @@ pub mod config;
 pub mod dialogue;
 pub mod listeners;
 pub mod mesh;
+pub mod method;
 pub mod metrics;
 pub mod refusal;
 
@@ -35,6 +36,7 @@ pub use caller::Caller;
 pub use config::{EngineConfig, TasksConfig};
 pub use dialogue::Dialogue;
 pub use listeners::{Change, Listeners};
+pub use method::Method;
 pub use metrics::EngineMetrics;
 
 use session::SessionState;

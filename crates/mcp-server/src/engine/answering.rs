@@ -1,6 +1,5 @@
 //! What the methods of MCP have in common.
 
-use domain::Scope;
 use rmcp::model::{InitializeRequestParams, InitializeResult};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -8,20 +7,20 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use super::Engine;
 use super::backend::Backend;
 use super::caller::Caller;
+use super::method::Method;
 use super::observe::Operation;
 
 impl<B: Backend> Engine<B> {
-    /// Runs a request that only needs its caller, under observation. `scope` is what the key must have.
+    /// Runs a request that only needs its caller, under observation.
     pub(super) async fn answer<T, F: Future<Output = Result<T, ErrorData>>>(
         &self,
-        method: &'static str,
-        scope: Option<Scope>,
+        method: Method,
         context: &RequestContext<RoleServer>,
         work: impl FnOnce(Caller) -> F,
     ) -> Result<T, ErrorData> {
         let caller = Caller::of(&context.extensions)?;
         let operation = Operation::begin(&self.shared.metrics, method, &caller, context);
-        let allowed = scope.map_or(Ok(()), |scope| caller.require(scope));
+        let allowed = caller.may(method);
         operation
             .run(async {
                 allowed?;

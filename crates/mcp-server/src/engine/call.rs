@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{CallErrorKind, RecordId, Scope};
+use domain::{CallErrorKind, RecordId};
 use proto::v1::AuditRecord;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, MetaObject,
@@ -20,6 +20,7 @@ use super::backend::{Answer, Backend, Refusal, ToolCall};
 use super::caller::Caller;
 use super::client::Client;
 use super::dialogue::Dialogue;
+use super::method::Method;
 use super::observe::{Ending, Operation};
 use super::refusal;
 
@@ -87,7 +88,7 @@ impl<B: Backend> Engine<B> {
             arguments_sha256: arguments.sha256,
             response_bytes: facts.response_bytes,
             job_id: facts.job_id,
-            ..self.record("tools/call", &caller, &ending)
+            ..self.record(Method::CallTool, &caller, &ending)
         };
         self.shared.audit.record(record).instrument(span).await;
         operation.end(&ending);
@@ -127,7 +128,7 @@ impl<B: Backend> Engine<B> {
             let ending = Ending::refused(&error);
             (error, ending)
         };
-        caller.require(Scope::ToolsCall).map_err(refused)?;
+        caller.may(Method::CallTool).map_err(refused)?;
         let Ok(_place) = self.shared.places.try_acquire() else {
             return Ok(failed(
                 CallErrorKind::Unavailable,
@@ -136,7 +137,7 @@ impl<B: Backend> Engine<B> {
         };
         let name = request.name.to_string();
         let arguments = request.arguments.unwrap_or_default();
-        let binding = binding(caller, "tools/call", &name, &arguments);
+        let binding = binding(caller, Method::CallTool, &name, &arguments);
         let client = Client::new(context, &self.session);
         let state = request.request_state.as_deref();
         let codec = &self.shared.codec;
@@ -189,14 +190,14 @@ impl<B: Backend> Engine<B> {
     }
 
     /// The fields of an audit record that every action has.
-    pub(super) fn record(&self, action: &str, caller: &Caller, ending: &Ending) -> AuditRecord {
+    pub(super) fn record(&self, action: Method, caller: &Caller, ending: &Ending) -> AuditRecord {
         AuditRecord {
             id: RecordId::generate().to_string(),
             at_ms: self.shared.clock.now().timestamp_millis(),
             tenant_id: caller.principal.tenant_id.to_string(),
             key_id: caller.principal.key_id.to_string(),
             service: "mcp-server".to_owned(),
-            action: action.to_owned(),
+            action: action.as_str().to_owned(),
             provider: ending.provider.clone().unwrap_or_default(),
             outcome: ending.outcome().to_owned(),
             status: ending.status.into(),
@@ -216,12 +217,12 @@ fn failed(kind: CallErrorKind, message: &str) -> Answer {
 }
 
 /// What a `requestState` is bound to: nobody else's key, and no other request, can use it.
-pub(super) fn binding(caller: &Caller, method: &str, name: &str, arguments: &JsonObject) -> Vec<u8> {
+pub(super) fn binding(caller: &Caller, method: Method, name: &str, arguments: &JsonObject) -> Vec<u8> {
     let arguments = serde_json::to_vec(arguments).unwrap_or_default();
     let digest = Sha256::digest(arguments);
     [
         caller.principal.key_id.0.as_bytes().as_slice(),
-        method.as_bytes(),
+        method.as_str().as_bytes(),
         b"\0",
         name.as_bytes(),
         b"\0",

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{Principal, Scope};
+use domain::Principal;
 use rmcp::ErrorData;
 use rmcp::model::Extensions;
 use tokio_util::sync::CancellationToken;
 
+use super::method::Method;
 use super::refusal;
 
 /// Through which door a request came: the `method` label of `mcp_requests_total`.
@@ -69,15 +70,14 @@ impl Caller {
             .ok_or_else(|| ErrorData::internal_error("the request has no authenticated caller", None))
     }
 
-    /// Refuses a caller whose key lacks `scope`.
+    /// Refuses a caller whose key lacks the scope of `method`.
     ///
     /// # Errors
     /// [`refusal::FORBIDDEN`] with the scope's name in `data`.
-    pub fn require(&self, scope: Scope) -> Result<(), ErrorData> {
-        if self.principal.may(scope) {
-            Ok(())
-        } else {
-            Err(refusal::forbidden(scope))
+    pub fn may(&self, method: Method) -> Result<(), ErrorData> {
+        match method.scope() {
+            Some(scope) if !self.principal.may(scope) => Err(refusal::forbidden(scope)),
+            _ => Ok(()),
         }
     }
 }

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 
-use domain::Scope;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, DiscoverResult, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
@@ -26,6 +25,7 @@ use super::call::binding;
 use super::caller::{CALLER, Caller};
 use super::client::Client;
 use super::dialogue::Dialogue;
+use super::method::Method;
 use super::observe::Ending;
 use super::page::page;
 
@@ -65,7 +65,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
         if context.extensions.get::<SessionRestoreMarker>().is_some() {
             return self.begin_session(&request);
         }
-        self.answer("initialize", None, &context, |_| async {
+        self.answer(Method::Initialize, &context, |_| async {
             self.begin_session(&request)
         })
         .await
@@ -80,7 +80,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
     }
 
     async fn discover(&self, context: Context) -> Result<DiscoverResult, ErrorData> {
-        self.answer("server/discover", None, &context, |_| async {
+        self.answer(Method::Discover, &context, |_| async {
             let versions = self.supported_protocol_versions().into_owned();
             Ok(DiscoverResult::from_server_info(versions, self.get_info())
                 .with_ttl_ms(self.list_ttl_ms())
@@ -90,7 +90,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
     }
 
     async fn ping(&self, context: Context) -> Result<(), ErrorData> {
-        self.answer("ping", None, &context, |_| async { Ok(()) }).await
+        self.answer(Method::Ping, &context, |_| async { Ok(()) }).await
     }
 
     async fn list_tools(
@@ -98,15 +98,10 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: Option<PaginatedRequestParams>,
         context: Context,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.answer(
-            "tools/list",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move {
-                let tools = self.shared.backend.tools(&caller);
-                listed!(self, ListToolsResult, tools, request, |tool| tool.name.as_ref())
-            },
-        )
+        self.answer(Method::ListTools, &context, |caller| async move {
+            let tools = self.shared.backend.tools(&caller);
+            listed!(self, ListToolsResult, tools, request, |tool| tool.name.as_ref())
+        })
         .await
     }
 
@@ -119,52 +114,37 @@ impl<B: Backend> ServerHandler for Engine<B> {
     }
 
     async fn get_task(&self, request: GetTaskParams, context: Context) -> Result<GetTaskResult, ErrorData> {
-        self.answer(
-            "tasks/get",
-            Some(Scope::ToolsCall),
-            &context,
-            |caller| async move {
-                self.shared
-                    .backend
-                    .task(&caller, &request.task_id)
-                    .await
-                    .map(GetTaskResult::new)
-            },
-        )
+        self.answer(Method::GetTask, &context, |caller| async move {
+            self.shared
+                .backend
+                .task(&caller, &request.task_id)
+                .await
+                .map(GetTaskResult::new)
+        })
         .await
     }
 
     async fn update_task(&self, request: UpdateTaskParams, context: Context) -> Result<(), ErrorData> {
-        self.answer(
-            "tasks/update",
-            Some(Scope::ToolsCall),
-            &context,
-            |caller| async move {
-                self.shared
-                    .backend
-                    .update_task(&caller, &request.task_id, request.input_responses)
-                    .await
-            },
-        )
+        self.answer(Method::UpdateTask, &context, |caller| async move {
+            self.shared
+                .backend
+                .update_task(&caller, &request.task_id, request.input_responses)
+                .await
+        })
         .await
     }
 
     async fn cancel_task(&self, request: CancelTaskParams, context: Context) -> Result<(), ErrorData> {
-        self.answer(
-            "tasks/cancel",
-            Some(Scope::ToolsCall),
-            &context,
-            |caller| async move {
-                let result = self.shared.backend.cancel_task(&caller, &request.task_id).await;
-                let ending = result
-                    .as_ref()
-                    .map_or_else(Ending::refused, |()| Ending::answered(None, None));
-                let mut record = self.record("tasks/cancel", &caller, &ending);
-                record.job_id = request.task_id;
-                self.shared.audit.record(record).await;
-                result
-            },
-        )
+        self.answer(Method::CancelTask, &context, |caller| async move {
+            let result = self.shared.backend.cancel_task(&caller, &request.task_id).await;
+            let ending = result
+                .as_ref()
+                .map_or_else(Ending::refused, |()| Ending::answered(None, None));
+            let mut record = self.record(Method::CancelTask, &caller, &ending);
+            record.job_id = request.task_id;
+            self.shared.audit.record(record).await;
+            result
+        })
         .await
     }
 
@@ -173,17 +153,12 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: Option<PaginatedRequestParams>,
         context: Context,
     ) -> Result<ListPromptsResult, ErrorData> {
-        self.answer(
-            "prompts/list",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move {
-                let prompts = self.shared.backend.prompts(&caller);
-                listed!(self, ListPromptsResult, prompts, request, |prompt| prompt
-                    .name
-                    .as_ref())
-            },
-        )
+        self.answer(Method::ListPrompts, &context, |caller| async move {
+            let prompts = self.shared.backend.prompts(&caller);
+            listed!(self, ListPromptsResult, prompts, request, |prompt| prompt
+                .name
+                .as_ref())
+        })
         .await
     }
 
@@ -193,26 +168,21 @@ impl<B: Backend> ServerHandler for Engine<B> {
         context: Context,
     ) -> Result<GetPromptResponse, ErrorData> {
         let client = Client::new(&context, &self.session);
-        self.answer(
-            "prompts/get",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move {
-                let arguments = request.arguments.unwrap_or_default();
-                let binding = binding(&caller, "prompts/get", &request.name, &arguments);
-                let (codec, state) = (&self.shared.codec, request.request_state.as_deref());
-                let dialogue = Dialogue::open(client, codec, &binding, request.input_responses, state)?;
-                let prompt = self
-                    .shared
-                    .backend
-                    .prompt(&caller, &request.name, arguments, &dialogue)
-                    .await;
-                match dialogue.input_required(codec, &binding)? {
-                    Some(questions) => Ok(questions.into()),
-                    None => prompt.map(Into::into),
-                }
-            },
-        )
+        self.answer(Method::GetPrompt, &context, |caller| async move {
+            let arguments = request.arguments.unwrap_or_default();
+            let binding = binding(&caller, Method::GetPrompt, &request.name, &arguments);
+            let (codec, state) = (&self.shared.codec, request.request_state.as_deref());
+            let dialogue = Dialogue::open(client, codec, &binding, request.input_responses, state)?;
+            let prompt = self
+                .shared
+                .backend
+                .prompt(&caller, &request.name, arguments, &dialogue)
+                .await;
+            match dialogue.input_required(codec, &binding)? {
+                Some(questions) => Ok(questions.into()),
+                None => prompt.map(Into::into),
+            }
+        })
         .await
     }
 
@@ -221,17 +191,12 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: Option<PaginatedRequestParams>,
         context: Context,
     ) -> Result<ListResourcesResult, ErrorData> {
-        self.answer(
-            "resources/list",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move {
-                let resources = self.shared.backend.resources(&caller);
-                listed!(self, ListResourcesResult, resources, request, |resource| resource
-                    .uri
-                    .as_str())
-            },
-        )
+        self.answer(Method::ListResources, &context, |caller| async move {
+            let resources = self.shared.backend.resources(&caller);
+            listed!(self, ListResourcesResult, resources, request, |resource| resource
+                .uri
+                .as_str())
+        })
         .await
     }
 
@@ -240,21 +205,16 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: Option<PaginatedRequestParams>,
         context: Context,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        self.answer(
-            "resources/templates/list",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move {
-                let templates = self.shared.backend.resource_templates(&caller);
-                listed!(
-                    self,
-                    ListResourceTemplatesResult,
-                    templates,
-                    request,
-                    |template| { template.uri_template.as_str() }
-                )
-            },
-        )
+        self.answer(Method::ListResourceTemplates, &context, |caller| async move {
+            let templates = self.shared.backend.resource_templates(&caller);
+            listed!(
+                self,
+                ListResourceTemplatesResult,
+                templates,
+                request,
+                |template| { template.uri_template.as_str() }
+            )
+        })
         .await
     }
 
@@ -263,19 +223,14 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: ReadResourceRequestParams,
         context: Context,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        self.answer(
-            "resources/read",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move {
-                let contents = self.shared.backend.read_resource(&caller, &request.uri).await?;
-                let ttl = contents.ttl_ms.unwrap_or_else(|| self.list_ttl_ms());
-                Ok(contents
-                    .with_ttl_ms(ttl)
-                    .with_cache_scope(CacheScope::Private)
-                    .into())
-            },
-        )
+        self.answer(Method::ReadResource, &context, |caller| async move {
+            let contents = self.shared.backend.read_resource(&caller, &request.uri).await?;
+            let ttl = contents.ttl_ms.unwrap_or_else(|| self.list_ttl_ms());
+            Ok(contents
+                .with_ttl_ms(ttl)
+                .with_cache_scope(CacheScope::Private)
+                .into())
+        })
         .await
     }
 
@@ -284,19 +239,16 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: CompleteRequestParams,
         context: Context,
     ) -> Result<CompleteResult, ErrorData> {
-        self.answer(
-            "completion/complete",
-            Some(Scope::ToolsRead),
-            &context,
-            |caller| async move { self.shared.backend.complete(&caller, request).await },
-        )
+        self.answer(Method::Complete, &context, |caller| async move {
+            self.shared.backend.complete(&caller, request).await
+        })
         .await
     }
 
     async fn set_level(&self, request: SetLevelRequestParams, context: Context) -> Result<(), ErrorData> {
         let supported = self.get_info().capabilities.logging.is_some()
             && !Client::new(&context, &self.session).is_stateless();
-        self.answer("logging/setLevel", None, &context, |_| async move {
+        self.answer(Method::SetLevel, &context, |_| async move {
             if !supported {
                 return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
             }
@@ -307,18 +259,13 @@ impl<B: Backend> ServerHandler for Engine<B> {
     }
 
     async fn subscribe(&self, request: SubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
-        self.answer(
-            "resources/subscribe",
-            Some(Scope::ToolsRead),
-            &context,
-            |_| async move {
-                if !self.offers_subscriptions() {
-                    return Err(ErrorData::method_not_found::<SubscribeRequestMethod>());
-                }
-                self.session.subscribe(request.uri);
-                Ok(())
-            },
-        )
+        self.answer(Method::Subscribe, &context, |_| async move {
+            if !self.offers_subscriptions() {
+                return Err(ErrorData::method_not_found::<SubscribeRequestMethod>());
+            }
+            self.session.subscribe(request.uri);
+            Ok(())
+        })
         .await
     }
 
@@ -327,18 +274,13 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: UnsubscribeRequestParams,
         context: Context,
     ) -> Result<(), ErrorData> {
-        self.answer(
-            "resources/unsubscribe",
-            Some(Scope::ToolsRead),
-            &context,
-            |_| async move {
-                if !self.offers_subscriptions() {
-                    return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
-                }
-                self.session.unsubscribe(&request.uri);
-                Ok(())
-            },
-        )
+        self.answer(Method::Unsubscribe, &context, |_| async move {
+            if !self.offers_subscriptions() {
+                return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
+            }
+            self.session.unsubscribe(&request.uri);
+            Ok(())
+        })
         .await
     }
 
@@ -351,12 +293,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let context = subscription.request_context();
         let caller = self
-            .answer(
-                "subscriptions/listen",
-                Some(Scope::ToolsRead),
-                context,
-                |caller| async { Ok(caller) },
-            )
+            .answer(Method::Listen, context, |caller| async { Ok(caller) })
             .await?;
         let tenant = caller.principal.tenant_id;
         let _listening = self

@@ -11,6 +11,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::caller::Caller;
+use super::method::Method;
 use super::metrics::EngineMetrics;
 use super::refusal;
 
@@ -58,7 +59,7 @@ impl Ending {
 /// One request, from its arrival on.
 pub(crate) struct Operation {
     metrics: EngineMetrics,
-    method: &'static str,
+    method: Method,
     /// The tool as a label: `unknown` for names that the caller made up, empty for other methods.
     tool: String,
     door: &'static str,
@@ -72,7 +73,7 @@ impl Operation {
     /// Begins a request of any method but `tools/call`.
     pub(crate) fn begin(
         metrics: &EngineMetrics,
-        method: &'static str,
+        method: Method,
         caller: &Caller,
         context: &RequestContext<RoleServer>,
     ) -> Self {
@@ -88,14 +89,14 @@ impl Operation {
         context: &RequestContext<RoleServer>,
     ) -> Self {
         let label = if known { name } else { "unknown" };
-        let mut operation = Self::new(metrics, "tools/call", label.to_owned(), name, caller, context);
+        let mut operation = Self::new(metrics, Method::CallTool, label.to_owned(), name, caller, context);
         operation._active = Some(metrics.active.with([label]).hold());
         operation
     }
 
     fn new(
         metrics: &EngineMetrics,
-        method: &'static str,
+        method: Method,
         tool: String,
         name: &str,
         caller: &Caller,
@@ -146,12 +147,21 @@ impl Operation {
         let metrics = &self.metrics;
         metrics
             .requests
-            .with([self.method, self.door, &self.tool, &status])
+            .with([self.method.as_str(), self.door, &self.tool, &status])
             .increment(1);
-        metrics.duration.with([self.method, &status]).record(seconds);
+        metrics
+            .duration
+            .with([self.method.as_str(), &status])
+            .record(seconds);
         metrics
             .operations
-            .with([self.method, &self.tool, error_type, &self.protocol_version, "tcp"])
+            .with([
+                self.method.as_str(),
+                &self.tool,
+                error_type,
+                &self.protocol_version,
+                "tcp",
+            ])
             .record(seconds);
         if ending.error.is_some() {
             metrics.errors.with([self.tool.as_str(), error_type]).increment(1);
@@ -166,14 +176,14 @@ impl Operation {
     fn closing_line(&self, ending: &Ending, seconds: f64) {
         let _inside = self.span.enter();
         let event = match (self.method, ending.status) {
-            ("tools/call", ..400) => "tool_call_completed",
-            ("tools/call", _) => "tool_call_failed",
+            (Method::CallTool, ..400) => "tool_call_completed",
+            (Method::CallTool, _) => "tool_call_failed",
             (_, ..400) => "mcp_request_completed",
             _ => "mcp_request_failed",
         };
         tracing::info!(
             event,
-            endpoint = self.method,
+            endpoint = self.method.as_str(),
             tool = self.tool,
             provider = ending.provider.as_deref().unwrap_or_default(),
             outcome = ending.outcome(),
@@ -188,13 +198,14 @@ impl Operation {
 
 /// The server span of a request, under the trace that `_meta` names, else under the HTTP request's.
 fn span(
-    method: &'static str,
+    method: Method,
     tool: &str,
     protocol_version: &str,
     caller: &Caller,
     context: &RequestContext<RoleServer>,
 ) -> Span {
     let tool = Some(tool).filter(|tool| !tool.is_empty());
+    let method = method.as_str();
     let make = || {
         tracing::info_span!(
             "mcp_request",

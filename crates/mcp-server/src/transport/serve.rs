@@ -14,7 +14,7 @@ use super::limits::Place;
 use super::stream::{Hold, guard};
 use super::{Gate, body};
 use crate::engine::caller::CALLER;
-use crate::engine::{Backend, Caller, Engine, refusal};
+use crate::engine::{self as mcp, Backend, Caller, Engine, refusal};
 use crate::session::Sessions;
 
 /// The header that names a session (MCP 2025-11-25, "Session Management").
@@ -22,28 +22,14 @@ pub(super) const SESSION_ID: &str = "mcp-session-id";
 /// The header that names the method (MCP 2026-07-28, "Standard Request Headers").
 const METHOD: &str = "mcp-method";
 
-/// The methods that a header may name as a metric's label.
-const METHODS: [&str; 12] = [
-    "server/discover",
-    "subscriptions/listen",
-    "tools/list",
-    "tools/call",
-    "tasks/get",
-    "tasks/update",
-    "tasks/cancel",
-    "prompts/list",
-    "prompts/get",
-    "resources/list",
-    "resources/read",
-    "completion/complete",
-];
-
 /// The method that a request says it is for, without reading its body; `unknown` for none or a made-up one.
 pub(super) fn claimed_method(headers: &HeaderMap) -> &'static str {
-    let claimed = headers.get(METHOD).and_then(|value| value.to_str().ok());
-    claimed
-        .and_then(|claimed| METHODS.into_iter().find(|method| *method == claimed))
-        .unwrap_or("unknown")
+    claimed(headers).map_or("unknown", mcp::Method::as_str)
+}
+
+fn claimed(headers: &HeaderMap) -> Option<mcp::Method> {
+    let name = headers.get(METHOD)?.to_str().ok()?;
+    mcp::Method::named(name)
 }
 
 type Rmcp<B> = StreamableHttpService<Engine<B>, Sessions>;
@@ -97,5 +83,5 @@ async fn through<B: Backend>(gate: &Gate, rmcp: &Rmcp<B>, request: Request) -> R
 
 /// Whether the answer to this request only waits for things to happen.
 fn waits(request: &Request) -> bool {
-    request.method() == Method::GET || claimed_method(request.headers()) == "subscriptions/listen"
+    request.method() == Method::GET || claimed(request.headers()) == Some(mcp::Method::Listen)
 }

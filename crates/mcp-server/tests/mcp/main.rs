@@ -10,6 +10,7 @@
     reason = "a test waits for what it spawns, and its client needs no guard"
 )]
 
+mod access;
 mod calls;
 mod keys;
 mod lists;

@@ -6,7 +6,7 @@ mod edge;
 mod lost;
 mod things;
 
-pub use client::{Answer, Client, Events};
+pub use client::{Answer, Client, Events, request};
 pub use edge::{Edge, Options};
 pub use lost::Lost;
 pub use things::{Tenant, World, revoked, tool};

@@ -61,6 +61,14 @@ impl Client {
         }
     }
 
+    /// The same client in another session, or in none.
+    pub fn in_session(&self, session: Option<String>) -> Self {
+        Self {
+            session,
+            ..self.clone()
+        }
+    }
+
     pub fn request(&self, method: Method) -> RequestBuilder {
         let mut request = self.http.request(method, &self.url).timeout(PATIENCE);
         if !self.key.is_empty() {
