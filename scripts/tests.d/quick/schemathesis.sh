@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # schemathesis calls our own HTTP API with all that its OpenAPI description allows, and more: no 5xx, nothing undocumented.
 #
-# The same seed makes the same calls; give another one, or more of them, as arguments: `--seed 7 --max-examples 500`.
+# A seed makes much the same calls each time; give another one, or more of them, as arguments: `--seed 7 --max-examples 500`.
 set -euo pipefail
 . scripts/tests.d/lib/mesh.sh
 

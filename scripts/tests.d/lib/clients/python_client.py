@@ -79,4 +79,5 @@ async def connect(target, mode):
         yield Connected(client, changed)
 
 
-main(connect)
+if __name__ == "__main__":
+    main(connect)
