@@ -5,10 +5,17 @@ use std::fmt::Write as _;
 use crate::metrics::{Declaration, Kind};
 
 crate::metrics! {
+    /// What was lost.
+    pub(crate) struct DroppedMetrics {
+        /// Log lines and spans that were dropped because a buffer was full or its receiver failed, and metrics that nobody
+        /// declared.
+        dropped: counter "telemetry_dropped_total" [signal, reason],
+    }
+}
+
+crate::metrics! {
     /// What telemetry says about itself.
     pub(crate) struct TelemetryMetrics {
-        /// Log lines and spans that were dropped because a buffer was full or its receiver failed.
-        dropped: counter "telemetry_dropped_total" [signal, reason],
         /// Seconds to put the metrics page together.
         scrape: histogram "telemetry_scrape_duration_seconds" [],
         /// Always 1; its labels say what is running.
@@ -36,6 +43,7 @@ pub fn own_declarations() -> Vec<&'static Declaration> {
         crate::scrape::RuntimeMetrics::DECLARATIONS,
         #[cfg(feature = "jemalloc")]
         crate::scrape::AllocatorMetrics::DECLARATIONS,
+        DroppedMetrics::DECLARATIONS,
         TelemetryMetrics::DECLARATIONS,
     ];
     blocks

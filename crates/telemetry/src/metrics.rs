@@ -1,14 +1,17 @@
 //! Typed metric declarations and the cells behind them.
 //!
 //! A metric is declared once, with [`metrics!`](crate::metrics!), and belongs to the [`Registry`] of one service:
-//! nothing is global. The cells are our own because the usual recorder cannot drop a single series, and
-//! keeps every histogram sample until something drains it; here a histogram is a row of atomics.
+//! nothing is global. The registry is a [`Recorder`](::metrics::Recorder) of the `metrics` façade, cells are written to
+//! through the façade's handles, and the page is written by its Prometheus exporter's formatter. In between are series of
+//! our own: the exporter's recorder cannot drop a single one, bounds none, and keeps every histogram sample until
+//! something drains it.
 
 mod buckets;
 mod cell;
 mod declaration;
 mod family;
 mod macros;
+mod recorder;
 mod registry;
 mod render;
 mod series;

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::catalogue::TelemetryMetrics;
+use crate::catalogue::{DroppedMetrics, TelemetryMetrics};
 use crate::config::{LogFormat, LogOutput, TelemetryConfig};
 use crate::error::TelemetryError;
 use crate::grpc::GrpcMetrics;
@@ -99,10 +99,11 @@ impl Telemetry {
         let registry = Registry::new(info.name, &info.environment, &config.monitoring.metrics);
         let own = TelemetryMetrics::in_registry(&registry);
         own.build.with([info.version, info.revision, info.rustc]).set(1.0);
+        let dropped = DroppedMetrics::in_registry(&registry).dropped;
         let levels = LogLevels::parse(&logging.level)?;
-        let writer = LogWriter::start(output, logging.queue, &own.dropped)?;
+        let writer = LogWriter::start(output, logging.queue, &dropped)?;
         let export = match config.tracing.enabled {
-            true => Some(Arc::new(SpanExport::start(&config.tracing, &info, &own.dropped)?)),
+            true => Some(Arc::new(SpanExport::start(&config.tracing, &info, &dropped)?)),
             false => None,
         };
         let style = match logging.format {

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use ::metrics::{Key, Label};
+
 use super::registry::{Budget, Registry};
-use super::render::{header, label};
+use super::render::{Constant, header};
 use super::series::{OTHER, Series};
 use super::{Cell, Counter, Declaration, Gauge, Histogram, Kind, Metric};
 use crate::config::MetricsConfig;
@@ -113,6 +115,14 @@ impl<K: Cell> FamilyStore<K> {
         cell
     }
 
+    /// The series of a key of the façade; none if its labels are not the declared ones.
+    pub(crate) fn of(&self, key: &Key) -> Option<K> {
+        let value_of = |name: &&str| key.labels().find(|label| label.key() == *name).map(Label::value);
+        let names = self.declaration.labels.iter();
+        let labels: Vec<&str> = names.map(value_of).collect::<Option<_>>()?;
+        (key.labels().len() == labels.len()).then(|| self.with(&labels))
+    }
+
     /// A series that exists, under the reading lock alone: a flood of values beyond a bound stays cheap.
     fn known(&self, labels: &[&str]) -> Option<K> {
         let series = self.read();
@@ -185,26 +195,18 @@ impl<K: Cell> FamilyStore<K> {
         removed
     }
 
-    /// Appends the family, or nothing where it has no series. `constant` holds the labels of every series.
-    pub(crate) fn render(&self, out: &mut String, constant: &[(&'static str, String)]) {
-        let series = self.read();
-        if series.len() == 0 {
+    /// Appends the family, or nothing where it has no series.
+    pub(crate) fn render(&self, page: &mut String, constant: &Constant) {
+        // Of a copy: writing takes a while, and one who waits to add a series would keep everyone else waiting.
+        let series = self.read().to_vec();
+        if series.is_empty() {
             return;
         }
-        header(out, self.declaration);
-        for (values, cell) in series.iter() {
-            let mut labels = String::new();
-            // A metric may have a label of its own by that name (`cloud_cost_usd{service}`).
-            for (name, value) in constant
-                .iter()
-                .filter(|(name, _)| !self.declaration.labels.contains(name))
-            {
-                label(&mut labels, name, value);
-            }
-            for (name, value) in self.declaration.labels.iter().zip(values) {
-                label(&mut labels, name, value);
-            }
-            cell.render(out, self.declaration.name, &labels);
+        header(page, self.declaration);
+        let constant = constant.beside(self.declaration);
+        for (values, cell) in series {
+            let labels = constant.and(self.declaration.labels, &values);
+            cell.render(page, self.declaration.name, &labels);
         }
     }
 

@@ -3,19 +3,23 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::family::{Bounds, FamilyStore};
+use super::render::Constant;
 use super::{Cell, Declaration};
 use crate::catalogue::OVERFLOW;
 use crate::config::MetricsConfig;
 
-/// The metric families of one service, and the labels that all of their series carry.
+/// The metric families of one service, and the labels that all of their series carry: its recorder of the `metrics`
+/// façade, as a value.
 pub struct Registry {
-    constant: Vec<(&'static str, String)>,
+    constant: Constant,
     bounds: Bounds,
-    families: Mutex<BTreeMap<&'static str, Arc<dyn AnyFamily>>>,
+    families: RwLock<Families>,
 }
+
+type Families = BTreeMap<&'static str, Arc<dyn AnyFamily>>;
 
 impl Registry {
     /// An empty registry whose series carry these values of `service` and `environment`.
@@ -32,22 +36,18 @@ impl Registry {
         };
         let overflow = Arc::new(FamilyStore::new(OVERFLOW, bounds.clone()));
         bounds.overflow = Some(Arc::clone(&overflow));
-        let families: BTreeMap<_, Arc<dyn AnyFamily>> =
-            BTreeMap::from([(OVERFLOW.name, overflow as Arc<dyn AnyFamily>)]);
+        let families = Families::from([(OVERFLOW.name, overflow as Arc<dyn AnyFamily>)]);
         Registry {
-            constant: vec![
-                ("service", service.to_owned()),
-                ("environment", environment.to_owned()),
-            ],
+            constant: Constant::new([("service", service), ("environment", environment)]),
             bounds,
-            families: Mutex::new(families),
+            families: RwLock::new(families),
         }
     }
 
     /// The Prometheus page of every family that has a series, sorted by name.
     #[must_use]
     pub fn render(&self) -> String {
-        let families: Vec<_> = self.lock().values().cloned().collect();
+        let families: Vec<_> = self.read().values().cloned().collect();
         let mut page = String::new();
         for family in families {
             family.render(&mut page, &self.constant);
@@ -58,7 +58,7 @@ impl Registry {
     /// The family of a declaration: one for all callers.
     pub(crate) fn family<K: Cell>(&self, declaration: &'static Declaration) -> Arc<FamilyStore<K>> {
         let fresh = || Arc::new(FamilyStore::<K>::new(declaration, self.bounds.clone()));
-        let mut families = self.lock();
+        let mut families = self.families.write().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = families.get(declaration.name) else {
             let family = fresh();
             families.insert(declaration.name, Arc::clone(&family) as Arc<dyn AnyFamily>);
@@ -78,8 +78,14 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Arc<dyn AnyFamily>>> {
-        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The family of this name, if it is declared with this kind.
+    pub(crate) fn known<K: Cell>(&self, name: &str) -> Option<Arc<FamilyStore<K>>> {
+        let family = Arc::clone(self.read().get(name)?);
+        family.into_any().downcast().ok()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Families> {
+        self.families.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,7 +112,7 @@ impl Budget {
 /// A family whatever its kind of cell.
 trait AnyFamily: Send + Sync {
     fn declaration(&self) -> &'static Declaration;
-    fn render(&self, out: &mut String, constant: &[(&'static str, String)]);
+    fn render(&self, page: &mut String, constant: &Constant);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -115,8 +121,8 @@ impl<K: Cell> AnyFamily for FamilyStore<K> {
         FamilyStore::declaration(self)
     }
 
-    fn render(&self, out: &mut String, constant: &[(&'static str, String)]) {
-        FamilyStore::render(self, out, constant);
+    fn render(&self, page: &mut String, constant: &Constant) {
+        FamilyStore::render(self, page, constant);
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -1,14 +1,20 @@
 //! The series of one family, bounded by label and in total.
+//!
+//! A map of our own rather than `metrics_util::registry::Registry`, which can drop a single series too: a look-up there
+//! takes an owned key (an allocation per label and call), a series would be added outside the lock under which its
+//! bounds are checked, and its hash has no random seed, though label values such as agents come from callers.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use indexmap::{Equivalent, IndexMap};
 
 /// The value that stands for everything beyond a bound.
 pub(crate) const OTHER: &str = "other";
 
-type Key = Box<[Box<str>]>;
+/// Label values; shared with the page while it is written.
+type Key = Arc<[Box<str>]>;
 
 /// Label values to look up, borrowed.
 pub(crate) struct Wanted<'a>(pub &'a [&'a str]);
@@ -21,7 +27,8 @@ impl Hash for Wanted<'_> {
 
 impl Equivalent<Key> for Wanted<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.0.len() == key.len() && self.0.iter().zip(key).all(|(wanted, have)| *wanted == &**have)
+        let mut pairs = self.0.iter().zip(key.iter());
+        self.0.len() == key.len() && pairs.all(|(wanted, have)| *wanted == &**have)
     }
 }
 
@@ -47,8 +54,9 @@ impl<K: Clone> Series<K> {
         self.cells.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[Box<str>], &K)> {
-        self.cells.iter().map(|(key, cell)| (&**key, cell))
+    pub(crate) fn to_vec(&self) -> Vec<(Key, K)> {
+        let cells = self.cells.iter();
+        cells.map(|(key, cell)| (Arc::clone(key), cell.clone())).collect()
     }
 
     /// Whether label number `index` may take `value`, with at most `bound` values in use.

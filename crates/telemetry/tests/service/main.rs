@@ -5,6 +5,7 @@
 mod admin;
 mod bounds;
 mod collector;
+mod facade;
 mod fixture;
 mod grpc_calls;
 mod http_requests;

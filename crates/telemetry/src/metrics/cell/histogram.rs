@@ -1,0 +1,103 @@
+//! Histograms: a row of atomics, one a bucket. The exporter's own queue every sample until a scrape or its
+//! upkeep drains them, so that a burst, or a page that nobody reads, costs memory; here it costs none.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use ::metrics::HistogramFn;
+use metrics_exporter_prometheus::LabelSet;
+
+use super::{AtomicF64, Cell, Recorded};
+use crate::metrics::render::{bucket, sample};
+use crate::metrics::{Declaration, Kind};
+
+/// Observations counted in buckets.
+#[derive(Clone)]
+pub struct Histogram(Arc<Recorded<::metrics::Histogram, HistogramCell>>);
+
+struct HistogramCell {
+    bounds: &'static [f64],
+    /// One count per bound and a last one for what is above them all; not cumulative.
+    counts: Box<[AtomicU64]>,
+    sum: AtomicF64,
+}
+
+impl HistogramCell {
+    fn new(bounds: &'static [f64]) -> Self {
+        HistogramCell {
+            bounds,
+            counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicF64::default(),
+        }
+    }
+}
+
+impl HistogramFn for HistogramCell {
+    fn record(&self, value: f64) {
+        self.record_many(value, 1);
+    }
+
+    fn record_many(&self, value: f64, times: usize) {
+        if value.is_nan() {
+            return;
+        }
+        let bucket = self.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.counts.get(bucket) {
+            count.fetch_add(times as u64, Relaxed);
+            self.sum.update(|sum| sum + value * times as f64);
+        }
+    }
+}
+
+impl Histogram {
+    /// Counts one observation, in the metric's base unit. `NaN` is ignored.
+    pub fn record(&self, value: f64) {
+        self.0.handle.record(value);
+    }
+
+    /// How many observations there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.cell.counts.iter().map(|count| count.load(Relaxed)).sum()
+    }
+}
+
+impl fmt::Debug for Histogram {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Histogram")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cell for Histogram {
+    const KIND: Kind = Kind::Histogram;
+    type Handle = ::metrics::Histogram;
+
+    fn create(declaration: &'static Declaration) -> Self {
+        Histogram(Arc::new(HistogramCell::new(declaration.buckets).into()))
+    }
+
+    fn handle(&self) -> Self::Handle {
+        self.0.handle.clone()
+    }
+
+    fn lines(declaration: &'static Declaration) -> usize {
+        declaration.buckets.len() + 3
+    }
+
+    fn render(&self, page: &mut String, name: &str, labels: &LabelSet) {
+        let cell = &self.0.cell;
+        let buckets = format!("{name}_bucket");
+        let mut cumulative = 0;
+        let bounds = cell.bounds.iter().copied().chain([f64::INFINITY]);
+        for (bound, count) in bounds.zip(&cell.counts) {
+            cumulative += count.load(Relaxed);
+            bucket(page, &buckets, labels, bound, cumulative);
+        }
+        sample(page, &format!("{name}_sum"), labels, cell.sum.get());
+        sample(page, &format!("{name}_count"), labels, cumulative as f64);
+    }
+}
