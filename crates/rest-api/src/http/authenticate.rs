@@ -55,17 +55,20 @@ async fn principal(http: &Http, headers: &HeaderMap) -> Result<Principal, Proble
     verdict.map_err(|_| refused())
 }
 
-/// How the key is presented, and its text. A header that is no text counts as none.
+/// How the key is presented, and its text; `Authorization: Bearer` wins over `X-API-Key`, as at the other door. A header
+/// that is no text counts as none.
 fn presented(headers: &HeaderMap) -> (&'static str, Option<&str>) {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(key) = text(http::HeaderName::from_static("x-api-key")) {
-        return ("api_key", Some(key));
-    }
     let bearer = text(header::AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
     });
-    (if bearer.is_some() { "bearer" } else { "none" }, bearer)
+    let own = text(http::HeaderName::from_static("x-api-key"));
+    match (bearer, own) {
+        (Some(key), _) => ("bearer", Some(key)),
+        (None, Some(key)) => ("api_key", Some(key)),
+        (None, None) => ("none", None),
+    }
 }
 
 fn refused() -> Problem {

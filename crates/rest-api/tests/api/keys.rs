@@ -22,6 +22,11 @@ on_both! {
         assert_eq!(answer.expect(200)["key"], "bootstrap");
     }
 
+    async fn of_two_keys_the_one_in_authorization_counts(app: &App) {
+        let request = app.request("GET", "/api/v1/whoami").bearer_auth(&app.admin).header("x-api-key", "nonsense");
+        assert_eq!(App::send(request).await.expect(200)["key"], "bootstrap");
+    }
+
     async fn a_rotated_key_runs_out_and_its_successor_works(app: &App) {
         let (old, id) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
         let path = format!("/api/v1/keys/{id}/rotate");
