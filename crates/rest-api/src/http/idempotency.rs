@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::ports::storage::StoredAnswer;
 use domain::{KeyId, Principal, ProviderId, TenantId};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::Http;
@@ -116,12 +116,18 @@ fn replay(
     };
     let broken = |error: String| Problem::from(control::ControlError::internal(error));
     let sealed = serde_json::from_slice(&stored.body).map_err(|error| broken(error.to_string()))?;
-    let body = http
+    let opened = http
         .control
         .vault
         .open(tenant, no_provider(), &sealed)
         .map_err(|error| broken(error.to_string()))?;
+    let (location, body) = unpacked(&opened);
     let mut response = (status, body.to_vec()).into_response();
+    if let Ok(location) = HeaderValue::from_bytes(location)
+        && !location.is_empty()
+    {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -148,13 +154,26 @@ async fn finish(http: &Http, tenant: TenantId, key: &str, response: Response) ->
     let sealed = http
         .control
         .vault
-        .seal(tenant, no_provider(), &bytes)
+        .seal(tenant, no_provider(), &packed(&parts.headers, &bytes))
         .map_err(|error| internal(error.to_string()))?;
     let kept = serde_json::to_vec(&sealed).map_err(|error| internal(error.to_string()))?;
     if let Err(error) = storage.finish(tenant, key, parts.status.as_u16(), &kept).await {
         tracing::warn!(%error, "an answer could not be kept for its idempotency key");
     }
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// What is kept of an answer: where it points to, a line feed, which no header holds, and the body.
+fn packed(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    let location = headers
+        .get(header::LOCATION)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    [location, b"\n", body].concat()
+}
+
+fn unpacked(kept: &[u8]) -> (&[u8], &[u8]) {
+    let end = kept.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    (&kept[..end], kept.get(end + 1..).unwrap_or_default())
 }
 
 /// Answers belong to no provider; the vault binds them to the tenant all the same.

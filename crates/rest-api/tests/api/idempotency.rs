@@ -39,6 +39,17 @@ on_both! {
         assert!(!second.text.contains(first["secret"].as_str().unwrap()), "a key's text was shown to another key");
     }
 
+    async fn a_repeated_request_for_a_job_is_told_again_where_the_job_is(app: &App) {
+        let add = || {
+            let request = app.request("POST", "/api/v1/providers").bearer_auth(&app.admin).header("idempotency-key", "p1");
+            App::send(request.json(&json!({ "name": "api", "source": { "type": "inline", "text": "{}" } })))
+        };
+        let (first, second) = (add().await, add().await);
+        assert_eq!(first.expect(202), second.expect(202));
+        assert!(first.headers["location"].to_str().unwrap().starts_with("/api/v1/jobs/"));
+        assert_eq!(first.headers["location"], second.headers["location"]);
+    }
+
     async fn a_failed_request_frees_its_key(app: &App) {
         create(app, "k1", "").await.expect(422);
         create(app, "k1", "ci").await.expect(201);
