@@ -12,6 +12,7 @@ use domain::ports::Cache;
 use domain::ports::cache::CacheError;
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenError, Listener};
+use runtime::process::StartError;
 use sha2::{Digest, Sha256};
 use telemetry::{AdminAccess, Telemetry};
 use thiserror::Error;
@@ -61,6 +62,27 @@ pub enum BuildError {
     /// The audit spool cannot be opened.
     #[error("spool.dir: {0}")]
     Spool(#[from] std::io::Error),
+}
+
+impl BuildError {
+    /// Whether the settings are at fault, so that trying again will not help.
+    fn is_of_the_settings(&self) -> bool {
+        match self {
+            Self::Uplink(_) | Self::Egress(_) | Self::Cache(_) => true,
+            Self::Listen(error) => error.is_of_the_settings(),
+            Self::Engine(_) | Self::Spool(_) => false,
+        }
+    }
+}
+
+impl From<BuildError> for StartError {
+    fn from(error: BuildError) -> Self {
+        if error.is_of_the_settings() {
+            Self::Settings(error.into())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
 }
 
 /// mcp-server, built and bound, not yet serving.

@@ -13,6 +13,7 @@ use domain::ports::{Queue, Storage};
 use runtime::lifecycle::Lifecycle;
 use runtime::link::LinkIncoming;
 use runtime::listen::{ListenError, Listener};
+use runtime::process::StartError;
 use storage::{ConnectError, StorageOptions};
 use telemetry::{AdminAccess, Telemetry};
 use thiserror::Error;
@@ -72,6 +73,27 @@ pub enum BuildError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl BuildError {
+    /// Whether the settings are at fault, so that trying again will not help.
+    fn is_of_the_settings(&self) -> bool {
+        match self {
+            Self::Setting { .. } | Self::Queue(_) => true,
+            Self::Listen(error) => error.is_of_the_settings(),
+            Self::Database(_) | Self::FirstStart(_) | Self::Recovery(_) | Self::DataDir { .. } => false,
+        }
+    }
+}
+
+impl From<BuildError> for StartError {
+    fn from(error: BuildError) -> Self {
+        if error.is_of_the_settings() {
+            Self::Settings(error.into())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
 }
 
 /// rest-api, built and bound, not yet serving.
@@ -183,6 +205,12 @@ async fn open_database(
             Ok(storage) => return Ok(storage),
             Err(error) if error.is_transient() && !life.is_stopping() => {
                 tracing::warn!(%error, "the database is not there yet; trying again");
+            }
+            Err(error @ (ConnectError::UnknownScheme | ConnectError::Malformed(_))) => {
+                return Err(BuildError::Setting {
+                    key: "database.url",
+                    expected: error.to_string(),
+                });
             }
             Err(error) => return Err(error.into()),
         }

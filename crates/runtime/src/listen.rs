@@ -65,6 +65,17 @@ pub enum ListenError {
     },
 }
 
+impl ListenError {
+    /// Whether the settings are at fault, so that trying again will not help.
+    #[must_use]
+    pub fn is_of_the_settings(&self) -> bool {
+        match self {
+            Self::Bind { source, .. } => source.kind() == io::ErrorKind::InvalidInput,
+            Self::Tls { .. } | Self::Limit { .. } => true,
+        }
+    }
+}
+
 /// Where a listener really listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {

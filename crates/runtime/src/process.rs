@@ -22,6 +22,15 @@ pub const REVISION: &str = env!("DEVMESH_REVISION");
 /// The compiler that built it.
 pub const RUSTC: &str = env!("DEVMESH_RUSTC");
 
+/// Variables of the observability contract (section 5), and the keys that they set.
+const TELEMETRY_ALIASES: [(&str, &str); 5] = [
+    ("LOG_LEVEL", "monitoring.logging.level"),
+    ("LOG_FORMAT", "monitoring.logging.format"),
+    ("ENABLE_TRACING", "tracing.enabled"),
+    ("TRACING_SAMPLE_RATE", "tracing.sample_rate"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.endpoint"),
+];
+
 /// The settings that every service has.
 pub trait ServiceConfig: DeserializeOwned + JsonSchema {
     /// Name of the installation: the label `environment`.
@@ -34,6 +43,34 @@ pub trait ServiceConfig: DeserializeOwned + JsonSchema {
 
 /// What a service may fail with on its way up or down.
 pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// Why a service does not run, by what its process ends with.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not fit, and starting again will not help. Exit code 2; the text names the key.
+    #[error("{0}")]
+    Settings(#[source] Failure),
+    /// It could not start, or stopped with failure. Exit code 1.
+    #[error("{0}")]
+    Failed(#[source] Failure),
+}
+
+impl StartError {
+    fn of_settings(error: impl Into<Failure>) -> Self {
+        Self::Settings(error.into())
+    }
+
+    fn failed(error: impl Into<Failure>) -> Self {
+        Self::Failed(error.into())
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => 2,
+            Self::Failed(_) => 1,
+        }
+    }
+}
 
 /// A service of Devmesh. Exit codes: 0 stopped as asked, 1 failed, 2 the settings do not fit.
 #[derive(Parser)]
@@ -52,15 +89,12 @@ struct Arguments {
 pub fn run<C: ServiceConfig>(
     name: &'static str,
     aliases: &[(&str, &str)],
-    start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), Failure>,
+    start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), StartError>,
 ) -> ExitCode {
-    let config = match load(Arguments::parse(), aliases) {
-        Ok(config) => config,
-        Err(error) => return complain(name, &error, 2),
-    };
-    match serve(name, config, start) {
+    let config = load(Arguments::parse(), aliases).map_err(StartError::of_settings);
+    match config.and_then(|config| serve(name, config, start)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(name, error.as_ref(), 1),
+        Err(error) => complain(name, &error),
     }
 }
 
@@ -78,14 +112,12 @@ fn load<C: ServiceConfig>(arguments: Arguments, aliases: &[(&str, &str)]) -> Res
 /// The environment as every service reads it: `DEVMESH_*`, and the telemetry variables that others set too.
 #[must_use]
 pub fn environment(sources: Sources) -> Sources {
-    sources
-        .env("DEVMESH")
-        .env_ignored("DEVMESH_CONFIG")
-        .env_alias("LOG_LEVEL", "monitoring.logging.level")
-        .env_alias("LOG_FORMAT", "monitoring.logging.format")
-        .env_alias("ENABLE_TRACING", "tracing.enabled")
-        .env_alias("TRACING_SAMPLE_RATE", "tracing.sample_rate")
-        .env_alias("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.endpoint")
+    with_telemetry_aliases(sources.env("DEVMESH").env_ignored("DEVMESH_CONFIG"))
+}
+
+fn with_telemetry_aliases(sources: Sources) -> Sources {
+    let add = |sources: Sources, (variable, key): &(&str, &str)| sources.env_alias(variable, key);
+    TELEMETRY_ALIASES.iter().fold(sources, add)
 }
 
 /// Who emits, with what the build knows of itself.
@@ -104,21 +136,22 @@ pub fn service_info(name: &'static str, environment: &str) -> ServiceInfo {
 fn serve<C: ServiceConfig>(
     name: &'static str,
     config: C,
-    start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), StartError>,
+) -> Result<(), StartError> {
     listen::install_crypto_provider();
-    let telemetry = Telemetry::start(service_info(name, config.environment()), &config.telemetry())?;
+    let info = service_info(name, config.environment());
+    let telemetry = Telemetry::start(info, &config.telemetry()).map_err(StartError::of_settings)?;
     let dispatch = telemetry.dispatch();
     // Also for threads that are not the runtime's: a call site first met without a subscriber stays silent for good.
     let _ = tracing::dispatcher::set_global_default(dispatch.clone());
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let runtime = threads::service_runtime(name, cores, dispatch.clone())?;
+    let runtime = threads::service_runtime(name, cores, dispatch.clone()).map_err(StartError::failed)?;
     telemetry.watch_runtime(runtime.handle().clone());
     let (life, drain) = (Lifecycle::new(name), config.drain());
     let ended = threads::block_on(&runtime, &dispatch, async {
         let lifecycles = [life.clone()];
         let stopped = tokio::select! {
-            error = stop_on_signals(&lifecycles) => error.map(|never| match never {}).map_err(Failure::from),
+            error = stop_on_signals(&lifecycles) => error.map(|never| match never {}).map_err(StartError::failed),
             stopped = run_until_stopped(life, drain, start(config, telemetry.clone(), lifecycles[0].clone())) => stopped,
         };
         if let Err(error) = &stopped {
@@ -134,18 +167,21 @@ fn serve<C: ServiceConfig>(
 async fn run_until_stopped(
     life: Lifecycle,
     drain: Duration,
-    start: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+    start: impl Future<Output = Result<(), StartError>>,
+) -> Result<(), StartError> {
     // Told to stop while it still waits for its database, say: there is nothing to drain.
     let Some(started) = life.soft_stop().run_until_cancelled(start).await else {
         return Ok(());
     };
     started?;
-    Ok(life.run_until_stopped(drain).await?)
+    life.run_until_stopped(drain).await.map_err(StartError::failed)
 }
 
 #[expect(clippy::print_stderr, reason = "where a person is told why it did not start")]
-fn complain(name: &str, error: &dyn Error, code: u8) -> ExitCode {
+fn complain(name: &str, error: &StartError) -> ExitCode {
     eprintln!("{name}: {error}");
-    ExitCode::from(code)
+    ExitCode::from(error.exit_code())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TelemetryError;
 
-mod environment;
 mod logging;
 
 pub use logging::{LogField, LogFormat, LogOutput, LoggingConfig};
@@ -127,5 +126,16 @@ impl TelemetryConfig {
             }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = serde_json::from_str::<TelemetryConfig>(r#"{"tracing":{"enabeld":true}}"#).unwrap_err();
+        assert!(error.to_string().contains("enabeld"), "{error}");
     }
 }

@@ -13,16 +13,6 @@ pub enum TelemetryError {
         /// What is wrong with it.
         reason: String,
     },
-    /// An environment variable with a value that does not fit.
-    #[error("{variable}={given:?}: expected {expected}")]
-    Environment {
-        /// Name of the variable.
-        variable: &'static str,
-        /// What was given.
-        given: String,
-        /// What would fit.
-        expected: &'static str,
-    },
     /// A setting outside its range.
     #[error("{key} = {given}: expected {expected}")]
     Setting {

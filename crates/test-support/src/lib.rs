@@ -6,7 +6,7 @@
 //! - The servers that a whole run shares (`test-servers run -- COMMAND`), and a fresh corner of them for each
 //!   test: [`fresh_database`], [`fresh_redis_prefix`], [`fresh_vhost_or_prefix`].
 //! - Things a test talks to: [`Upstream`] (a recording HTTP server), [`OtlpReceiver`] (collects spans),
-//!   [`Process`] (a binary under test), [`http`] (a bare HTTP client).
+//!   [`Process`] (a binary under test; [`ended_by_settings`] for one that refuses to start), [`http`] (a bare HTTP client).
 //! - [`eventually`]: wait for an outcome with a deadline, never for a guessed time.
 
 mod background;
@@ -18,6 +18,7 @@ mod prometheus;
 mod rabbitmq;
 mod redis;
 mod server_process;
+mod settings;
 mod shared;
 mod upstream;
 mod wait;
@@ -28,6 +29,7 @@ pub use process::{Process, ProcessBuilder};
 pub use prometheus::{Alertmanager, Prometheus};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
+pub use settings::{Ended, ended_by_settings};
 pub use shared::{
     POSTGRES_URL, RABBITMQ_API_URL, RABBITMQ_URL, REDIS_URL, fresh_database, fresh_redis_prefix,
     fresh_vhost_or_prefix, postgres_url, rabbitmq_url, redis_url, shared_postgres, shared_rabbitmq,

@@ -90,15 +90,19 @@ impl Runner {
     /// would end among the dead letters. None when the worker stops first.
     async fn claim(&self, attempt: &Attempt) -> Option<Option<Job>> {
         let stop = self.life.soft_stop();
-        let mut pause = Duration::from_millis(100);
+        let first = Duration::from_millis(100);
+        let mut pause = first;
         loop {
             if stop.is_cancelled() {
                 return None;
             }
             match self.jobs.claim(attempt, self.lease).await {
                 Ok(claimed) => return Some(claimed),
+                Err(StoreError::Unavailable(error)) if pause == first => {
+                    tracing::warn!(%error, "rest-api cannot be reached; the claim waits")
+                }
                 Err(StoreError::Unavailable(error)) => {
-                    tracing::debug!(%error, "rest-api is away; the claim waits")
+                    tracing::debug!(%error, "rest-api cannot be reached; the claim still waits")
                 }
                 Err(error) => tracing::warn!(%error, "a claim failed; trying again"),
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::ports::{Delivery, Queue};
 use futures::StreamExt;
 use runtime::lifecycle::Lifecycle;
+use tokio_util::sync::DropGuard;
 use tracing::Instrument;
 
 use crate::attempt::{Runner, Verdict};
@@ -14,7 +15,8 @@ use crate::attempt::{Runner, Verdict};
 /// Longest pause between two tries to subscribe.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs until the soft stop. Jobs in flight are tasks of the lifecycle, so the drain waits for them.
+/// Runs until the soft stop. Jobs in flight are tasks of the lifecycle, so the drain waits for them. `at_work` is
+/// dropped when this has ended and so has the last job.
 ///
 /// # Errors
 /// None: what fails is logged and tried again.
@@ -22,6 +24,7 @@ pub async fn run(
     queue: Arc<dyn Queue>,
     prefetch: u16,
     runner: Arc<Runner>,
+    at_work: Arc<DropGuard>,
     life: Lifecycle,
 ) -> Result<(), Infallible> {
     let stop = life.soft_stop();
@@ -32,8 +35,11 @@ pub async fn run(
                 tracing::info!(prefetch, "taking jobs");
                 pause = Duration::from_millis(100);
                 while let Some(Some(delivery)) = stop.run_until_cancelled(deliveries.next()).await {
-                    let runner = Arc::clone(&runner);
-                    life.spawn_task(async move { handle(&runner, delivery).await });
+                    let (runner, at_work) = (Arc::clone(&runner), Arc::clone(&at_work));
+                    life.spawn_task(async move {
+                        handle(&runner, delivery).await;
+                        drop(at_work);
+                    });
                 }
             }
             Err(error) => tracing::warn!(%error, "jobs cannot be taken; trying again"),

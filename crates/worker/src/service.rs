@@ -9,8 +9,10 @@ use domain::Clock;
 use domain::ports::Queue;
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenError, Listener};
+use runtime::process::StartError;
 use telemetry::{AdminAccess, Telemetry};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 use uplink::{Credentials, Jobs, Link, Spool, Target, UplinkError};
 
 use crate::attempt::Runner;
@@ -51,6 +53,27 @@ pub enum BuildError {
     /// The audit spool cannot be opened.
     #[error("spool.dir: {0}")]
     Spool(#[from] std::io::Error),
+}
+
+impl BuildError {
+    /// Whether the settings are at fault, so that trying again will not help.
+    fn is_of_the_settings(&self) -> bool {
+        match self {
+            Self::Uplink(_) | Self::Egress(_) | Self::Queue(_) => true,
+            Self::Listen(error) => error.is_of_the_settings(),
+            Self::Spool(_) => false,
+        }
+    }
+}
+
+impl From<BuildError> for StartError {
+    fn from(error: BuildError) -> Self {
+        if error.is_of_the_settings() {
+            Self::Settings(error.into())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
 }
 
 /// The worker, built and bound, not yet running.
@@ -158,12 +181,18 @@ impl Service {
             life,
         } = self;
         let stop = life.soft_stop();
+        // Dropped with the last job: jobs that end while the worker drains leave records too.
+        let drained = CancellationToken::new();
+        let at_work = Arc::new(drained.clone().drop_guard());
         life.spawn(
             "http",
             listener.counted_by(&telemetry).serve(router, life.clone()),
         );
-        life.spawn("jobs", consume::run(queue, concurrency, runner, life.clone()));
-        life.spawn("audit", spool.send(link, stop.clone()));
+        life.spawn(
+            "jobs",
+            consume::run(queue, concurrency, runner, at_work, life.clone()),
+        );
+        life.spawn("audit", spool.send(link, drained));
         let health = telemetry.health().clone();
         life.spawn_task(async move {
             stop.cancelled().await;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use runtime::lifecycle::Lifecycle;
+use runtime::process::StartError;
 use runtime::threads;
 use telemetry::{ProcessSeries, Telemetry};
 use tokio::runtime::{Builder, Runtime};
@@ -78,7 +79,7 @@ impl Place {
     }
 
     /// Builds and starts the service on its own runtime; `start` answers where it listens.
-    pub(super) fn fill<E: std::error::Error>(
+    pub(super) fn fill<E: Into<StartError>>(
         self,
         (drain, tls): (Duration, bool),
         start: impl Future<Output = Result<SocketAddr, E>>,
@@ -93,7 +94,10 @@ impl Place {
             Ok(address) => address,
             Err(error) => {
                 telemetry.flush_logs();
-                return Err(Failure::of(role.name(), error));
+                return Err(match error.into() {
+                    StartError::Settings(error) => Failure::Usage(format!("{}: {error}", role.name())),
+                    StartError::Failed(error) => Failure::of(role.name(), error),
+                });
             }
         };
         Ok(Host {

@@ -9,7 +9,7 @@ use connectors::CredentialSource;
 use control::Control;
 use domain::job::ToolCallPayload;
 use domain::ports::storage::Import;
-use domain::{Effect, JobId, Principal, Priority, Provider, StoreError, SystemClock, Tool};
+use domain::{Clock, Effect, JobId, Principal, Priority, Provider, StoreError, SystemClock, Tool};
 use proto::v1::catalogue_service_client::CatalogueServiceClient;
 use proto::v1::{WatchRequest, watch_event};
 use reqwest::{Certificate, Client};
@@ -140,7 +140,7 @@ fn config(identity: &Identity, data: &TempDir) -> rest_api::Config {
 
 async fn provider(control: &Control, caller: &Principal) -> (Provider, Tool) {
     let (id, tool) = (domain::ProviderId::generate(), domain::ToolId::generate());
-    let now = chrono::Utc::now();
+    let now = SystemClock.now();
     let provider: Provider = serde_json::from_value(json!({
         "id": id, "tenant_id": caller.tenant_id, "name": "github", "kind": "openapi",
         "base_url": "https://api.example.com", "auth": { "type": "bearer" }, "selection": { "allow": [], "deny": [] },
@@ -266,29 +266,28 @@ async fn a_file_that_holds_no_authority_is_refused_by_its_key() {
 #[tokio::test]
 async fn people_reach_the_http_api_over_tls_with_the_certificate_and_not_without() {
     let rest_api = RestApi::start().await;
-    let pem = std::fs::read(rest_api.identity.certificate()).unwrap();
-    let trusted = Client::builder()
-        .no_proxy()
-        .tls_certs_only([Certificate::from_pem(&pem).unwrap()]);
-    let ask = |client: Client| client.get(&rest_api.http).bearer_auth(&rest_api.admin).send();
-    let answer = ask(trusted.build().unwrap()).await.unwrap();
+    let stranger = Identity::new();
+    let ask = |client: Client, url: String| client.get(url).bearer_auth(&rest_api.admin).send();
+    let answer = ask(trusting(&rest_api.identity), rest_api.http.clone())
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
-
-    let stranger = std::fs::read(Identity::new().certificate()).unwrap();
-    let untrusting = Client::builder()
-        .no_proxy()
-        .tls_certs_only([Certificate::from_pem(&stranger).unwrap()]);
-    assert!(ask(untrusting.build().unwrap()).await.is_err());
+    assert!(ask(trusting(&stranger), rest_api.http.clone()).await.is_err());
     let plain = rest_api.http.replace("https://", "http://");
-    let answered = Client::builder()
-        .no_proxy()
-        .build()
-        .unwrap()
-        .get(plain)
-        .send()
-        .await;
+    let answered = ask(trusting(&rest_api.identity), plain).await;
     assert!(
         !answered.is_ok_and(|answer| answer.status().is_success()),
         "plain HTTP was served"
     );
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's own client, to loopback only"
+)]
+fn trusting(authority: &Identity) -> Client {
+    let pem = std::fs::read(authority.certificate()).unwrap();
+    let authority = Certificate::from_pem(&pem).unwrap();
+    let client = Client::builder().no_proxy().tls_certs_only([authority]);
+    client.build().unwrap()
 }

@@ -126,6 +126,22 @@ async fn a_second_mesh_on_the_same_directory_is_refused_and_the_first_goes_on() 
 }
 
 #[tokio::test]
+async fn a_setting_that_does_not_fit_is_named_and_ends_it_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "[[rest_api.credentials.keys]]\nid = 'a'\nkey = 'short'\n";
+    std::fs::write(dir.path().join("devmesh.toml"), file).unwrap();
+    let up = devmesh(dir.path()).args(["up", "--mcp-port", "0", "--api-port", "0", "--worker-port", "0"]);
+    let up = up.start().unwrap();
+    assert_eq!(up.exit_code(PATIENCE).await.unwrap(), Some(2));
+    let said = eventually(PATIENCE, || async {
+        up.stderr_lines()
+            .into_iter()
+            .find(|line| line.contains("credentials.keys"))
+    });
+    assert!(said.await.unwrap().contains("rest-api"));
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

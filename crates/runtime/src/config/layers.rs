@@ -83,6 +83,12 @@ impl<'a> Layers<'a> {
         }
     }
 
+    /// Whether the setting at `path` is a secret.
+    pub(super) fn is_secret(&self, path: &[String]) -> bool {
+        let shape = path.iter().try_fold(self.shape, |shape, name| shape.child(name));
+        matches!(shape, Some(Shape::Secret))
+    }
+
     /// Sets `path` to the content of a file.
     pub(super) fn add_text_file(&mut self, path: &[String], file: &str, origin: Origin) {
         if let Some(text) = self.read(path, file) {
@@ -250,7 +256,19 @@ fn value_of_text(shape: &Shape, text: &str) -> Value {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
             Value::Array(words.map(|word| value_of_text(item, word)).collect())
         }
+        Shape::Scalar("boolean") => {
+            boolean(text).map_or_else(|| Value::String(text.to_owned()), Value::Boolean)
+        }
         _ => as_toml().unwrap_or_else(|| Value::String(text.to_owned())),
+    }
+}
+
+/// The usual words for yes and no, whatever their case.
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 

@@ -129,7 +129,14 @@ impl Sources {
     fn apply_aliases(&self, layers: &mut Layers<'_>) {
         for (variable, key) in &self.aliases {
             let path: Vec<_> = key.split('.').map(str::to_owned).collect();
-            for (name, value) in &self.env {
+            // Other programs' names too, so empty means unset; but a secret that is empty is a mistake.
+            let says_nothing = |value: &str| value.is_empty() && !layers.is_secret(&path);
+            let said: Vec<_> = self
+                .env
+                .iter()
+                .filter(|(_, value)| !says_nothing(value))
+                .collect();
+            for (name, value) in said {
                 if name == variable {
                     layers.add_text(&path, value, Origin::Env(name.clone()));
                 } else if name.strip_suffix("_FILE") == Some(variable) {
