@@ -14,6 +14,7 @@ mod layout;
 mod licences;
 mod proto;
 mod repository;
+mod unused;
 mod words;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ const CHECKS: &[(&str, CheckFn)] = &[
     ("words", words::check),
     ("arrows", arrows::check),
     ("duplicates", duplicates::check),
+    ("unused", unused::check),
     ("licences", licences::check),
     ("proto", proto::check),
     ("generated", generated::check),
@@ -51,7 +53,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, licences, proto, generated.
+    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, unused, licences, proto, generated.
     Check {
         /// The checks to run.
         #[arg(value_parser = CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>())]
