@@ -1,6 +1,7 @@
 //! Providers: added, changed and removed here; read, refreshed and checked by worker jobs.
 
 mod add;
+mod addresses;
 mod credential;
 mod read;
 mod refresh;

@@ -100,13 +100,16 @@ impl Api {
         Ok(items)
     }
 
-    /// The segments of a path are escaped: a tool's name with a slash names no other path.
+    /// The segments of a path are escaped, and those that a URL drops are refused: no name reaches another path.
     fn request(
         &self,
         method: Method,
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<RequestBuilder, Failure> {
+        if let Some(name) = path.iter().find(|name| matches!(**name, "" | "." | "..")) {
+            return Err(Failure::Usage(format!("`{name}` names nothing")));
+        }
         let mut url = self.base.clone();
         let base = self.base.clone();
         let no_base = |()| Failure::Usage(format!("--url {base}: an http or https address is needed"));

@@ -131,10 +131,20 @@ impl Connection {
     /// The API key.
     ///
     /// # Errors
-    /// When there is none, or its file cannot be read.
+    /// When there is none, its file cannot be read, or no header can carry it.
     pub fn api_key(&self) -> Result<Zeroizing<String>, Failure> {
+        let key = self.named_key()?;
+        if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Failure::Usage(
+                "the API key is empty, or has characters that no key has; it looks like dm_…".to_owned(),
+            ));
+        }
+        Ok(key)
+    }
+
+    fn named_key(&self) -> Result<Zeroizing<String>, Failure> {
         if let Some(Secret(key)) = &self.key {
-            return Ok(key.clone());
+            return Ok(Zeroizing::new(key.trim().to_owned()));
         }
         let (path, named) = match &self.key_file {
             Some(path) => (path.clone(), true),

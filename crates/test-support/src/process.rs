@@ -55,12 +55,13 @@ impl Process {
     ///
     /// # Errors
     /// When it has no standard input, or does not read it any more.
-    pub fn write_line(&self, line: &str) -> Result<()> {
+    pub fn write_line(&self, line: impl AsRef<[u8]>) -> Result<()> {
         let mut stdin = lock(&self.stdin);
         let stdin = stdin
             .as_mut()
             .context("started without standard input, or it is closed")?;
-        writeln!(stdin, "{line}")?;
+        stdin.write_all(line.as_ref())?;
+        stdin.write_all(b"\n")?;
         Ok(stdin.flush()?)
     }
 

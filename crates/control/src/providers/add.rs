@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use domain::job::ImportPayload;
 use domain::provider::{self, AuthScheme, CallLimits, DescriptionSource, ProviderKind, Selection};
 use domain::{Effect, Job, JobKind, Principal, Priority, ProviderId, Scope, StoreError};
-use url::Url;
 use zeroize::Zeroizing;
 
+use super::addresses::{check_auth, check_hosts, is_web_address};
 use crate::error::Check;
 use crate::jobs::NewJob;
 use crate::{Control, ControlError, require};
@@ -117,6 +117,9 @@ fn check(new: &NewProvider) -> Result<(), ControlError> {
         "no secret, since `auth` is none"
     };
     check.that(needs_secret == has_secret, "secret", expected);
+    let secret = new.secret.as_ref().map_or("", |secret| secret.as_str());
+    check_auth(&mut check, &new.auth, secret);
+    check_hosts(&mut check, &new.allowed_hosts);
     check_selection(&mut check, &new.selection);
     check_limits(&mut check, &new.limits);
     check.finish()
@@ -157,14 +160,4 @@ pub(super) fn check_limits(check: &mut Check, limits: &CallLimits) {
     );
     let bytes = (1_024..=16 << 20).contains(&limits.max_response_bytes);
     check.that(bytes, "limits.max_response_bytes", "1024 to 16777216");
-}
-
-fn is_web_address(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.fragment().is_none()
-    })
 }

@@ -4,6 +4,7 @@ use domain::provider::{CallLimits, Selection};
 use domain::{Principal, Provider, Scope};
 
 use super::add::{check_limits, check_selection};
+use super::addresses::check_hosts;
 use crate::error::Check;
 use crate::{Control, ControlError, require};
 
@@ -40,6 +41,7 @@ impl Control {
         provider.allowed_hosts = change.allowed_hosts.unwrap_or(provider.allowed_hosts);
         provider.limits = change.limits.unwrap_or(provider.limits);
         let mut check = Check::default();
+        check_hosts(&mut check, &provider.allowed_hosts);
         check_selection(&mut check, &provider.selection);
         check_limits(&mut check, &provider.limits);
         check.finish()?;

@@ -61,11 +61,11 @@ where
     });
     let mut tasks = Tasks::default();
     tasks.streams.spawn(Arc::clone(&bridge).listen());
-    let mut lines = input.lines();
+    let mut lines = input.split(b'\n');
     loop {
         tokio::select! {
-            line = lines.next_line() => match line.map_err(|error| Failure::of("stdin", error))? {
-                Some(line) if line.trim().is_empty() => {}
+            line = lines.next_segment() => match line.map_err(|error| Failure::of("stdin", error))? {
+                Some(line) if line.trim_ascii().is_empty() => {}
                 Some(line) => bridge.take(&line, &mut tasks).await,
                 None => break,
             },
@@ -80,8 +80,8 @@ where
 impl<W: AsyncWrite + Unpin + Send + 'static> Bridge<W> {
     /// One line of stdin. Requests are answered at their own pace; everything else, and `initialize`, is passed on before
     /// the next line is read, because its order matters.
-    async fn take(self: &Arc<Self>, line: &str, tasks: &mut Tasks) {
-        let Ok(message) = serde_json::from_str::<Value>(line) else {
+    async fn take(self: &Arc<Self>, line: &[u8], tasks: &mut Tasks) {
+        let Ok(message) = serde_json::from_slice::<Value>(line) else {
             return self.out.error(&Value::Null, -32700, "this line is no JSON").await;
         };
         let method = message

@@ -84,6 +84,9 @@ async fn a_client_on_stdio_initializes_lists_calls_and_is_told_of_errors() {
             .await["error"]["code"],
         -32700
     );
+    bridge.0.write_line(b"nor is this: \xff\xfe").unwrap();
+    bridge.call(4, "mesh_whoami");
+    assert_eq!(bridge.answer(4).await["result"]["isError"], false);
     bridge.0.close_stdin();
     assert_eq!(bridge.0.exit_code(PATIENCE).await.unwrap(), Some(0));
 }

@@ -95,6 +95,23 @@ on_both! {
         assert_eq!(fields, expected.into());
     }
 
+    async fn hosts_headers_and_secrets_that_no_call_could_use_are_refused_at_once(app: &App) {
+        let body = json!({
+            "name": "x",
+            "source": { "type": "inline", "text": "{}" },
+            "auth": { "type": "header", "name": "Host" },
+            "secret": "a\r\nb",
+            "allowed_hosts": ["localhost:80", "10.0.0.0/8", "http://localhost/"],
+        });
+        let problem = app.post(&app.admin, "/api/v1/providers", body).await.expect(422);
+        let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+        assert_eq!(fields, [json!("auth.name"), json!("secret"), json!("allowed_hosts")]);
+        app.provider(&app.admin, "api").await;
+        let change = app.request("PATCH", "/api/v1/providers/api").bearer_auth(&app.admin).header("if-match", "*");
+        let problem = App::send(change.json(&json!({ "allowed_hosts": ["a b"] }))).await.expect(422);
+        assert_eq!(problem["errors"][0]["field"], "allowed_hosts");
+    }
+
     async fn private_hosts_need_the_scope_admin(app: &App) {
         let (user, _) = app.key(&app.admin, json!({ "name": "dev", "kind": "user" })).await;
         let body = json!({ "name": "x", "source": { "type": "inline", "text": "{}" }, "allowed_hosts": ["localhost"] });
