@@ -10,6 +10,8 @@
 # What was started is ended by process id however the script ends.
 
 . scripts/lib/install.sh
+# What the run says to the Rust tests is no setting of the mesh.
+unset "${!DEVMESH_TEST_@}"
 
 bin=$(realpath -m "${CARGO_TARGET_DIR:-target}/debug")
 WORK=$(mktemp -d)
