@@ -40,7 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 #[non_exhaustive]
 pub enum ListenError {
     /// The address cannot be bound: taken, not ours, or not an address.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Bind {
         /// The address as configured.
         address: String,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use runtime::lifecycle::Lifecycle;
+use runtime::lifecycle::{Lifecycle, signals};
 use runtime::process::StartError;
 use runtime::threads;
 use telemetry::{ProcessSeries, Telemetry};
@@ -78,7 +78,8 @@ impl Place {
         })
     }
 
-    /// Builds and starts the service on its own runtime; `start` answers where it listens.
+    /// Builds and starts the service on its own runtime; `start` answers where it listens. It may wait, for a database
+    /// that is away, so a stop signal ends it: nothing is in flight yet.
     pub(super) fn fill<E: Into<StartError>>(
         self,
         (drain, tls): (Duration, bool),
@@ -90,11 +91,17 @@ impl Place {
             telemetry,
             runtime,
         } = self;
+        let start = async {
+            tokio::select! {
+                started = start => started.map_err(Into::into),
+                () = signals() => Err(StartError::Failed("it was told to stop before it was up".into())),
+            }
+        };
         let address = match threads::block_on(&runtime, &telemetry.dispatch(), start) {
             Ok(address) => address,
             Err(error) => {
                 telemetry.flush_logs();
-                return Err(match error.into() {
+                return Err(match error {
                     StartError::Settings(error) => Failure::Usage(format!("{}: {error}", role.name())),
                     StartError::Failed(error) => Failure::of(role.name(), error),
                 });

@@ -125,6 +125,66 @@ async fn a_second_mesh_on_the_same_directory_is_refused_and_the_first_goes_on() 
     assert_eq!(mesh.run(&["tools", "list"]).unwrap().code, 0);
 }
 
+/// Runs `devmesh up` in `dir`, which must fail, and answers what it said.
+async fn refused_in(dir: &std::path::Path) -> String {
+    let up = devmesh(dir).args(["up", "--mcp-port", "0", "--api-port", "0", "--worker-port", "0"]);
+    let up = up.start().unwrap();
+    assert_eq!(up.exit_code(PATIENCE).await.unwrap(), Some(1));
+    let said = eventually(PATIENCE, || async {
+        up.stderr_lines()
+            .into_iter()
+            .find(|line| line.starts_with("devmesh: "))
+    });
+    said.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_the_database_ends_it_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".devmesh")).unwrap();
+    std::fs::write(dir.path().join(".devmesh/devmesh.db"), "no database ".repeat(200)).unwrap();
+    std::fs::write(dir.path().join(".devmesh/credentials.key"), "0".repeat(64)).unwrap();
+    let said = refused_in(dir.path()).await;
+    assert!(
+        said.contains("devmesh.db") && said.contains("not a database"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_sealing_key_is_not_replaced_beside_the_database_that_needs_it() {
+    let mesh = Mesh::up().await.unwrap();
+    assert_eq!(mesh.stop().await.unwrap(), Some(0));
+    std::fs::remove_file(mesh.data().join("credentials.key")).unwrap();
+    let said = refused_in(mesh.dir()).await;
+    assert!(
+        said.contains("credentials.key") && said.contains("put it back"),
+        "{said}"
+    );
+    assert!(!mesh.data().join("credentials.key").exists());
+}
+
+#[tokio::test]
+async fn a_mesh_that_waits_for_its_database_can_be_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = free_port().unwrap();
+    let file = format!(
+        "[rest_api.database]\nurl = 'postgres://u:p@127.0.0.1:{nobody}/mesh'\n\
+         [[rest_api.credentials.keys]]\nid = 'a'\nkey = '{}'\n",
+        "0".repeat(64)
+    );
+    std::fs::write(dir.path().join("devmesh.toml"), file).unwrap();
+    let up = devmesh(dir.path()).args(["up", "--mcp-port", "0", "--api-port", "0", "--worker-port", "0"]);
+    let up = up.start().unwrap();
+    up.wait_for_line(PATIENCE, |line| {
+        line.contains("the database is not there yet").then_some(())
+    })
+    .await
+    .unwrap();
+    up.terminate().unwrap();
+    assert_eq!(up.exit_code(PATIENCE).await.unwrap(), Some(1));
+}
+
 #[tokio::test]
 async fn a_setting_that_does_not_fit_is_named_and_ends_it_with_2() {
     let dir = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ impl Pools {
             let writer = pool(1, options)
                 .connect_with(file.clone())
                 .await
-                .map_err(ConnectError::Unreachable)?;
+                .map_err(|error| refused(file.get_filename(), error))?;
             let readers = pool(options.max_connections.max(1), options)
                 .connect_lazy_with(file.pragma("query_only", "true"));
             (writer, readers)
@@ -134,4 +134,22 @@ fn keep_private(path: &Path) -> Result<(), ConnectError> {
         path: path.display().to_string(),
         source,
     })
+}
+
+/// A file that is no database, or a broken one, does not become one by waiting; one that is locked does come free.
+fn refused(path: &Path, error: sqlx::Error) -> ConnectError {
+    const CORRUPT: u32 = 11;
+    const NOT_A_DATABASE: u32 = 26;
+    let code = error.as_database_error().and_then(|error| error.code());
+    // The low byte of SQLite's extended codes is the code that they belong to.
+    let code = code
+        .and_then(|code| code.parse::<u32>().ok())
+        .map(|code| code & 0xff);
+    match code {
+        Some(CORRUPT | NOT_A_DATABASE) => ConnectError::File {
+            path: path.display().to_string(),
+            source: std::io::Error::other(error),
+        },
+        _ => ConnectError::Unreachable(error),
+    }
 }

@@ -31,6 +31,25 @@ async fn a_folder_that_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_database_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mesh.db");
+    std::fs::write(
+        &file,
+        "this is somebody's text, and long enough for the header of a database. ".repeat(20),
+    )
+    .unwrap();
+    let Err(error) = connect(&format!("sqlite:{}", file.display()), &options(), &quiet()).await else {
+        panic!("a text was taken for a database")
+    };
+    assert!(!error.is_transient(), "{error}");
+    assert!(
+        error.to_string().contains("mesh.db") && error.to_string().contains("not a database"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_database_in_memory_is_its_own() {
     let one = Backend::open("sqlite::memory:".into(), None).await;
     let two = Backend::open("sqlite::memory:".into(), None).await;
