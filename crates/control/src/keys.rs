@@ -31,6 +31,7 @@ impl Control {
             name: name.to_owned(),
             kind,
             scopes: scopes.unwrap_or_else(|| kind.default_scopes()),
+            pins: Vec::new(),
             prefix: presented.prefix().to_owned(),
             hash: presented.hash().to_vec(),
             expires_at,

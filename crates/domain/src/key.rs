@@ -138,6 +138,9 @@ pub struct ApiKey {
     pub kind: KeyKind,
     /// What it may do.
     pub scopes: Scopes,
+    /// Tools that its holder is shown by themselves even where there are too many to show all (see [`crate::pin`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<String>,
     /// The public part of the key text, unique in the installation; keys are looked up by it.
     pub prefix: String,
     /// SHA-256 of the secret part, 32 bytes.

@@ -14,6 +14,7 @@ pub mod id;
 pub mod job;
 pub mod key;
 pub mod page;
+pub mod pin;
 pub mod ports;
 pub mod provider;
 pub mod tenant;

@@ -9,6 +9,10 @@ use crate::job::Effect;
 /// The longest tool name; clients of every vendor accept it.
 pub const MAX_NAME: usize = 64;
 
+/// Names of the mesh's own tools, which stand for all others where those are too many to list. An operation that would
+/// have one of them gets another name.
+pub const RESERVED: [&str; 3] = ["call_tool", "describe_tool", "search_tools"];
+
 /// Hints about a tool's behaviour (MCP 2025-11-25, "Tool annotations").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotations {

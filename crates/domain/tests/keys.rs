@@ -16,6 +16,7 @@ fn stored(presented: &PresentedKey) -> ApiKey {
         name: "ci".into(),
         kind: KeyKind::Agent,
         scopes: KeyKind::Agent.default_scopes(),
+        pins: Vec::new(),
         prefix: presented.prefix().to_owned(),
         hash: presented.hash().to_vec(),
         expires_at: None,

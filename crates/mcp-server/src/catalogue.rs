@@ -12,6 +12,7 @@ mod keys;
 mod view;
 pub mod watch;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use domain::catalogue::EntityKind;
 use domain::key::KeyRefusal;
-use domain::{Entity, KeyId, PresentedKey, Principal, Provider, TenantId, Tool};
+use domain::{Entity, KeyId, PresentedKey, Principal, Provider, ProviderId, TenantId, Tool};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -130,6 +131,23 @@ impl Catalogue {
             Some(tools) => Arc::clone(&tools.list),
             None => Arc::new([]),
         }
+    }
+
+    /// The names of a tenant's providers.
+    #[must_use]
+    pub fn provider_names(&self, tenant: TenantId) -> HashMap<ProviderId, String> {
+        let view = self.0.view.load();
+        view.tenants
+            .get(&tenant)
+            .map(|tools| tools.provider_names())
+            .unwrap_or_default()
+    }
+
+    /// The tools that a key pins (see [`domain::pin`]).
+    #[must_use]
+    pub fn pins(&self, key: KeyId) -> Vec<String> {
+        let view = self.0.view.load();
+        view.keys.get(key).map(|key| key.pins.clone()).unwrap_or_default()
     }
 
     /// One tool with its provider.

@@ -33,7 +33,7 @@ use crate::audit::AuditSink;
 
 pub use backend::{Answer, Backend, Refusal, ToolCall};
 pub use caller::Caller;
-pub use config::{EngineConfig, TasksConfig};
+pub use config::{EngineConfig, TasksConfig, ToolsConfig};
 pub use dialogue::Dialogue;
 pub use listeners::{Change, Listeners};
 pub use method::Method;

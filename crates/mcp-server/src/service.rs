@@ -22,7 +22,7 @@ use uplink::{Credentials, KeyUses, Link, Spool, Target, UplinkError};
 use crate::catalogue::{Catalogue, CatalogueKeys, Gone, Watch, tell_key_uses};
 use crate::config::{CacheConfig, Config};
 use crate::control_plane::RestApi;
-use crate::engine::mesh::{Mesh, follow_catalogue};
+use crate::engine::mesh::{Mesh, Shelves, follow_catalogue, keep_indexes};
 use crate::engine::{Engine, EngineError, EngineMetrics, EngineParts, Listeners};
 use crate::session::Sessions;
 use crate::transport::{Transport, TransportParts, Upkeep};
@@ -92,6 +92,7 @@ pub struct Service {
     upkeep: Upkeep,
     listeners: Listeners,
     catalogue: Catalogue,
+    shelves: Shelves,
     watch: Watch,
     connectors: Arc<Connectors>,
     key_uses: Arc<KeyUses>,
@@ -133,13 +134,15 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         &telemetry,
         forget(Arc::clone(&connectors), metrics.clone()),
     );
+    let mesh = Mesh::new(
+        catalogue.clone(),
+        Arc::clone(&connectors),
+        Arc::new(RestApi::new(link.clone(), timeout)),
+        config.mcp.clone(),
+    );
+    let shelves = mesh.shelves();
     let engine = Engine::new(EngineParts {
-        backend: Mesh::new(
-            catalogue.clone(),
-            Arc::clone(&connectors),
-            Arc::new(RestApi::new(link.clone(), timeout)),
-            config.mcp.clone(),
-        ),
+        backend: mesh,
         audit: Arc::clone(&spool) as Arc<_>,
         listeners: listeners.clone(),
         metrics,
@@ -165,6 +168,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         upkeep: transport.upkeep(),
         listeners,
         catalogue,
+        shelves,
         watch,
         connectors,
         key_uses,
@@ -244,6 +248,7 @@ impl Service {
             upkeep,
             listeners,
             catalogue,
+            shelves,
             watch,
             connectors,
             key_uses,
@@ -266,6 +271,7 @@ impl Service {
         parts::spawn(&life, "watch", watch.run(stop.clone()));
         parts::spawn(&life, "key uses", tell_key_uses(key_uses, link, stop.clone()));
         parts::spawn(&life, "connectors", parts::sweep(connectors, stop.clone()));
+        parts::spawn(&life, "search", keep_indexes(shelves, stop.clone()));
         let of_sessions = upkeep.clone();
         let soft = stop.clone();
         parts::spawn(&life, "sessions", async move { of_sessions.run(soft).await });

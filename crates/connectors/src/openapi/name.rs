@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::tool::MAX_NAME;
+use domain::tool::{MAX_NAME, RESERVED};
 use sha2::{Digest, Sha256};
 
 use super::site::Site;
@@ -10,7 +10,7 @@ use super::site::Site;
 /// The name of each site's tool, in the order of the sites.
 ///
 /// A name is the provider's and the operation id's (or method's and path's) words. Where two operations would have
-/// the same one, or it is too long, a hash of method and path ends it: other operations coming and going do not
+/// the same one, it is the mesh's own, or it is too long, a hash of method and path ends it: other operations coming and going do not
 /// change it.
 pub(super) fn assign(provider: &str, sites: &[Site<'_>]) -> Vec<String> {
     let plain: Vec<String> = sites
@@ -25,7 +25,8 @@ pub(super) fn assign(provider: &str, sites: &[Site<'_>]) -> Vec<String> {
         .iter()
         .zip(&plain)
         .map(|(site, name)| {
-            if uses.get(name.as_str()) == Some(&1) && name.len() <= MAX_NAME {
+            let is_free = uses.get(name.as_str()) == Some(&1) && !RESERVED.contains(&name.as_str());
+            if is_free && name.len() <= MAX_NAME {
                 name.clone()
             } else {
                 shorten(name, &site.label())

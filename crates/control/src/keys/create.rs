@@ -1,6 +1,7 @@
 //! Creates a key.
 
 use chrono::{DateTime, Utc};
+use domain::pin::{MAX_PINS, Pin};
 use domain::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
 
 use crate::error::Check;
@@ -15,6 +16,8 @@ pub struct NewKey {
     pub kind: KeyKind,
     /// What it may do; the kind's own scopes when none are named.
     pub scopes: Option<Scopes>,
+    /// Tools that its holder is shown by themselves (see [`domain::pin`]), at most 64.
+    pub pins: Vec<String>,
     /// From when on it is refused.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -31,8 +34,9 @@ impl Control {
     ) -> Result<(PresentedKey, ApiKey), ControlError> {
         require(caller, Scope::KeysWrite)?;
         self.check_new_key(caller, &new)?;
-        let (presented, key) =
+        let (presented, mut key) =
             self.mint_key(caller.tenant_id, &new.name, new.kind, new.scopes, new.expires_at);
+        key.pins = new.pins;
         self.storage.keys.create(caller.tenant_id, &key).await?;
         Ok((presented, key))
     }
@@ -48,6 +52,12 @@ impl Control {
         );
         let in_future = new.expires_at.is_none_or(|at| at > self.now());
         check.that(in_future, "expires_at", "an instant in the future");
+        check.that(new.pins.len() <= MAX_PINS, "pins", format!("at most {MAX_PINS}"));
+        for (at, pin) in new.pins.iter().enumerate() {
+            if let Err(error) = Pin::parse(pin) {
+                check.that(false, &format!("pins[{at}]"), error.to_string());
+            }
+        }
         let service = new.kind == KeyKind::Service;
         check.that(
             !service,

@@ -6,7 +6,7 @@ use domain::{ApiKey, KeyId, PresentedKey, Principal, Scope};
 use crate::{Control, ControlError, require};
 
 impl Control {
-    /// Makes a key with the same name, kind, scopes and expiry; the old one is accepted for `grace` more
+    /// Makes a key with the same name, kind, scopes, pins and expiry; the old one is accepted for `grace` more
     /// (0 to 7 days), so that its users can change over.
     ///
     /// # Errors
@@ -32,13 +32,14 @@ impl Control {
             return Err(ControlError::Conflict { field: "id", message });
         }
         let until = old.expires_at.map_or(now + grace, |at| at.min(now + grace));
-        let (presented, new) = self.mint_key(
+        let (presented, mut new) = self.mint_key(
             caller.tenant_id,
             &old.name,
             old.kind,
             Some(old.scopes.clone()),
             old.expires_at,
         );
+        new.pins.clone_from(&old.pins);
         self.storage
             .keys
             .rotate(caller.tenant_id, id, until, &new)

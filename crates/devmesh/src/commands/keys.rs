@@ -23,6 +23,7 @@ enum Action {
     /// Make a key; its text is shown this once.
     #[command(after_help = "Examples:\n  devmesh keys create claude --kind agent\n  \
         devmesh keys create ci --kind agent --scope tools:read --scope tools:call --expires-in 90d\n  \
+        devmesh keys create triage --kind agent --pin 'github_issues_*' --pin tag:pulls\n  \
         export DEVMESH_API_KEY=$(devmesh keys create me --kind user --output json | jq -r .secret)")]
     Create(Create),
     /// List the keys, newest first.
@@ -55,6 +56,10 @@ struct Create {
     /// A permission; repeat it. All that the kind may have when none is named.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// Tools to show its holder by themselves where there are too many to show all; repeat it. A tool's name (`*` for
+    /// any characters), `tag:NAME` or `provider:NAME`.
+    #[arg(long = "pin", value_name = "PIN")]
+    pins: Vec<String>,
     /// After this time it is refused, for example 90d; never when absent.
     #[arg(long, value_name = "TIME")]
     expires_in: Option<runtime::config::Duration>,
@@ -134,6 +139,9 @@ impl Create {
         let mut body = json!({ "name": self.name, "kind": kind });
         if !self.scopes.is_empty() {
             body["scopes"] = json!(self.scopes);
+        }
+        if !self.pins.is_empty() {
+            body["pins"] = json!(self.pins);
         }
         if let Some(time) = self.expires_in {
             let time = Duration::from_std(time.get()).ok();

@@ -131,6 +131,7 @@ async fn key(control: &Control, admin: &Principal) -> Result<zeroize::Zeroizing<
         name: KEY_NAME.to_owned(),
         kind: KeyKind::Gateway,
         scopes: Some([Scope::ToolsRead, Scope::JobsRead].into()),
+        pins: Vec::new(),
         expires_at: None,
     };
     let (presented, _) = control.create_key(admin, new).await?;

@@ -62,6 +62,7 @@ fn key(tenant_id: TenantId, random: u8) -> (ApiKey, PresentedKey) {
         name: "k".to_owned(),
         kind: KeyKind::Agent,
         scopes: KeyKind::Agent.default_scopes(),
+        pins: Vec::new(),
         prefix: presented.prefix().to_owned(),
         hash: presented.hash().to_vec(),
         expires_at: None,

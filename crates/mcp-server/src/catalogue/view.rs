@@ -79,6 +79,15 @@ impl TenantTools {
         self.list.len() == list.len() && self.list.iter().zip(list).all(same)
     }
 
+    /// The names of the providers.
+    pub(super) fn provider_names(&self) -> HashMap<ProviderId, String> {
+        let names = self
+            .providers
+            .iter()
+            .map(|(id, provider)| (*id, provider.name.clone()));
+        names.collect()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<(&Arc<Tool>, &Arc<Provider>)> {
         let index = self
             .list

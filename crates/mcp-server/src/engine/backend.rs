@@ -10,13 +10,15 @@ use connectors::AskError;
 use domain::{CallErrorKind, JobId};
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolResponse, CompleteRequestParams, CompleteResult, DetailedTask, GetPromptResult, InputResponses,
-    JsonObject, Prompt, ReadResourceResult, Resource, ResourceTemplate, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, DetailedTask,
+    GetPromptResult, InputResponses, JsonObject, Prompt, ReadResourceResult, Resource, ResourceTemplate,
+    ServerConfig, Tool,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::caller::Caller;
 use super::dialogue::Dialogue;
+use super::method::Method;
 use super::refusal;
 
 /// One `tools/call`, after authentication and scope check.
@@ -111,6 +113,17 @@ pub trait Backend: Send + Sync + 'static {
         let tools = self.tools(caller);
         let index = tools.binary_search_by(|tool| tool.name.as_ref().cmp(name)).ok()?;
         tools.get(index).cloned()
+    }
+
+    /// The call that is meant by a request, where one tool calls another. Everything after it (scope, metrics, audit)
+    /// is about the call that is meant.
+    fn meant(&self, _caller: &Caller, request: CallToolRequestParams) -> CallToolRequestParams {
+        request
+    }
+
+    /// The method that the caller must be allowed for a call of this tool.
+    fn amounts_to(&self, _caller: &Caller, _name: &str) -> Method {
+        Method::CallTool
     }
 
     /// Runs a call. A failure that a model may mend or report is an answer, not an error.

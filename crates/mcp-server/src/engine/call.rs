@@ -70,6 +70,7 @@ impl<B: Backend> Engine<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = Caller::of(&context.extensions)?;
+        let request = self.shared.backend.meant(&caller, request);
         let name = request.name.to_string();
         let arguments = Arguments::of(request.arguments.as_ref());
         let known = self.shared.backend.has_tool(&caller, &name);
@@ -128,7 +129,8 @@ impl<B: Backend> Engine<B> {
             let ending = Ending::refused(&error);
             (error, ending)
         };
-        caller.may(Method::CallTool).map_err(refused)?;
+        let method = self.shared.backend.amounts_to(caller, &request.name);
+        caller.may(method).map_err(refused)?;
         let Ok(_place) = self.shared.places.try_acquire() else {
             return Ok(failed(
                 CallErrorKind::Unavailable,

@@ -19,6 +19,18 @@ pub struct EngineConfig {
     pub call_timeout: Duration,
     /// Calls that run as tasks.
     pub tasks: TasksConfig,
+    /// What is listed of a large catalogue.
+    pub tools: ToolsConfig,
+}
+
+/// What is listed of a large catalogue.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToolsConfig {
+    /// Most tools that are listed by themselves. A key that has more sees `search_tools`, `describe_tool` and `call_tool`
+    /// instead, beside what it pins. Default 100: several clients refuse more than 128, and a list of 100 real
+    /// operations is read by a model again with every request (docs/search.md has the tokens). 0 lists none.
+    pub direct_limit: usize,
 }
 
 /// Calls that run as tasks (extension `io.modelcontextprotocol/tasks`), which are jobs of the mesh.
@@ -42,7 +54,14 @@ impl Default for EngineConfig {
             max_calls: 1_024,
             call_timeout: Duration::from_mins(10),
             tasks: TasksConfig::default(),
+            tools: ToolsConfig::default(),
         }
+    }
+}
+
+impl Default for ToolsConfig {
+    fn default() -> Self {
+        Self { direct_limit: 100 }
     }
 }
 

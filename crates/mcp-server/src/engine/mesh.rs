@@ -1,28 +1,38 @@
 //! The mesh as a backend: the catalogue's tools, run by the connectors here, or as jobs of the control plane.
 
 mod answers;
+mod finder;
 mod follow;
 mod listing;
+mod shelves;
 mod tasks;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use connectors::{CallContext, Connectors, ProgressSink};
-use domain::{CallErrorKind, CallOutcome, Provider, TenantId, Tool as MeshTool};
+use domain::{CallErrorKind, CallOutcome, Provider, Tool as MeshTool};
 use rmcp::ErrorData;
-use rmcp::model::{DetailedTask, Implementation, InputResponses, ServerCapabilities, ServerConfig, Tool};
+use rmcp::model::{
+    CallToolRequestParams, DetailedTask, Implementation, InputResponses, ServerCapabilities, ServerConfig,
+    Tool,
+};
 use serde_json::Value;
 
 use super::backend::{Answer, Backend, Refusal, ToolCall};
 use super::caller::Caller;
 use super::client::Client;
 use super::config::EngineConfig;
+use super::method::Method;
 use crate::catalogue::Catalogue;
 use crate::control_plane::ControlPlane;
 
+pub use finder::all as own_tools;
 pub use follow::follow_catalogue;
+pub use listing::tool as listed;
+pub use shelves::{Shelves, keep_indexes};
+
+use shelves::Shelf;
 
 /// The tools of the catalogue.
 pub struct Mesh {
@@ -30,14 +40,7 @@ pub struct Mesh {
     connectors: Arc<Connectors>,
     control_plane: Arc<dyn ControlPlane>,
     config: EngineConfig,
-    listings: Mutex<HashMap<TenantId, Listing>>,
-}
-
-/// A tenant's tools as MCP shows them, and what they were made of.
-#[derive(Clone)]
-struct Listing {
-    of: Arc<[Arc<MeshTool>]>,
-    tools: Arc<[Tool]>,
+    shelves: Shelves,
 }
 
 impl Mesh {
@@ -50,12 +53,24 @@ impl Mesh {
         config: EngineConfig,
     ) -> Self {
         Self {
+            shelves: Shelves::new(catalogue.clone(), config.tools.direct_limit),
             catalogue,
             connectors,
             control_plane,
             config,
-            listings: Mutex::default(),
         }
+    }
+
+    /// What is shown of the tools, for whoever keeps it current.
+    #[must_use]
+    pub fn shelves(&self) -> Shelves {
+        self.shelves.clone()
+    }
+
+    /// The caller's shelf, when it is so large that the mesh's own tools stand for it.
+    fn large_shelf(&self, caller: &Caller) -> Option<Arc<Shelf>> {
+        let shelf = self.shelves.of(caller.principal.tenant_id);
+        shelf.is_large().then_some(shelf)
     }
 
     async fn run_here(&self, call: &ToolCall<'_>, tool: &MeshTool, provider: &Provider) -> Answer {
@@ -79,10 +94,6 @@ impl Mesh {
         let is_slow = provider.limits.timeout() > self.config.tasks.sync_limit.get();
         call.dialogue.takes_tasks() && (call.task_asked || is_slow)
     }
-
-    fn listings(&self) -> MutexGuard<'_, HashMap<TenantId, Listing>> {
-        self.listings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[async_trait]
@@ -96,36 +107,52 @@ impl Backend for Mesh {
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("devmesh", env!("CARGO_PKG_VERSION")))
             .with_instructions(
-                "The tools of this tenant's services. Names begin with the service's name. A failed call says what to \
-                 mend; the request id in _meta leads to its logs.",
+                "The tools of this tenant's services. Names begin with the service's name. Where they are too many to \
+                 list, search_tools finds them, describe_tool shows how to call one and call_tool calls it. A failed \
+                 call says what to mend; the request id in _meta leads to its logs.",
             )
     }
 
     fn tools(&self, caller: &Caller) -> Arc<[Tool]> {
-        let tenant = caller.principal.tenant_id;
-        let now = self.catalogue.tools(tenant);
-        let mut listings = self.listings();
-        if let Some(listing) = listings.get(&tenant)
-            && Arc::ptr_eq(&listing.of, &now)
-        {
-            return Arc::clone(&listing.tools);
-        }
-        let tools: Arc<[Tool]> = now.iter().map(|tool| listing::tool(tool)).collect();
-        listings.insert(
-            tenant,
-            Listing {
-                of: now,
-                tools: Arc::clone(&tools),
-            },
-        );
-        tools
+        let shelf = self.shelves.of(caller.principal.tenant_id);
+        shelf.shown(&self.catalogue.pins(caller.principal.key_id))
     }
 
     fn has_tool(&self, caller: &Caller, name: &str) -> bool {
         self.catalogue.tool(caller.principal.tenant_id, name).is_some()
+            || (finder::is_own(name) && self.large_shelf(caller).is_some())
+    }
+
+    fn tool(&self, caller: &Caller, name: &str) -> Option<Tool> {
+        let shelf = self.shelves.of(caller.principal.tenant_id);
+        let own = finder::own(name).filter(|_| shelf.is_large());
+        own.or_else(|| shelf.tool(name))
+    }
+
+    fn meant(&self, caller: &Caller, request: CallToolRequestParams) -> CallToolRequestParams {
+        if request.name != finder::CALL || self.large_shelf(caller).is_none() {
+            return request;
+        }
+        let has = |name: &str| self.catalogue.tool(caller.principal.tenant_id, name).is_some();
+        finder::meant(request, has)
+    }
+
+    /// What a key may list it may also look for, and nothing else.
+    fn amounts_to(&self, caller: &Caller, name: &str) -> Method {
+        let looks = finder::looks(name) && self.large_shelf(caller).is_some();
+        if looks {
+            Method::ListTools
+        } else {
+            Method::CallTool
+        }
     }
 
     async fn call_tool(&self, call: ToolCall<'_>) -> Result<Answer, Refusal> {
+        if finder::is_own(call.name)
+            && let Some(shelf) = self.large_shelf(call.caller)
+        {
+            return finder::call(&shelf, call).await;
+        }
         let found = self.catalogue.tool(call.caller.principal.tenant_id, call.name);
         let (tool, provider) = found.ok_or(Refusal::UnknownTool)?;
         if let Err(stale) = self.catalogue.freshness(&tool) {

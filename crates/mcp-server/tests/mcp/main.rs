@@ -12,6 +12,7 @@
 
 mod access;
 mod calls;
+mod finder;
 mod keys;
 mod lists;
 mod questions;

@@ -169,6 +169,7 @@ async fn expire(app: &App, tenant: domain::TenantId, id: KeyId) {
     );
     let other = domain::ApiKey {
         id: KeyId::generate(),
+        pins: Vec::new(),
         prefix: "0123456789ab".into(),
         name: "next".into(),
         ..old

@@ -20,9 +20,9 @@ const FREE_NAME: &str = "
        AND expires_at <= $4 AND revoked_at IS NULL AND replaced_by IS NULL";
 
 const INSERT: &str = "
-    INSERT INTO api_keys (id, tenant_id, name, kind, scopes, prefix, hash,
+    INSERT INTO api_keys (id, tenant_id, name, kind, scopes, pins, prefix, hash,
                           expires_at, revoked_at, last_used_at, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 const GET: &str = concat!(
     "SELECT ",
@@ -215,6 +215,7 @@ impl Unit {
             .bind(&key.name)
             .bind(Word(key.kind))
             .bind(Document(&key.scopes))
+            .bind(Document(&key.pins))
             .bind(&key.prefix)
             .bind(&key.hash)
             .bind(key.expires_at)

@@ -8,7 +8,7 @@ use crate::column::{Document, Word};
 
 macro_rules! key_columns {
     () => {
-        "id, tenant_id, name, kind, scopes, prefix, hash, expires_at, revoked_at, last_used_at, created_at"
+        "id, tenant_id, name, kind, scopes, pins, prefix, hash, expires_at, revoked_at, last_used_at, created_at"
     };
 }
 pub(crate) use key_columns;
@@ -21,6 +21,7 @@ pub struct KeyRow {
     name: String,
     kind: Word<KeyKind>,
     scopes: Document<Scopes>,
+    pins: Document<Vec<String>>,
     prefix: String,
     hash: Vec<u8>,
     expires_at: Option<DateTime<Utc>>,
@@ -37,6 +38,7 @@ impl From<KeyRow> for ApiKey {
             name: row.name,
             kind: row.kind.0,
             scopes: row.scopes.0,
+            pins: row.pins.0,
             prefix: row.prefix,
             hash: row.hash,
             expires_at: row.expires_at,

@@ -42,6 +42,7 @@ pub fn key(tenant_id: TenantId, name: &str) -> ApiKey {
         name: name.into(),
         kind: KeyKind::Agent,
         scopes: KeyKind::Agent.default_scopes(),
+        pins: Vec::new(),
         prefix: id.0.simple().to_string(),
         hash: vec![7; 32],
         expires_at: None,

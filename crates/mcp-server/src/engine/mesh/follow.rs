@@ -14,7 +14,7 @@ use crate::engine::listeners::{Change, Listeners};
 use crate::transport::Upkeep;
 
 /// Changes within this time are told once: an import changes a thousand tools one by one.
-const SETTLE: Duration = Duration::from_millis(100);
+pub(super) const SETTLE: Duration = Duration::from_millis(100);
 
 /// Runs until `stop`: what a gone key holds open is closed, and changed lists are told. A part of the service's life.
 pub async fn follow_catalogue(

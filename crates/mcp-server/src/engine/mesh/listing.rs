@@ -7,7 +7,8 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::Value;
 
 /// The tool's entry in `tools/list`.
-pub(super) fn tool(tool: &MeshTool) -> Tool {
+#[must_use]
+pub fn tool(tool: &MeshTool) -> Tool {
     let hints = &tool.annotations;
     let annotations = ToolAnnotations::new()
         .read_only(hints.read_only)

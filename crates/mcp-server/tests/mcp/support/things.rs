@@ -102,6 +102,7 @@ impl Tenant {
             name: format!("key-{}", self.keys.len()),
             kind: KeyKind::Agent,
             scopes,
+            pins: Vec::new(),
             prefix: presented.prefix().to_owned(),
             hash: presented.hash().to_vec(),
             expires_at,

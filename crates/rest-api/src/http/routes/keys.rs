@@ -35,6 +35,8 @@ pub struct KeyView {
     pub kind: Kind,
     /// What it may do.
     pub scopes: Vec<ScopeName>,
+    /// Tools that its holder is shown by themselves where there are too many to show all.
+    pub pins: Vec<String>,
     /// The public part of its text.
     pub prefix: String,
     /// From when on it is refused.
@@ -55,6 +57,7 @@ impl From<ApiKey> for KeyView {
             name: key.name,
             kind: key.kind.into(),
             scopes: key.scopes.into_iter().map(Into::into).collect(),
+            pins: key.pins,
             prefix: key.prefix,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
@@ -95,6 +98,11 @@ pub struct KeyRequest {
     /// What it may do; the kind's own scopes when absent.
     #[serde(default)]
     pub scopes: Option<Vec<ScopeName>>,
+    /// Tools that its holder is shown by themselves where there are too many to show all: a tool's name, in which `*`
+    /// stands for any characters, `tag:NAME` or `provider:NAME`.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    pub pins: Vec<String>,
     /// From when on it is refused; never when absent.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
@@ -130,6 +138,7 @@ pub async fn create(
         scopes: body
             .scopes
             .map(|scopes| scopes.into_iter().map(Into::into).collect()),
+        pins: body.pins,
         expires_at: body.expires_at,
     };
     let (presented, key) = http.control.create_key(&caller, new).await?;
