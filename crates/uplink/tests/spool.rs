@@ -26,7 +26,6 @@ use uplink::{ControlPlaneConfig, Link, Spool, SpoolConfig, Target};
 struct Store {
     records: Arc<Mutex<BTreeMap<String, usize>>>,
     away: Arc<AtomicBool>,
-    refuses: Arc<AtomicBool>,
 }
 
 #[tonic::async_trait]
@@ -39,10 +38,10 @@ impl AuditService for Store {
         if self.away.load(Ordering::SeqCst) {
             return Err(Status::unavailable("the database is away"));
         }
-        if self.refuses.load(Ordering::SeqCst) {
-            return Err(Status::invalid_argument("records: broken"));
-        }
         let records = request.into_inner().records;
+        if records.iter().any(|record| record.id == "broken") {
+            return Err(Status::invalid_argument("id: broken"));
+        }
         let mut stored = self.records.lock().unwrap();
         for record in &records {
             *stored.entry(record.id.clone()).or_default() += 1;
@@ -169,24 +168,28 @@ async fn while_the_control_plane_is_away_records_wait_and_a_full_spool_says_so()
 }
 
 #[tokio::test]
-async fn a_segment_that_is_refused_is_set_aside_and_holds_up_nothing() {
+async fn a_record_that_is_refused_is_set_aside_alone_and_holds_up_nothing() {
     let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
-    store.refuses.store(true, Ordering::SeqCst);
     let spool = Spool::open(config(dir.path()), &telemetry).unwrap();
-    spool.record(&record("broken"));
+    ["before", "broken", "after"]
+        .into_iter()
+        .for_each(|id| spool.record(&record(id)));
     let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
-    let refused = || {
-        std::fs::read_dir(dir.path())
-            .unwrap()
-            .flatten()
-            .any(|file| file.path().extension().is_some_and(|e| e == "refused"))
-    };
-    test_support::eventually(Duration::from_secs(10), || async { refused() })
-        .await
-        .expect("it is set aside");
-    store.refuses.store(false, Ordering::SeqCst);
-    spool.record(&record("fine"));
-    store.has(&["fine"]).await;
+    store.has(&["before", "after"]).await;
+    spool.record(&record("later"));
+    store.has(&["later"]).await;
+    assert_eq!(store.ids(), ["after", "before", "later"]);
+    let aside: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .flatten()
+        .map(|file| file.path())
+        .collect();
+    let refused: Vec<_> = aside
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "refused"))
+        .collect();
+    assert_eq!(refused.len(), 1, "{aside:?}");
+    assert!(!std::fs::read(refused[0]).unwrap().is_empty());
 }
 
 #[tokio::test]

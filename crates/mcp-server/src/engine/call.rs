@@ -63,6 +63,11 @@ struct CallFacts {
     job_id: String,
 }
 
+/// A tool's name as it is recorded. Real names have at most 64 characters; an invented one may have megabytes.
+fn recorded(name: &str) -> String {
+    name.chars().take(domain::tool::MAX_NAME).collect()
+}
+
 impl<B: Backend> Engine<B> {
     pub(super) async fn tools_call(
         &self,
@@ -82,7 +87,7 @@ impl<B: Backend> Engine<B> {
             .await;
         let trace_id = propagation::trace_id(&span).unwrap_or_default();
         let record = AuditRecord {
-            tool: name,
+            tool: recorded(&name),
             duration_ms: (operation.seconds() * 1_000.0) as u64,
             trace_id: trace_id.clone(),
             request_bytes: arguments.bytes,

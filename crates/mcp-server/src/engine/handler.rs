@@ -141,7 +141,12 @@ impl<B: Backend> ServerHandler for Engine<B> {
                 .as_ref()
                 .map_or_else(Ending::refused, |()| Ending::answered(None, None));
             let mut record = self.record(Method::CancelTask, &caller, &ending);
-            record.job_id = request.task_id;
+            // What is no job's id is nobody's job; rest-api takes only ids.
+            record.job_id = request
+                .task_id
+                .parse::<domain::JobId>()
+                .map(|id| id.to_string())
+                .unwrap_or_default();
             self.shared.audit.record(record).await;
             result
         })

@@ -27,6 +27,7 @@ pub fn forbidden(scope: Scope) -> ErrorData {
 /// No tool of that name for this caller (MCP 2025-11-25, "Tools", Error Handling).
 #[must_use]
 pub fn unknown_tool(name: &str) -> ErrorData {
+    let name: String = name.chars().take(domain::tool::MAX_NAME).collect();
     ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
 }
 

@@ -1,14 +1,15 @@
 //! Sends the spool to rest-api.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::v1::AppendRequest;
+use prost::Message;
 use proto::v1::audit_service_client::AuditServiceClient;
+use proto::v1::{AppendRequest, AuditRecord};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 
 use super::Spool;
 use super::segment::{self, Segment};
@@ -86,19 +87,10 @@ impl Spool {
             tracing::warn!(bytes = torn, path = %segment.path.display(), "the last record was cut off when it was written");
         }
         for batch in records.chunks(BATCH) {
-            let mut request = Request::new(AppendRequest {
-                records: batch.to_vec(),
-            });
-            request.set_timeout(TIMEOUT);
-            match client.clone().append(request).await {
-                Ok(_) => {}
-                // It will never be taken: keeping it would hold up all that follows. It stays on disk under another name.
+            match append(client, batch).await {
+                Ok(()) => {}
                 Err(status) if status.code() == Code::InvalidArgument => {
-                    tracing::error!(critical = true, error = status.message(), path = %segment.path.display(), "rest-api refuses audit records; the segment is set aside");
-                    let size = segment.size()?;
-                    std::fs::rename(&segment.path, segment.path.with_extension("refused"))?;
-                    self.removed(size);
-                    return Ok(());
+                    self.send_one_by_one(client, batch, segment).await?;
                 }
                 Err(status) => return Err(SendError::Refused(status)),
             }
@@ -108,4 +100,45 @@ impl Spool {
         self.removed(size);
         Ok(())
     }
+
+    /// Finds the records that rest-api will never take, and sets them aside in a file of their own: keeping them would
+    /// hold up all that follows.
+    async fn send_one_by_one(
+        &self,
+        client: &AuditServiceClient<Link>,
+        batch: &[AuditRecord],
+        segment: &Segment,
+    ) -> Result<(), SendError> {
+        let mut refused = Vec::new();
+        for record in batch {
+            match append(client, std::slice::from_ref(record)).await {
+                Ok(()) => {}
+                Err(status) if status.code() == Code::InvalidArgument => {
+                    tracing::error!(
+                        critical = true,
+                        error = status.message(),
+                        record_id = record.id,
+                        "rest-api refuses an audit record; it is set aside"
+                    );
+                    refused.extend(record.encode_length_delimited_to_vec());
+                }
+                Err(status) => return Err(SendError::Refused(status)),
+            }
+        }
+        let aside = segment.path.with_extension("refused");
+        std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(aside)?
+            .write_all(&refused)?;
+        Ok(())
+    }
+}
+
+async fn append(client: &AuditServiceClient<Link>, records: &[AuditRecord]) -> Result<(), Status> {
+    let mut request = Request::new(AppendRequest {
+        records: records.to_vec(),
+    });
+    request.set_timeout(TIMEOUT);
+    client.clone().append(request).await.map(|_| ())
 }

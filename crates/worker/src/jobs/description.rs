@@ -100,8 +100,9 @@ fn faulty(faults: &[Fault]) -> JobError {
     JobError {
         kind: "invalid_description".to_owned(),
         message: format!(
-            "the description has {} faults{}",
+            "the description has {} {}{}",
             faults.len(),
+            if faults.len() == 1 { "fault" } else { "faults" },
             first.unwrap_or_default()
         ),
         details: Some(json!({ "faults": faults })),
