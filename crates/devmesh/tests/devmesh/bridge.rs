@@ -15,7 +15,7 @@ impl Bridge {
     }
 
     fn send(&self, message: &Value) {
-        self.0.write_line(&message.to_string()).unwrap();
+        self.0.write_line(message.to_string()).unwrap();
     }
 
     /// The answer to `id`; every line on stdout must be a JSON-RPC message.

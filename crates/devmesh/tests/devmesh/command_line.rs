@@ -12,9 +12,17 @@ fn exit_codes_tell_usage_from_refusal_from_absence() {
     assert_eq!(code(&["--help"]), 0);
     assert_eq!(code(&["no-such-command"]), 2);
     assert_eq!(code(&["tools", "list"]), 2, "no key");
-    assert_eq!(code(&["--key", "a\nb", "tools", "list"]), 2, "no key could look so");
+    assert_eq!(
+        code(&["--key", "a\nb", "tools", "list"]),
+        2,
+        "no key could look so"
+    );
     assert_eq!(code(&["--key", "", "tools", "list"]), 2, "an empty key");
-    assert_eq!(code(&["--key", "dm_x", "tools", "remove", ".."]), 2, "another path than a provider's");
+    assert_eq!(
+        code(&["--key", "dm_x", "tools", "remove", ".."]),
+        2,
+        "another path than a provider's"
+    );
     let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
     let absent = run(
         dir.path(),
