@@ -1,5 +1,7 @@
 //! Names, descriptions, annotations, order.
 
+use connectors::openapi::{ImportRequest, Limits, import};
+use domain::provider::Selection;
 use serde_json::{Map, Value, json};
 
 use crate::support::{description, http, imported};
@@ -126,4 +128,25 @@ fn methods_that_cannot_be_tools_are_left_out_with_the_reason() {
         .collect();
     assert_eq!(labels, ["COPY /a", "QUERY /a", "TRACE /a", "GET /b"]);
     assert_eq!(imported.tools.len(), 0);
+}
+
+#[test]
+fn an_operation_never_takes_the_name_of_a_tool_of_the_mesh() {
+    let paths = json!({ "/a": { "get": operation("tools"), "post": operation("search_tools") } });
+    let text = description("3.0.0", paths, json!({})).to_string();
+    let request = ImportRequest {
+        provider_name: "search",
+        base_url: None,
+        description_url: None,
+        selection: &Selection::default(),
+        limits: Limits::default(),
+    };
+    let imported = import(&text, &request).unwrap();
+    let names: Vec<&str> = imported.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert!(names.contains(&"search_search_tools"), "{names:?}");
+    assert!(!names.contains(&"search_tools"), "{names:?}");
+    assert!(
+        names.iter().any(|name| name.starts_with("search_tools_")),
+        "{names:?}"
+    );
 }

@@ -28,8 +28,8 @@ pub struct EngineConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ToolsConfig {
     /// Most tools that are listed by themselves. A key that has more sees `search_tools`, `describe_tool` and `call_tool`
-    /// instead, beside what it pins. Default 100: several clients refuse more than 128, and a list of 100 real
-    /// operations is read by a model again with every request (docs/search.md has the tokens). 0 lists none.
+    /// instead, beside what it pins. Default 50: so many real operations are some 15,000 tokens that a model reads with
+    /// every request (docs/search.md). 0 lists none.
     pub direct_limit: usize,
 }
 
@@ -61,7 +61,7 @@ impl Default for EngineConfig {
 
 impl Default for ToolsConfig {
     fn default() -> Self {
-        Self { direct_limit: 100 }
+        Self { direct_limit: 50 }
     }
 }
 

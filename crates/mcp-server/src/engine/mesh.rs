@@ -27,7 +27,7 @@ use super::method::Method;
 use crate::catalogue::Catalogue;
 use crate::control_plane::ControlPlane;
 
-pub use finder::all as own_tools;
+pub use finder::{all as own_tools, found};
 pub use follow::follow_catalogue;
 pub use listing::tool as listed;
 pub use shelves::{Shelves, keep_indexes};

@@ -65,9 +65,6 @@ impl Query {
     pub(super) fn parse(request: &str, words: &Words) -> Self {
         let mut said = spoken(request);
         said.truncate(LONGEST);
-        let mine = said
-            .iter()
-            .any(|word| matches!(word.as_str(), "my" | "i" | "mine" | "myself"));
         let mut terms: Vec<Term> = Vec::new();
         for (weight, word) in meant(&said) {
             let stem = words.stem(&word);
@@ -92,12 +89,12 @@ impl Query {
             .iter()
             .any(|word| matches!(word.as_str(), "who" | "whom" | "whose"))
         {
-            terms.push(hint(words, &["user", "member", "people", "person"]));
+            terms.push(hint(words, &["member", "people", "person"]));
         }
         if asks_for_contents(&said) {
             terms.push(hint(words, &["item", "content", "list"]));
         }
-        if mine {
+        if is_own(&said) {
             terms.push(hint(words, &["authenticated", "current user", "me"]));
         }
         Self {
@@ -233,6 +230,20 @@ fn pairs(terms: &[Term]) -> Vec<Term> {
         _ => None,
     });
     near.collect()
+}
+
+/// Whether it is about the caller's own things. `give me` and the like are about nobody's.
+fn is_own(said: &[String]) -> bool {
+    let is_given = |at: usize| {
+        let verb = at.checked_sub(1).and_then(|before| said.get(before));
+        verb.is_some_and(|verb| matches!(verb.as_str(), "give" | "get" | "let" | "send" | "show" | "tell"))
+    };
+    let mut words = said.iter().enumerate();
+    words.any(|(at, word)| match word.as_str() {
+        "i" | "my" | "mine" | "myself" => true,
+        "me" => !is_given(at),
+        _ => false,
+    })
 }
 
 /// `what is on the board`, `what's in the queue`.

@@ -1,6 +1,10 @@
 //! Words that mean about the same to people who build and run software. General English and the trade's own words;
 //! no name of a product, because a word that helps one catalogue must not be here for its sake.
 
+mod phrases;
+
+pub(super) use phrases::{COMPOUNDS, PHRASAL, SHORT};
+
 /// How much a synonym counts beside the word itself.
 pub(super) const WEIGHT: f32 = 0.7;
 
@@ -317,11 +321,11 @@ const NOUNS: &[&[&str]] = &[
     &["ingress", "traffic", "host"],
     &["network", "traffic"],
     &["endpoint", "address", "backend"],
-    &["archive", "zip", "tarball", "tar", "zipball"],
+    &["archive", "zip", "tarball", "tar"],
     &["source", "code"],
     &["seat", "license", "licence", "subscription"],
     &["public", "open"],
-    &["starred", "star", "stargazer", "bookmark"],
+    &["starred", "star", "bookmark"],
     &["traffic", "visitor", "view", "clone", "referrer"],
     &["referrer", "referral", "visitor", "come"],
     &["template", "ready", "boilerplate"],
@@ -350,98 +354,6 @@ const NOUNS: &[&[&str]] = &[
     &["upstream", "original"],
     &["visibility", "private", "public", "internal"],
     &["push", "pushes", "write"],
-];
-
-/// Short forms that stand for several words.
-pub(super) const SHORT: &[(&str, &str)] = &[
-    ("pr", "pull request"),
-    ("prs", "pull requests"),
-    ("mr", "merge request"),
-    ("mrs", "merge requests"),
-    ("ci", "ci workflow"),
-    ("cd", "deployment"),
-    ("ai", "ai"),
-    ("auth", "authentication"),
-    ("db", "database"),
-    ("fs", "file system"),
-    ("k8s", "kubernetes"),
-    ("mail", "email"),
-    ("changelog", "release notes"),
-    ("pw", "password"),
-    ("repos", "repository"),
-    ("repo", "repository"),
-    ("orgs", "organization"),
-    ("org", "organization"),
-    ("env", "environment"),
-    ("vm", "virtual machine"),
-    ("hpa", "horizontal autoscaler"),
-    ("pvc", "persistent volume claim"),
-    ("2fa", "two factor"),
-];
-
-/// Two words side by side that name one thing.
-pub(super) const COMPOUNDS: &[(&str, &str, &str)] = &[
-    ("build", "agent", "runner"),
-    ("build", "machine", "runner"),
-    ("build", "node", "runner"),
-    ("build", "server", "runner"),
-    ("ci", "agent", "runner"),
-    ("ci", "machine", "runner"),
-    ("kanban", "board", "project"),
-    ("planning", "board", "project"),
-    ("sprint", "board", "project"),
-    ("access", "level", "permission"),
-    ("default", "branch", "branch"),
-    ("source", "code", "code"),
-    ("front", "page", "readme"),
-];
-
-/// Verbs whose particle makes the meaning, also with a few words between: `take Bob off`, `turn it on`.
-pub(super) const PHRASAL: &[(&str, &str, &str)] = &[
-    ("bring", "back", "restore"),
-    ("bring", "date", "update"),
-    ("carry", "out", "run"),
-    ("cut", "off", "revoke"),
-    ("forward", "port", "portforward"),
-    ("get", "rid", "delete"),
-    ("get", "told", "subscribe"),
-    ("give", "back", "return"),
-    ("give", "me", "get"),
-    ("go", "ahead", "approve"),
-    ("go", "back", "rollback"),
-    ("hand", "over", "transfer"),
-    ("kick", "off", "start"),
-    ("kick", "out", "remove"),
-    ("lift", "from", "remove"),
-    ("log", "in", "login"),
-    ("logged", "in", "authenticated"),
-    ("look", "over", "review"),
-    ("look", "up", "get"),
-    ("put", "back", "restore"),
-    ("roll", "back", "rollback"),
-    ("roll", "out", "deploy"),
-    ("rolled", "out", "deployment"),
-    ("may", "do", "permission"),
-    ("scale", "automatically", "autoscaler"),
-    ("set", "up", "create"),
-    ("stop", "from", "prevent"),
-    ("shut", "down", "stop"),
-    ("sign", "off", "approve"),
-    ("sign", "up", "register"),
-    ("spin", "up", "create"),
-    ("switch", "off", "disable"),
-    ("switch", "on", "enable"),
-    ("take", "away", "remove"),
-    ("take", "down", "delete"),
-    ("take", "off", "remove"),
-    ("take", "out", "remove"),
-    ("tear", "down", "delete"),
-    ("throw", "away", "delete"),
-    ("turn", "off", "disable"),
-    ("turn", "on", "enable"),
-    ("wipe", "out", "delete"),
-    ("wake", "up", "start"),
-    ("write", "down", "create"),
 ];
 
 /// Every group, verbs first.

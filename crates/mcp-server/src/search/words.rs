@@ -73,18 +73,14 @@ pub(super) fn tells(word: &str) -> bool {
         && !STOP.contains(&word)
 }
 
-/// Two stems that stand side by side, in either order: `status of the commit` is a `commit status`.
+/// Two stems that stand side by side, in either order: `status of the commit` is a `commit status`. Begins as no word
+/// does, so that words and pairs lie apart in an index.
 pub(super) fn pair(one: &str, two: &str) -> String {
     if one <= two {
-        format!("{one} {two}")
+        format!(" {one} {two}")
     } else {
-        format!("{two} {one}")
+        format!(" {two} {one}")
     }
-}
-
-/// Whether a word of the index is a [`pair`].
-pub(super) fn is_pair(word: &str) -> bool {
-    word.contains(' ')
 }
 
 /// The words that a change of case separates, in lower case.

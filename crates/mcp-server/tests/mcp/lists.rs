@@ -71,7 +71,9 @@ async fn a_changed_tool_list_is_told_in_both_eras_once_and_only_to_its_tenant() 
     let mut stranger = Tenant::new(&world.upstream);
     let stranger_key = stranger.key(KeyKind::Agent.default_scopes(), None);
     world.tenants.push(stranger);
-    let edge = Edge::start(&world).await;
+    let mut options = Options::default();
+    options.engine.tools.direct_limit = 200;
+    let edge = Edge::with(&world, options).await;
     let (mut client, mut other) = (edge.client(&key), edge.client(&stranger_key));
     client.initialize().await;
     other.initialize().await;
@@ -81,7 +83,7 @@ async fn a_changed_tool_list_is_told_in_both_eras_once_and_only_to_its_tenant() 
     let acknowledged = subscription.message().await.unwrap();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
 
-    for index in 0..90 {
+    for index in 0..100 {
         let extra = tool(
             &world.tenants[0].provider,
             &format!("acme_extra_{index}"),
@@ -100,9 +102,9 @@ async fn a_changed_tool_list_is_told_in_both_eras_once_and_only_to_its_tenant() 
         told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"],
         7
     );
-    assert_eq!(names(&client.ask("tools/list", json!({})).await).len(), 92);
+    assert_eq!(names(&client.ask("tools/list", json!({})).await).len(), 102);
 
-    // A removed tool is gone at once; and the next notice is the next change's, so the ninety were told as one.
+    // A removed tool is gone at once; and the next notice is the next change's, so the hundred were told as one.
     let gone = world.tenants[0].tools[0].id;
     edge.catalogue.remove(EntityKind::Tool, gone.0);
     assert_eq!(

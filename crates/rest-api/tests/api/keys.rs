@@ -47,6 +47,25 @@ on_both! {
         app.post(&keeper, &format!("/api/v1/keys/{own}/rotate"), json!({})).await.expect(201);
     }
 
+    async fn a_key_keeps_its_pins_over_a_rotation(app: &App) {
+        let pins = json!(["github_issues_*", "tag:pulls", "provider:acme"]);
+        let (_, id) = app.key(&app.admin, json!({ "name": "triage", "kind": "agent", "pins": pins })).await;
+        assert_eq!(app.get(&app.admin, &format!("/api/v1/keys/{id}")).await.expect(200)["pins"], pins);
+        let rotated = app.post(&app.admin, &format!("/api/v1/keys/{id}/rotate"), json!({})).await.expect(201);
+        assert_eq!(rotated["key"]["pins"], pins);
+    }
+
+    async fn a_pin_that_can_pin_nothing_is_refused_by_its_place(app: &App) {
+        let body = |pins| json!({ "name": "triage", "kind": "agent", "pins": pins });
+        let wrong = body(json!(["github_*", "owner:me", "two words"]));
+        let problem = app.post(&app.admin, "/api/v1/keys", wrong).await.expect(422);
+        assert_eq!(problem["errors"][0]["field"], "pins[1]");
+        assert_eq!(problem["errors"][1]["field"], "pins[2]");
+        let many = body(json!(vec!["github_*"; 65]));
+        let problem = app.post(&app.admin, "/api/v1/keys", many).await.expect(422);
+        assert_eq!(problem["errors"][0]["field"], "pins");
+    }
+
     async fn a_name_that_is_taken_is_said_in_the_detail(app: &App) {
         app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
         let problem = app.post(&app.admin, "/api/v1/keys", json!({ "name": "ci", "kind": "agent" })).await.expect(409);

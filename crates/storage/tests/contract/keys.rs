@@ -14,7 +14,16 @@ crate::on_both!(
     a_key_is_found_by_its_prefix_before_a_tenant_is_known,
     the_last_use_only_moves_forward_and_is_no_change,
     active_keys_are_neither_revoked_nor_expired,
+    a_key_keeps_its_pins,
 );
+
+async fn a_key_keeps_its_pins(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut pinned = key(tenant, "triage");
+    pinned.pins = vec!["github_issues_*".to_owned(), "tag:pulls".to_owned()];
+    backend.keys.create(tenant, &pinned).await.unwrap();
+    assert_eq!(backend.keys.get(tenant, pinned.id).await.unwrap(), pinned);
+}
 
 async fn keys_are_listed_newest_first_in_pages(backend: Backend) {
     let tenant = backend.tenant("acme").await;

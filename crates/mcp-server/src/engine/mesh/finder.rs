@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::shelves::Shelf;
 use crate::engine::backend::{Answer, Refusal, ToolCall};
-use shape::{Call, Describe, Found, Line, MOST_RESULTS, Search};
+use shape::{Call, Describe, MOST_RESULTS, Search};
 
 pub(super) use shape::CALL;
-pub use shape::all;
+pub use shape::{all, found};
 
 /// How many names are proposed for one that is not known.
 const PROPOSED: usize = 3;
@@ -98,10 +98,7 @@ async fn search(shelf: &Shelf, wanted: &Search) -> Result<Answer, Refusal> {
     };
     let hits = index.search(&wanted.query, wanted.limit, admits);
     let tools = hits.iter().filter_map(|hit| shelf.of.get(hit.place));
-    Ok(shown(&Found {
-        tools: tools.map(|tool| Line::of(tool)).collect(),
-        searched: index.len(),
-    }))
+    Ok(shown(&found(tools.map(|tool| &**tool), index.len())))
 }
 
 fn admits(wanted: &Search, tool: &MeshTool, shelf: &Shelf) -> bool {

@@ -43,16 +43,16 @@ fn usual_results() -> usize {
 
 /// Result of `search_tools`.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Found {
+struct Found {
     /// The tools that fit, best first.
-    pub(super) tools: Vec<Line>,
+    tools: Vec<Line>,
     /// How many tools there are.
-    pub(super) searched: usize,
+    searched: usize,
 }
 
 /// One tool in a line.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Line {
+struct Line {
     /// Its name, for `describe_tool` and `call_tool`.
     name: String,
     /// What it does.
@@ -145,8 +145,17 @@ fn schema<T: JsonSchema>() -> Arc<JsonObject> {
     Arc::new(object)
 }
 
+/// What `search_tools` answers with these tools of `searched`.
+pub fn found<'a>(tools: impl Iterator<Item = &'a MeshTool>, searched: usize) -> Value {
+    let found = Found {
+        tools: tools.map(Line::of).collect(),
+        searched,
+    };
+    serde_json::to_value(found).unwrap_or_default()
+}
+
 impl Line {
-    pub(super) fn of(tool: &MeshTool) -> Self {
+    fn of(tool: &MeshTool) -> Self {
         let required = tool.input_schema.get("required").and_then(Value::as_array);
         let names = required.into_iter().flatten().filter_map(Value::as_str);
         Self {
