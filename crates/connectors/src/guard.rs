@@ -37,7 +37,7 @@ pub enum Refusal {
     UserInfo,
     /// The address is not public and nobody allowed it.
     #[error(
-        "`{host}` is refused: it is a {class} address; name it in the provider's allowed_hosts or in egress.allow_hosts"
+        "`{host}` is refused: its address is {class}; name it in the provider's allowed_hosts or in egress.allow_hosts"
     )]
     Address {
         /// The host as it was asked for.

@@ -1,6 +1,7 @@
 //! API keys.
 
 mod create;
+mod pins;
 mod read;
 mod revoke;
 mod rotate;

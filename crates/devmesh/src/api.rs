@@ -64,6 +64,15 @@ impl Api {
             .await
     }
 
+    /// `PATCH path` with a JSON body.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::PATCH, path, &[])?.json(body))
+            .await
+    }
+
     /// `DELETE path`.
     ///
     /// # Errors

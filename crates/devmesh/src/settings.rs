@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use runtime::config::{ConfigError, Sources};
 use runtime::process::environment;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::connection::NOT_SETTINGS;
 use crate::failure::Failure;
@@ -62,26 +65,24 @@ impl SettingsArgs {
         runtime::config::load(self.sources(more)).map_err(refused)
     }
 
-    /// The settings of a component as masked TOML.
+    /// The settings of a component, secrets masked: as TOML for people, or as JSON.
     ///
     /// # Errors
     /// As [`Self::mesh`].
-    pub fn masked(&self, component: Component) -> Result<String, Failure> {
+    pub fn masked(&self, component: Component, json: bool) -> Result<String, Failure> {
         let sources = self.sources(&[]);
-        let masked = match component {
-            Component::Devmesh => return runtime::config::masked(&self.mesh(&[])?).map_err(refused),
-            Component::RestApi => runtime::config::load::<rest_api::Config>(rest_api_aliases(sources))
-                .and_then(|config| runtime::config::masked(&config)),
-            Component::McpServer => {
-                runtime::config::load::<mcp_server::Config>(sources.env_alias("CACHE_URL", "cache.url"))
-                    .and_then(|config| runtime::config::masked(&config))
-            }
-            Component::Worker => {
-                runtime::config::load::<worker::Config>(sources.env_alias("QUEUE_URL", "queue.url"))
-                    .and_then(|config| runtime::config::masked(&config))
-            }
-        };
-        masked.map_err(refused)
+        match component {
+            Component::Devmesh => write(&self.mesh(&[])?, json),
+            Component::RestApi => write(&read::<rest_api::Config>(rest_api_aliases(sources))?, json),
+            Component::McpServer => write(
+                &read::<mcp_server::Config>(sources.env_alias("CACHE_URL", "cache.url"))?,
+                json,
+            ),
+            Component::Worker => write(
+                &read::<worker::Config>(sources.env_alias("QUEUE_URL", "queue.url"))?,
+                json,
+            ),
+        }
     }
 
     /// The file that is read, if there is one.
@@ -96,6 +97,18 @@ fn rest_api_aliases(sources: Sources) -> Sources {
     sources
         .env_alias("DATABASE_URL", "database.url")
         .env_alias("QUEUE_URL", "queue.url")
+}
+
+fn read<T: DeserializeOwned + JsonSchema>(sources: Sources) -> Result<T, Failure> {
+    runtime::config::load(sources).map_err(refused)
+}
+
+fn write(config: &impl Serialize, json: bool) -> Result<String, Failure> {
+    if json {
+        let value = runtime::config::masked_json(config).map_err(refused)?;
+        return Ok(format!("{value:#}"));
+    }
+    runtime::config::masked(config).map_err(refused)
 }
 
 fn refused(error: ConfigError) -> Failure {

@@ -49,6 +49,14 @@ pub fn load<T: DeserializeOwned + JsonSchema>(sources: Sources) -> Result<T, Con
     layers.finish()
 }
 
+/// The configuration as JSON for programs: secrets are `***`.
+///
+/// # Errors
+/// When the value has no JSON form (a map with keys that are not strings).
+pub fn masked_json<T: Serialize>(config: &T) -> Result<serde_json::Value, ConfigError> {
+    serde_json::to_value(config).map_err(|error| ConfigError::from(Problem::NotToml(error.to_string())))
+}
+
 /// The configuration as TOML for people: secrets are `***`, what is unset is left out.
 ///
 /// # Errors

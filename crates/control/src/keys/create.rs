@@ -1,9 +1,9 @@
 //! Creates a key.
 
 use chrono::{DateTime, Utc};
-use domain::pin::{MAX_PINS, Pin};
 use domain::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
 
+use super::pins::check_pins;
 use crate::error::Check;
 use crate::{Control, ControlError, require};
 
@@ -52,12 +52,7 @@ impl Control {
         );
         let in_future = new.expires_at.is_none_or(|at| at > self.now());
         check.that(in_future, "expires_at", "an instant in the future");
-        check.that(new.pins.len() <= MAX_PINS, "pins", format!("at most {MAX_PINS}"));
-        for (at, pin) in new.pins.iter().enumerate() {
-            if let Err(error) = Pin::parse(pin) {
-                check.that(false, &format!("pins[{at}]"), error.to_string());
-            }
-        }
+        check_pins(&mut check, &new.pins);
         let service = new.kind == KeyKind::Service;
         check.that(
             !service,

@@ -12,6 +12,10 @@ use crate::error::Check;
 use crate::jobs::NewJob;
 use crate::{Control, ControlError, require};
 
+/// How often an address that gives no description is tried: somebody waits for the answer, and a wrong address is
+/// likelier than one that comes back. A refresh, which nobody waits for, has [`crate::jobs::MAX_ATTEMPTS`].
+const ATTEMPTS: u32 = 3;
+
 /// A provider that is to be added.
 #[derive(Debug, Clone)]
 pub struct NewProvider {
@@ -79,7 +83,7 @@ impl Control {
             limits: new.limits,
             credential,
         };
-        let job = self.new_job(NewJob {
+        let mut job = self.new_job(NewJob {
             tenant_id: tenant,
             kind: JobKind::ProviderImport,
             payload: serde_json::to_value(payload).map_err(ControlError::internal)?,
@@ -89,6 +93,7 @@ impl Control {
             requested_by: Some(caller.key_id),
             trace: new.trace,
         });
+        job.max_attempts = ATTEMPTS;
         self.storage.jobs.enqueue(tenant, &job).await?;
         Ok(job)
     }

@@ -20,7 +20,7 @@ enum Action {
         after_help = "Examples:\n  devmesh config check\n  devmesh config check --config /etc/devmesh/worker.toml --for worker"
     )]
     Check(Which),
-    /// Print the settings that hold, as TOML; secrets are ***.
+    /// Print the settings that hold, as TOML or JSON; secrets are ***.
     #[command(
         after_help = "Examples:\n  devmesh config show\n  devmesh config show --for rest-api --set listen.address=0.0.0.0:8081"
     )]
@@ -40,7 +40,7 @@ impl Settings {
     pub(super) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
         match self.action {
             Action::Check(which) => {
-                which.settings.masked(which.component)?;
+                which.settings.masked(which.component, false)?;
                 let file = which
                     .settings
                     .file()
@@ -48,7 +48,10 @@ impl Settings {
                 terminal.note(format_args!("the settings fit ({file}, environment, --set)"));
                 Ok(())
             }
-            Action::Show(which) => terminal.print(which.settings.masked(which.component)?.trim_end()),
+            Action::Show(which) => {
+                let shown = which.settings.masked(which.component, terminal.is_json())?;
+                terminal.print(shown.trim_end())
+            }
         }
     }
 }

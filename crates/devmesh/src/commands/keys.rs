@@ -29,6 +29,20 @@ enum Action {
     /// List the keys, newest first.
     #[command(after_help = "Example:\n  devmesh keys list")]
     List,
+    /// Choose the tools that a key's holder is shown by themselves, instead of those chosen before.
+    #[command(
+        after_help = "Examples:\n  devmesh keys pin triage 'github_issues_*' tag:pulls\n  devmesh keys pin triage --none"
+    )]
+    Pin {
+        /// Its name, its id, or the prefix that `keys list` shows.
+        key: String,
+        /// A tool's name (`*` for any characters), `tag:NAME` or `provider:NAME`.
+        #[arg(required_unless_present = "none")]
+        pins: Vec<String>,
+        /// No pins at all.
+        #[arg(long, conflicts_with = "pins")]
+        none: bool,
+    },
     /// Refuse a key from now on, on every replica within a second.
     #[command(after_help = "Example:\n  devmesh keys revoke ci")]
     Revoke {
@@ -89,6 +103,13 @@ const COLUMNS: &[Column] = &[
     ("id", |key| text(key, "id")),
 ];
 
+/// What `keys pin` shows.
+const PINNED: &[Column] = &[
+    ("name", |key| text(key, "name")),
+    ("pins", |key| list(key, "pins")),
+    ("id", |key| text(key, "id")),
+];
+
 fn state(key: &Value) -> String {
     let instant = |field| {
         key.get(field)
@@ -114,6 +135,11 @@ impl Keys {
                 show(terminal, &made)
             }
             Action::List => terminal.rows(COLUMNS, &api.list(&["keys"], &[], usize::MAX).await?, "no keys"),
+            Action::Pin { key, pins, none: _ } => {
+                let id = id_of(&api, &key).await?;
+                let changed = api.patch(&["keys", &id], &json!({ "pins": pins })).await?;
+                terminal.record(PINNED, &changed)
+            }
             Action::Revoke { key } => {
                 let id = id_of(&api, &key).await?;
                 terminal.record(

@@ -166,7 +166,8 @@ async fn show_provider(api: &Api, terminal: &Terminal, name: &str) -> Result<(),
     terminal.record(PROVIDERS, &provider)?;
     let skipped = skipped.as_array().map(Vec::as_slice).unwrap_or_default();
     if !skipped.is_empty() {
-        terminal.print(format_args!("\n{} operations are no tools:", skipped.len()))?;
+        let skips = import::count(skipped.len() as u64, "operation");
+        terminal.print(format_args!("\nno tools, and why ({skips}):"))?;
         terminal.print(import::table_of(skipped, "operation", "reason"))?;
     }
     Ok(())

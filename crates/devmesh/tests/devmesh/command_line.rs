@@ -95,6 +95,10 @@ fn settings_are_shown_with_their_secrets_masked() {
             "{}",
             shown.stdout
         );
+        let arguments = ["config", "show", "--for", component, "--output", "json"];
+        let shown = run(dir.path(), &arguments, &[(variable, url)]).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+        assert!(json.is_object() && !shown.stdout.contains("hunter2"), "{json}");
     }
 }
 

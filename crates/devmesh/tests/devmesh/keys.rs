@@ -64,3 +64,24 @@ async fn a_rotated_key_has_a_successor_and_a_name_that_means_nobody_is_refused()
         nobody.stderr
     );
 }
+
+#[tokio::test]
+async fn what_a_key_is_shown_can_be_chosen_again() {
+    let mesh = Mesh::up().await.unwrap();
+    mesh.json(&["keys", "create", "triage", "--pin", "tag:pulls"])
+        .unwrap();
+    let pins = |arguments: &[&str]| {
+        mesh.json(&[&["keys", "pin", "triage"], arguments].concat())
+            .unwrap()["pins"]
+            .clone()
+    };
+    assert_eq!(pins(&["mesh_*", "tag:keys"]), json!(["mesh_*", "tag:keys"]));
+    assert_eq!(pins(&["--none"]), json!([]));
+    let wrong = mesh.run(&["keys", "pin", "triage", "two words"]).unwrap();
+    assert!(
+        wrong.code == 1 && wrong.stderr.contains("pins[0]"),
+        "{}",
+        wrong.stderr
+    );
+    assert_eq!(mesh.run(&["keys", "pin", "triage"]).unwrap().code, 2);
+}

@@ -80,6 +80,7 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(whoami::whoami))
         .routes(routes!(keys::list))
         .routes(routes!(keys::get))
+        .routes(routes!(keys::update))
         .routes(routes!(keys::revoke))
         .routes(routes!(tenants::list))
         .routes(routes!(providers::list))

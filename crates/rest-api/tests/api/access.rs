@@ -66,6 +66,7 @@ fn body(path: &str) -> serde_json::Value {
         _ if path.ends_with("/resolve") => json!({ "as": "done" }),
         _ if path.ends_with("/rotate") => json!({ "grace_seconds": 0 }),
         _ if path.ends_with("/calls") => json!({ "arguments": {} }),
+        _ if path.starts_with("/api/v1/keys/") && !path.ends_with("/revoke") => json!({ "pins": [] }),
         "/api/v1/keys" => json!({ "name": "x", "kind": "agent" }),
         "/api/v1/tenants" => json!({ "name": "x" }),
         "/api/v1/providers" => json!({ "name": "x", "source": { "type": "inline", "text": "{}" } }),

@@ -55,6 +55,21 @@ on_both! {
         assert_eq!(rotated["key"]["pins"], pins);
     }
 
+    async fn the_pins_of_a_key_can_be_changed_and_taken_away(app: &App) {
+        let (_, id) = app.key(&app.admin, json!({ "name": "triage", "kind": "agent" })).await;
+        let path = format!("/api/v1/keys/{id}");
+        let change = |body: serde_json::Value| {
+            let request = app.request("PATCH", &path).bearer_auth(&app.admin).json(&body);
+            async move { App::send(request).await }
+        };
+        for pins in [json!(["github_issues_*"]), json!([])] {
+            assert_eq!(change(json!({ "pins": pins })).await.expect(200)["pins"], pins);
+            assert_eq!(app.get(&app.admin, &path).await.expect(200)["pins"], pins);
+        }
+        assert_eq!(change(json!({ "pins": ["two words"] })).await.expect(422)["errors"][0]["field"], "pins[0]");
+        change(json!({ "name": "other" })).await.expect(422);
+    }
+
     async fn a_pin_that_can_pin_nothing_is_refused_by_its_place(app: &App) {
         let body = |pins| json!({ "name": "triage", "kind": "agent", "pins": pins });
         let wrong = body(json!(["github_*", "owner:me", "two words"]));

@@ -51,6 +51,14 @@ const REVOKE: &str = concat!(
     key_columns!()
 );
 
+const PIN: &str = concat!(
+    "UPDATE api_keys
+        SET pins = $3
+      WHERE tenant_id = $1 AND id = $2
+     RETURNING ",
+    key_columns!()
+);
+
 /// The old key gives its name up at once, and runs out at $4 unless it did so before.
 const REPLACE: &str = "
     UPDATE api_keys
@@ -127,6 +135,22 @@ impl Keys for Store {
             let Some(key) = revoked else {
                 return unit.key(tenant, id).await;
             };
+            unit.changed(tenant, EntityKind::Key, id.0);
+            unit.commit().await?;
+            Ok(key.into())
+        })
+        .await
+    }
+
+    async fn pin(&self, tenant: TenantId, id: KeyId, pins: &[String]) -> Result<ApiKey, StoreError> {
+        self.call("pin", "api_keys", async {
+            let mut unit = self.write(tenant).await?;
+            let key: KeyRow = sqlx::query_as(PIN)
+                .bind(tenant.0)
+                .bind(id.0)
+                .bind(Document(pins))
+                .fetch_one(unit.conn())
+                .await?;
             unit.changed(tenant, EntityKind::Key, id.0);
             unit.commit().await?;
             Ok(key.into())

@@ -15,6 +15,7 @@ crate::on_both!(
     the_last_use_only_moves_forward_and_is_no_change,
     active_keys_are_neither_revoked_nor_expired,
     a_key_keeps_its_pins,
+    pins_of_a_key_are_replaced_and_watchers_are_told,
 );
 
 async fn a_key_keeps_its_pins(backend: Backend) {
@@ -23,6 +24,22 @@ async fn a_key_keeps_its_pins(backend: Backend) {
     pinned.pins = vec!["github_issues_*".to_owned(), "tag:pulls".to_owned()];
     backend.keys.create(tenant, &pinned).await.unwrap();
     assert_eq!(backend.keys.get(tenant, pinned.id).await.unwrap(), pinned);
+}
+
+async fn pins_of_a_key_are_replaced_and_watchers_are_told(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut pinned = key(tenant, "triage");
+    backend.keys.create(tenant, &pinned).await.unwrap();
+    let before = backend.changes.head().await.unwrap();
+    pinned.pins = vec!["tag:pulls".to_owned()];
+    let changed = backend.keys.pin(tenant, pinned.id, &pinned.pins).await.unwrap();
+    assert_eq!(changed, pinned);
+    assert_eq!(backend.keys.get(tenant, pinned.id).await.unwrap(), pinned);
+    assert!(backend.changes.head().await.unwrap() > before);
+    assert!(matches!(
+        backend.keys.pin(tenant, KeyId::generate(), &[]).await,
+        Err(domain::StoreError::NotFound)
+    ));
 }
 
 async fn keys_are_listed_newest_first_in_pages(backend: Backend) {

@@ -94,9 +94,10 @@ async fn read(
 }
 
 fn faulty(faults: &[Fault]) -> JobError {
-    let first = faults
-        .first()
-        .map(|fault| format!("; first at {}: {}", fault.pointer, fault.message));
+    let first = faults.first().map(|fault| match fault.pointer.as_str() {
+        "" => format!("; first: {}", fault.message),
+        pointer => format!("; first at {pointer}: {}", fault.message),
+    });
     JobError {
         kind: "invalid_description".to_owned(),
         message: format!(

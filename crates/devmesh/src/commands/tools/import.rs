@@ -33,9 +33,9 @@ pub(super) async fn finish(
 fn summary(terminal: &Terminal, provider: &str, result: &Value) -> Result<(), Failure> {
     let skipped = items(result, "/skipped");
     terminal.print(format_args!(
-        "{provider}: {} tools, {} operations skipped; {} added, {} changed, {} removed",
-        text(result, "tools"),
-        skipped.len(),
+        "{provider}: {}, {} skipped; {} added, {} changed, {} removed",
+        count(result.get("tools").and_then(Value::as_u64).unwrap_or(0), "tool"),
+        count(skipped.len() as u64, "operation"),
         items(result, "/diff/added").len(),
         items(result, "/diff/changed").len(),
         items(result, "/diff/removed").len(),
@@ -57,8 +57,8 @@ fn why(provider: &str, job: &Value) -> String {
     let faults = items(error, "/details/faults");
     if !faults.is_empty() {
         message.push_str(&format!(
-            "\n{} faults in the description; nothing was saved:\n",
-            faults.len()
+            "\n{} in the description; nothing was saved:\n",
+            count(faults.len() as u64, "fault")
         ));
         message.push_str(&table_of(faults, "pointer", "message"));
     }
@@ -71,6 +71,12 @@ fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default()
+}
+
+/// `1 tool`, `2 tools`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Two fields of each item, the first one padded.

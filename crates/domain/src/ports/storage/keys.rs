@@ -21,6 +21,8 @@ pub trait Keys: Send + Sync {
     async fn list(&self, tenant: TenantId, page: PageRequest) -> Result<Page<ApiKey>>;
     /// Marks the key revoked; doing it again changes nothing.
     async fn revoke(&self, tenant: TenantId, id: KeyId, at: DateTime<Utc>) -> Result<ApiKey>;
+    /// Puts these pins in the place of the key's own.
+    async fn pin(&self, tenant: TenantId, id: KeyId, pins: &[String]) -> Result<ApiKey>;
     /// Stores `new` and lets `old` run out at `old_expires_at`, in one transaction.
     async fn rotate(
         &self,

@@ -108,6 +108,15 @@ pub struct KeyRequest {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// What of a key can be changed. Everything else is fixed when it is made: rotate it, or make another.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChanges {
+    /// The pins that it has from now on, written as in a new key; none when empty.
+    #[schema(max_items = 64)]
+    pub pins: Vec<String>,
+}
+
 /// How a key is rotated.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -169,6 +178,20 @@ pub async fn get(
     Path(id): Path<KeyId>,
 ) -> Result<Json<KeyView>, Problem> {
     Ok(Json(http.control.get_key(&caller, id).await?.into()))
+}
+
+/// Changes which tools a key's holder is shown by themselves.
+#[utoipa::path(patch, path = "/api/v1/keys/{id}", operation_id = "update_key", tag = "keys",
+    params(("id" = uuid::Uuid, Path, description = "The key")),
+    request_body = KeyChanges,
+    responses((status = 200, description = "The key", body = KeyView), Problems))]
+pub async fn update(
+    State(http): State<Http>,
+    Caller(caller): Caller,
+    Path(id): Path<KeyId>,
+    JsonBody(body): JsonBody<KeyChanges>,
+) -> Result<Json<KeyView>, Problem> {
+    Ok(Json(http.control.pin(&caller, id, body.pins).await?.into()))
 }
 
 /// Revokes a key: it is refused from now on.
