@@ -12,6 +12,7 @@ use crate::tour;
 on_both!(
     a_task_is_one_trace_from_the_agent_to_the_api,
     a_call_is_one_trace_from_the_agent_to_the_api,
+    a_job_asked_for_over_http_is_one_trace_from_the_caller_to_the_api,
     after_an_orderly_end_every_span_has_been_sent,
 );
 
@@ -105,6 +106,34 @@ async fn a_call_is_one_trace_from_the_agent_to_the_api(setup: Setup) -> Result<(
         "{execution:?}"
     );
     ensure!(execution.attributes["tool.provider"] == "shop", "{execution:?}");
+    Ok(())
+}
+
+async fn a_job_asked_for_over_http_is_one_trace_from_the_caller_to_the_api(setup: Setup) -> Result<()> {
+    let (mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    let path = format!("/tools/{}/calls?mode=async", Shop::ADD_ITEM);
+    let asked = mesh.api(&key)?.request(http::Method::POST, &path);
+    let answer = asked
+        .header("traceparent", &format!("00-{TRACE_ID}-{PARENT}-01"))
+        .json(&json!({"arguments": {"name": "chair"}}))
+        .send()
+        .await?;
+    ensure!(answer.status == 202, "{}", answer.text());
+    let wanted = [
+        ("rest-api", "POST /api/v1/tools/{name}/calls"),
+        ("rest-api", "send "),
+        ("worker", "process tool_call"),
+        ("worker", "POST /items"),
+    ];
+    let trace = Trace::whole(mesh.otlp(), TRACE_ID, PARENT, PATIENCE, &wanted).await?;
+    let [addition] = &shop.additions()[..] else {
+        anyhow::bail!("{:?}", shop.additions())
+    };
+    let path = names_above(&trace, addition)?;
+    let in_order = ["POST /items", "process tool_call", "send ", "POST /api/v1/tools"];
+    ensure!(are_in_order(&path, &in_order), "{path:?} in\n{}", trace.drawn());
     Ok(())
 }
 
