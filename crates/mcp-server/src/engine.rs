@@ -18,6 +18,7 @@ pub mod refusal;
 mod answering;
 mod call;
 mod handler;
+mod malformed;
 mod observe;
 mod page;
 mod session;

@@ -111,3 +111,31 @@ async fn a_request_of_the_stateless_era_needs_its_headers() {
     let error: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(error["error"]["code"], -32_020);
 }
+
+#[tokio::test]
+async fn params_that_do_not_fit_their_method_are_told_by_field_and_leave_a_record() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let edge = Edge::start(&world).await;
+    let wrong = [
+        ("tools/call", json!({ "name": 7 }), "name: invalid type"),
+        ("tools/call", json!({ "arguments": {} }), "missing field `name`"),
+        (
+            "tools/call",
+            json!({ "name": "acme_get", "arguments": [] }),
+            "arguments: invalid type",
+        ),
+    ];
+    let mut session = edge.client(&key);
+    session.initialize().await;
+    for (method, params, told) in wrong {
+        let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
+        let answer = Answer::of(session.old(&body)).await.message();
+        assert_eq!(answer["error"]["code"], -32_602, "{body}: {answer}");
+        assert_eq!(answer["id"], 7);
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(method) && message.contains(told), "{message}");
+    }
+    let record = edge.audit.with_outcome("invalid_arguments").await;
+    assert_eq!((record.action.as_str(), record.status), ("tools/call", 400));
+}

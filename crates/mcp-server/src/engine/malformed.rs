@@ -1,0 +1,79 @@
+//! Params that do not fit their method. The SDK takes such a request for one of a method that it does not know; the
+//! caller is told what is wrong instead (JSON-RPC 2.0, section 5.1: -32602).
+
+use rmcp::model::{
+    CallToolRequestParams, CancelTaskParams, CompleteRequestParams, CustomRequest, CustomResult, ErrorCode,
+    GetPromptRequestParams, GetTaskParams, InitializeRequestParams, PaginatedRequestParams,
+    ReadResourceRequestParams, SetLevelRequestParams, SubscribeRequestParams, UnsubscribeRequestParams,
+    UpdateTaskParams,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Engine;
+use super::backend::Backend;
+use super::method::Method;
+use super::observe::Ending;
+
+impl<B: Backend> Engine<B> {
+    pub(super) async fn refuse_custom(
+        &self,
+        request: CustomRequest,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let Some(method) = Method::named(&request.method) else {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None));
+        };
+        let error = ErrorData::invalid_params(fault(method, request.params.unwrap_or_default()), None);
+        self.answer(method, context, |caller| async move {
+            if method == Method::CallTool {
+                let record = self.record(method, &caller, &Ending::refused(&error));
+                self.shared.audit.record(record).await;
+            }
+            Err(error)
+        })
+        .await
+    }
+}
+
+/// Which field of the params is wrong, and what was expected.
+fn fault(method: Method, params: Value) -> String {
+    let read = match method {
+        Method::Initialize => fits::<InitializeRequestParams>,
+        Method::CallTool => fits::<CallToolRequestParams>,
+        Method::GetTask => fits::<GetTaskParams>,
+        Method::UpdateTask => fits::<UpdateTaskParams>,
+        Method::CancelTask => fits::<CancelTaskParams>,
+        Method::GetPrompt => fits::<GetPromptRequestParams>,
+        Method::ReadResource => fits::<ReadResourceRequestParams>,
+        Method::Subscribe => fits::<SubscribeRequestParams>,
+        Method::Unsubscribe => fits::<UnsubscribeRequestParams>,
+        Method::Complete => fits::<CompleteRequestParams>,
+        Method::SetLevel => fits::<SetLevelRequestParams>,
+        Method::Discover
+        | Method::Ping
+        | Method::ListTools
+        | Method::ListPrompts
+        | Method::ListResources
+        | Method::ListResourceTemplates
+        | Method::Listen => fits::<PaginatedRequestParams>,
+    };
+    match read(params) {
+        Err(fault) => format!("params of {}: {fault}", method.as_str()),
+        Ok(()) => format!("the params do not fit {}", method.as_str()),
+    }
+}
+
+fn fits<T: DeserializeOwned>(params: Value) -> Result<(), String> {
+    if !params.is_object() {
+        return Err("expected an object".to_owned());
+    }
+    serde_path_to_error::deserialize::<_, T>(params)
+        .map(drop)
+        .map_err(|error| match error.path().to_string().as_str() {
+            "." | "?" => error.inner().to_string(),
+            path => format!("{path}: {}", error.inner()),
+        })
+}
