@@ -1,6 +1,11 @@
 //! Params that do not fit their method. The SDK takes such a request for one of a method that it does not know; the
 //! caller is told what is wrong instead (JSON-RPC 2.0, section 5.1: -32602).
 
+#![expect(
+    deprecated,
+    reason = "logging/setLevel is deprecated and still part of the older eras"
+)]
+
 use rmcp::model::{
     CallToolRequestParams, CancelTaskParams, CompleteRequestParams, CustomRequest, CustomResult, ErrorCode,
     GetPromptRequestParams, GetTaskParams, InitializeRequestParams, PaginatedRequestParams,

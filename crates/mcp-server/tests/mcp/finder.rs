@@ -4,7 +4,9 @@ use domain::{Entity, KeyKind, Scope};
 use serde_json::{Value, json};
 use test_support::Reply;
 
-use crate::support::{Edge, Options, Tenant, World, tool};
+use crate::support::{Answer, Edge, Events, Options, Tenant, World, tool};
+
+const SOON: std::time::Duration = std::time::Duration::from_secs(5);
 
 const OWN: [&str; 3] = ["call_tool", "describe_tool", "search_tools"];
 
@@ -250,4 +252,34 @@ async fn a_new_tool_is_found_at_once_and_a_removed_one_no_more() {
     edge.catalogue.remove(domain::catalogue::EntityKind::Tool, id);
     let gone = call(&edge, &key, "search_tools", query).await;
     assert_eq!(gone["result"]["structuredContent"]["tools"], json!([]));
+}
+
+#[tokio::test]
+async fn a_call_through_another_runs_as_a_task_and_is_cancelled_like_any_call() {
+    let mut world = world().await;
+    let key = pinned(world.tenant(), &[]);
+    world.upstream.on("GET", "/items/1", Reply::hang());
+    let edge = Edge::with(&world, few()).await;
+    let mut client = edge.client(&key);
+
+    let meta = json!({ "io.devmesh/async": true });
+    let through =
+        json!({ "name": "call_tool", "arguments": { "name": "acme_add", "arguments": {} }, "_meta": meta });
+    let takes_tasks = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    let created = Answer::of(client.new_era("tools/call", through, &takes_tasks)).await;
+    let job = edge.jobs.only();
+    assert_eq!(created.message()["result"]["taskId"], job.id.to_string());
+    assert_eq!(job.payload, json!({ "tool": "acme_add", "arguments": {} }));
+
+    client.initialize().await;
+    let params =
+        json!({ "name": "call_tool", "arguments": { "name": "acme_get", "arguments": { "id": 1 } } });
+    let call = json!({ "jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": params });
+    let mut stream = Events::of(client.old(&call)).await;
+    world.upstream.wait_for_requests(1, SOON).await.unwrap();
+    let cancelled =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 9 } });
+    Answer::of(client.old(&cancelled)).await;
+    assert_eq!(edge.audit.with_outcome("cancelled").await.tool, "acme_get");
+    assert!(stream.message().await.is_none());
 }
