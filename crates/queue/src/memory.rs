@@ -86,7 +86,22 @@ impl Queue for MemoryQueue {
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {
         self.0.check_open()?;
-        Ok(self.0.lock().dead.iter().take(limit).cloned().collect())
+        let state = self.0.lock();
+        let bodies = state.dead.iter().take(limit).map(|parcel| parcel.body.clone());
+        Ok(bodies.collect())
+    }
+
+    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, QueueError> {
+        self.0.check_open()?;
+        let waiting = self.0.lock().dead.len().min(limit);
+        for replayed in 0..waiting {
+            let Some(mut parcel) = self.0.lock().dead.pop_front() else {
+                return Ok(replayed);
+            };
+            parcel.returns = 0;
+            self.0.put(parcel)?;
+        }
+        Ok(waiting)
     }
 
     async fn ping(&self) -> Result<(), QueueError> {
@@ -111,7 +126,7 @@ struct Parcel {
 struct State {
     /// One row a class, in the order of `Priority::ALL`.
     classes: [VecDeque<Parcel>; 4],
-    dead: VecDeque<Vec<u8>>,
+    dead: VecDeque<Parcel>,
     turn: u32,
 }
 
@@ -175,16 +190,16 @@ impl Shared {
     fn put_back(&self, mut parcel: Parcel) {
         parcel.returns += 1;
         if parcel.returns > self.options.delivery_limit {
-            return self.put_aside(parcel.body);
+            return self.put_aside(parcel);
         }
         self.lock().class(parcel.priority).push_front(parcel);
         self.arrived.notify_waiters();
     }
 
     /// Keeps a dead letter; the oldest gives way when there are too many.
-    fn put_aside(&self, body: Vec<u8>) {
+    fn put_aside(&self, parcel: Parcel) {
         let mut state = self.lock();
-        state.dead.push_back(body);
+        state.dead.push_back(parcel);
         if state.dead.len() > self.options.max_length as usize {
             state.dead.pop_front();
         }

@@ -11,7 +11,7 @@ use crate::span::error_type;
 telemetry::metrics! {
     /// What this crate measures.
     pub struct QueueMetrics {
-        /// Seconds an operation of the queue took, by operation (publish: the whole batch until the broker has confirmed it; subscribe, dead_letters, ping) and outcome (ok, refused, unavailable).
+        /// Seconds an operation of the queue took, by operation (publish: the whole batch until the broker has confirmed it; subscribe, dead_letters, replay, ping) and outcome (ok, refused, unavailable).
         duration: histogram "queue_operation_duration_seconds" [operation, outcome] buckets LATENCY,
     }
 }
@@ -60,6 +60,13 @@ impl<Q: Queue> Queue for Measured<Q> {
         let begun = Instant::now();
         let result = self.queue.dead_letters(limit).await;
         self.record("dead_letters", begun, result.as_ref().err());
+        result
+    }
+
+    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, QueueError> {
+        let begun = Instant::now();
+        let result = self.queue.replay_dead_letters(limit).await;
+        self.record("replay", begun, result.as_ref().err());
         result
     }
 

@@ -88,6 +88,12 @@ impl Queue for RabbitQueue {
         dead::list(link, self.topology.dead_queue(), limit, deadline).await
     }
 
+    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, QueueError> {
+        let (link, deadline) = (self.any_link().await, self.deadline());
+        self.topology.declare(link, deadline).await?;
+        dead::replay(link, &self.topology, limit, deadline).await
+    }
+
     async fn ping(&self) -> Result<(), QueueError> {
         self.any_link().await.ping(self.deadline()).await
     }

@@ -7,21 +7,28 @@ pub mod problem;
 pub mod request;
 pub mod routes;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use control::Control;
+use domain::ports::Queue;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::OpenApi;
 
 use crate::config::HttpConfig;
-use crate::metrics::AuthMetrics;
+use crate::metrics::{AuthMetrics, JobMetrics};
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub struct Http {
     /// The verbs.
     pub control: Control,
+    /// The broker, for its dead letters.
+    pub queue: Arc<dyn Queue>,
+    /// What is counted of jobs.
+    pub jobs: JobMetrics,
     /// What authentication counts.
     pub auth: AuthMetrics,
     /// Bounds.

@@ -21,6 +21,8 @@ telemetry::metrics! {
     pub struct JobMetrics {
         /// Jobs whose message the broker has confirmed.
         published: counter "mcp_jobs_published_total" [job_type],
+        /// Dead letters that an admin had handed to their queues again.
+        replayed: counter "mcp_jobs_dead_letters_replayed_total" [],
         /// Writes that were cut off and wait for a person.
         in_doubt: gauge "mcp_jobs_in_doubt" [job_type],
         /// Jobs that are due and not yet running.

@@ -171,7 +171,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     };
     let http = (
         Listener::bind(&config.listen).await?,
-        router(&control, &config, &telemetry),
+        router(&control, &queue, &config, &telemetry),
     );
     let grpc = services(grpc, &service_key);
     Ok(Service {
@@ -243,10 +243,12 @@ fn register_checks(telemetry: &Telemetry, storage: &Storage, queue: &Arc<dyn Que
     });
 }
 
-fn router(control: &Control, config: &Config, telemetry: &Telemetry) -> Router {
+fn router(control: &Control, queue: &Arc<dyn Queue>, config: &Config, telemetry: &Telemetry) -> Router {
     let auth = AuthMetrics::new(telemetry);
     let http = Http {
         control: control.clone(),
+        queue: Arc::clone(queue),
+        jobs: JobMetrics::new(telemetry),
         auth,
         config: config.http.clone(),
     };

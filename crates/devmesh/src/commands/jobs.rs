@@ -62,6 +62,20 @@ enum Action {
         #[arg(long = "as", value_enum)]
         how: How,
     },
+    /// List the messages that the broker put aside: nobody could read them, or they came back too often.
+    #[command(after_help = "Example:\n  devmesh jobs dead-letters")]
+    DeadLetters {
+        /// At most this many, oldest first.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Hand the messages that were put aside to their queues again, once what was wrong is mended.
+    #[command(after_help = "Examples:\n  devmesh jobs replay\n  devmesh jobs replay --limit 1")]
+    Replay {
+        /// At most this many, oldest first.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
     /// Cancel a job that has not begun.
     #[command(after_help = "Example:\n  devmesh jobs cancel 0199…")]
     Cancel {
@@ -87,6 +101,12 @@ const COLUMNS: &[Column] = &[
     }),
     ("created", |job| date(job, "created_at")),
     ("error", error),
+];
+
+/// What `jobs dead-letters` shows.
+const LETTERS: &[Column] = &[
+    ("bytes", |letter| text(letter, "bytes")),
+    ("body", |letter| text(letter, "body")),
 ];
 
 /// Why it failed, in a line.
@@ -116,6 +136,18 @@ impl Jobs {
             Action::Show { id, wait: true } => {
                 let progress = terminal.progress(&format!("job {id}"));
                 show(terminal, &wait_for_job(&api, &id, &progress).await?)
+            }
+            Action::DeadLetters { limit } => {
+                let letters = api
+                    .get(&["dead-letters"], &[("limit", limit.to_string())])
+                    .await?;
+                let letters = letters.get("items").and_then(Value::as_array);
+                terminal.rows(LETTERS, letters.map_or(&[], Vec::as_slice), "no dead letters")
+            }
+            Action::Replay { limit } => {
+                let body = json!({ "limit": limit });
+                let replayed = api.post(&["dead-letters", "replay"], &[], &body).await?;
+                terminal.record(&[("replayed", |all| text(all, "replayed"))], &replayed)
             }
             Action::Retry { id } => verb(id, "retry", Value::Null).await,
             Action::Cancel { id } => verb(id, "cancel", Value::Null).await,

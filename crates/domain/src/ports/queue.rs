@@ -63,6 +63,10 @@ pub trait Queue: Send + Sync {
     async fn subscribe(&self, prefetch: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError>;
     /// Messages put aside, oldest first, at most `limit`; they stay where they are.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError>;
+    /// Hands the oldest dead letters, at most `limit`, to their queues again; answers how many. One that still cannot be
+    /// read comes back here. What fails in between stays where it is; nothing is lost, and nothing is handed on twice
+    /// unless the broker forgets that it did.
+    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, QueueError>;
     /// Whether the broker answers.
     async fn ping(&self) -> Result<(), QueueError>;
     /// Closes the connection.

@@ -24,17 +24,29 @@ async fn a_message_that_nobody_can_read_is_put_aside_and_counted_and_jobs_go_on(
     let agent = mesh.api(&key)?;
     let job = agent.call_async(Shop::ADD_ITEM, &json!({"name": "lamp"})).await?;
     agent.result_of(&job).await?;
-    let counted = || async {
+    let counted = async |wanted: f64| {
         let pages = mesh.pages().await?;
         let workers = pages.iter().filter(|page| page.service == "worker");
         let labels = [("job_type", "unknown")];
         let count: f64 = workers
             .map(|page| page.page.sum("mcp_jobs_dead_lettered_total", &labels))
             .sum();
-        ensure!((count - 2.0).abs() < f64::EPSILON, "{count} counted");
+        ensure!((count - wanted).abs() < f64::EPSILON, "{count} counted");
         anyhow::Ok(())
     };
-    eventually(PATIENCE, counted).await?;
+    eventually(PATIENCE, || counted(2.0)).await?;
+    let operator = mesh.admin()?;
+    let letters = operator.get("/dead-letters").await?;
+    ensure!(
+        letters["items"]
+            .as_array()
+            .is_some_and(|letters| letters.len() == 2),
+        "{letters}"
+    );
+    ensure!(agent.get("/dead-letters").await.is_err(), "an agent may see them");
+    let replayed = operator.post("/dead-letters/replay", &json!({})).await?;
+    ensure!(replayed["replayed"] == 2, "{replayed}");
+    eventually(PATIENCE, || counted(4.0)).await?;
     let aside = || async {
         let message = channel
             .basic_get(DEAD.into(), BasicGetOptions { no_ack: true })

@@ -46,7 +46,7 @@ impl Delivery for Taken {
 
     async fn dead_letter(mut self: Box<Self>) -> Result<(), QueueError> {
         if let Some(parcel) = self.parcel.take() {
-            self.queue.put_aside(parcel.body);
+            self.queue.put_aside(parcel);
         }
         Ok(())
     }

@@ -132,6 +132,36 @@ pub async fn at_most_as_many_dead_letters_are_listed_as_asked_for(subject: Subje
     assert_eq!(queue.dead_letters(10).await.unwrap().len(), 3);
 }
 
+pub async fn dead_letters_are_replayed_to_their_class_and_die_again_if_they_must(subject: Subject) {
+    let queue = subject.queue();
+    let sent = messages(1, Priority::High);
+    publish(&queue, &sent).await;
+    subject.put_bytes(Priority::High, b"no job").await;
+    let mut deliveries = queue.subscribe(1).await.unwrap();
+    let dead = async |count: usize| {
+        eventually(SOON, || async {
+            queue.dead_letters(10).await.is_ok_and(|dead| dead.len() == count)
+        })
+        .await
+        .unwrap();
+    };
+    for _ in 0..2 {
+        next(&mut deliveries).await.dead_letter().await.unwrap();
+    }
+    dead(2).await;
+
+    assert_eq!(queue.replay_dead_letters(1).await.unwrap(), 1);
+    assert_eq!(take(&mut deliveries).await, sent[0].job_id);
+    dead(1).await;
+    assert_eq!(queue.replay_dead_letters(10).await.unwrap(), 1);
+    let poison = next(&mut deliveries).await;
+    poison.message().unwrap_err();
+    poison.dead_letter().await.unwrap();
+    dead(1).await;
+    drop(deliveries);
+    assert_eq!(queue.replay_dead_letters(0).await.unwrap(), 0);
+}
+
 pub async fn bytes_that_are_no_message_are_an_error_and_can_be_put_aside(subject: Subject) {
     let queue = subject.queue();
     let mut deliveries = queue.subscribe(1).await.unwrap();

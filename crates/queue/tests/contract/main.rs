@@ -37,6 +37,7 @@ on_both![
     a_message_that_comes_back_too_often_is_put_aside,
     dead_letters_are_listed_oldest_first_and_stay,
     at_most_as_many_dead_letters_are_listed_as_asked_for,
+    dead_letters_are_replayed_to_their_class_and_die_again_if_they_must,
     bytes_that_are_no_message_are_an_error_and_can_be_put_aside,
     urgent_classes_come_first,
     a_low_class_is_not_starved_by_a_full_critical_one,

@@ -1,6 +1,7 @@
 //! Every endpoint of the HTTP API, in one list.
 
 pub mod audit;
+pub mod dead_letters;
 pub mod jobs;
 pub mod keys;
 pub mod providers;
@@ -96,6 +97,8 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::resolve))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::replay))
         .routes(routes!(audit::list));
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(once(creating))
