@@ -3,15 +3,16 @@
 mod create;
 mod pins;
 mod read;
+mod recover;
 mod revoke;
 mod rotate;
 
 use chrono::{DateTime, Utc};
-use domain::{ApiKey, KeyId, KeyKind, PresentedKey, Scopes, TenantId};
+use domain::{ApiKey, KeyId, KeyKind, PresentedKey, Principal, Scopes, TenantId};
 
 pub use create::NewKey;
 
-use crate::Control;
+use crate::{Control, ControlError};
 
 impl Control {
     /// Makes a key and what is stored of it. Nothing is saved yet.
@@ -42,4 +43,16 @@ impl Control {
         };
         (presented, key)
     }
+
+    /// Until when the caller's own key is accepted. A key that it makes is not accepted for longer, or an expiring key
+    /// would outlive itself.
+    pub(crate) async fn own_expiry(&self, caller: &Principal) -> Result<Option<DateTime<Utc>>, ControlError> {
+        let own = self.storage.keys.get(caller.tenant_id, caller.key_id).await?;
+        Ok(own.expires_at)
+    }
+}
+
+/// Whether a key that runs out at `expires_at` outlives one that runs out at `own`.
+fn outlives(expires_at: Option<DateTime<Utc>>, own: Option<DateTime<Utc>>) -> bool {
+    own.is_some_and(|own| expires_at.is_none_or(|at| at > own))
 }

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod providers;
 pub mod relay;
 pub mod schedule;
+pub mod seals;
 pub mod tenants;
 pub mod tools;
 pub mod vault;

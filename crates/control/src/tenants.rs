@@ -8,7 +8,8 @@ use crate::error::Check;
 use crate::{Control, ControlError, require};
 
 impl Control {
-    /// Creates a tenant in the caller's organization, with a first admin key that is shown once.
+    /// Creates a tenant in the caller's organization, with a first admin key that is shown once and is
+    /// accepted for as long as the caller's own.
     ///
     /// # Errors
     /// Without `admin`; when the name is malformed or taken.
@@ -34,7 +35,8 @@ impl Control {
             isolation,
             created_at: self.now(),
         };
-        let (presented, key) = self.mint_key(tenant.id, "bootstrap", KeyKind::Admin, None, None);
+        let own = self.own_expiry(caller).await?;
+        let (presented, key) = self.mint_key(tenant.id, "bootstrap", KeyKind::Admin, None, own);
         self.storage.tenants.create(&tenant, &key).await?;
         Ok((tenant, presented))
     }

@@ -2,9 +2,9 @@
 //!
 //! Each credential has a data key of its own; the data key is sealed under a key-encryption key (KEK) that only
 //! rest-api holds. Tenant and provider are authenticated with both, so that a row copied elsewhere does not open.
-//! The first KEK seals; the others still open, so that a KEK can be rotated.
+//! The first KEK seals; the others still open, so that a KEK can be rotated (see [`crate::seals`]).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -30,6 +30,9 @@ pub enum VaultError {
     /// A configured KEK is not 32 bytes in hexadecimal.
     #[error("key-encryption key `{0}`: expected 64 hexadecimal digits")]
     Malformed(String),
+    /// Two keys have the same id, so that what they sealed cannot be told apart.
+    #[error("key-encryption key `{0}` is there twice")]
+    Twice(String),
     /// There is none.
     #[error("no key-encryption key is configured")]
     None,
@@ -42,7 +45,7 @@ struct Kek {
 
 /// Holds the key-encryption keys.
 pub struct Vault {
-    keks: Vec<Kek>,
+    keks: RwLock<Arc<[Kek]>>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -50,22 +53,30 @@ impl Vault {
     /// A vault with these keys, id and 64 hexadecimal digits each; the first one seals.
     ///
     /// # Errors
-    /// When there is none, or one is malformed. The message names the id, never the key.
-    pub fn new(keks: &[(String, String)], entropy: Arc<dyn Entropy>) -> Result<Self, VaultError> {
-        let keks = keks
-            .iter()
-            .map(|(id, digits)| {
-                let mut key = Zeroizing::new([0_u8; KEY]);
-                hex::decode_to_slice(digits.trim(), key.as_mut())
-                    .map_err(|_| VaultError::Malformed(id.clone()))?;
-                Ok(Kek { id: id.clone(), key })
-            })
-            .collect::<Result<Vec<_>, VaultError>>()?;
-        if keks.is_empty() {
-            Err(VaultError::None)
-        } else {
-            Ok(Self { keks, entropy })
-        }
+    /// When there is none, one is malformed, or two have the same id. The message names the id, never the key.
+    pub fn new(keks: &[(String, Zeroizing<String>)], entropy: Arc<dyn Entropy>) -> Result<Self, VaultError> {
+        let keks = RwLock::new(parse(keks)?);
+        Ok(Self { keks, entropy })
+    }
+
+    /// Takes these keys in place of the ones it has.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; the ones that it has stay.
+    pub fn replace(&self, keks: &[(String, Zeroizing<String>)]) -> Result<(), VaultError> {
+        let keks = parse(keks)?;
+        *self.keks.write().unwrap_or_else(PoisonError::into_inner) = keks;
+        Ok(())
+    }
+
+    /// The ids of the keys, the one that seals first.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.keks().iter().map(|kek| kek.id.clone()).collect()
+    }
+
+    fn keks(&self) -> Arc<[Kek]> {
+        Arc::clone(&self.keks.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Seals `secret` for this provider.
@@ -78,7 +89,8 @@ impl Vault {
         provider: ProviderId,
         secret: &[u8],
     ) -> Result<SealedCredential, VaultError> {
-        let kek = self.keks.first().ok_or(VaultError::None)?;
+        let keks = self.keks();
+        let kek = keks.first().ok_or(VaultError::None)?;
         let aad = associated_data(tenant, provider);
         let mut data_key = Zeroizing::new([0_u8; KEY]);
         self.entropy.fill(data_key.as_mut());
@@ -99,20 +111,50 @@ impl Vault {
         provider: ProviderId,
         sealed: &SealedCredential,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let data_key = self.data_key(tenant, provider, sealed)?;
+        decrypt(
+            &data_key,
+            &sealed.sealed_secret,
+            &associated_data(tenant, provider),
+        )
+    }
+
+    /// Seals under the first key what another one has sealed. The secret itself is not opened.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn rewrap(
+        &self,
+        tenant: TenantId,
+        provider: ProviderId,
+        sealed: &SealedCredential,
+    ) -> Result<SealedCredential, VaultError> {
+        let data_key = self.data_key(tenant, provider, sealed)?;
+        let keks = self.keks();
+        let kek = keks.first().ok_or(VaultError::None)?;
+        let aad = associated_data(tenant, provider);
+        Ok(SealedCredential {
+            kek_id: kek.id.clone(),
+            sealed_key: self.encrypt(&kek.key, data_key.as_ref(), &aad)?,
+            sealed_secret: sealed.sealed_secret.clone(),
+        })
+    }
+
+    fn data_key(
+        &self,
+        tenant: TenantId,
+        provider: ProviderId,
+        sealed: &SealedCredential,
+    ) -> Result<Zeroizing<[u8; KEY]>, VaultError> {
         let unknown = || VaultError::UnknownKek(sealed.kek_id.clone());
-        let kek = self
-            .keks
+        let keks = self.keks();
+        let kek = keks
             .iter()
             .find(|kek| kek.id == sealed.kek_id)
             .ok_or_else(unknown)?;
-        let aad = associated_data(tenant, provider);
-        let opened = decrypt(&kek.key, &sealed.sealed_key, &aad)?;
-        let mut data_key = Zeroizing::new([0_u8; KEY]);
-        if opened.len() != KEY {
-            return Err(VaultError::Broken);
-        }
-        data_key.copy_from_slice(&opened);
-        decrypt(&data_key, &sealed.sealed_secret, &aad)
+        let opened = decrypt(&kek.key, &sealed.sealed_key, &associated_data(tenant, provider))?;
+        let data_key: [u8; KEY] = opened.as_slice().try_into().map_err(|_| VaultError::Broken)?;
+        Ok(Zeroizing::new(data_key))
     }
 
     fn encrypt(&self, key: &[u8; KEY], plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, VaultError> {
@@ -124,6 +166,22 @@ impl Vault {
             .map_err(|_| VaultError::Broken)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
+}
+
+fn parse(keks: &[(String, Zeroizing<String>)]) -> Result<Arc<[Kek]>, VaultError> {
+    let mut parsed: Vec<Kek> = Vec::new();
+    for (id, digits) in keks {
+        let mut key = Zeroizing::new([0_u8; KEY]);
+        hex::decode_to_slice(digits.trim(), key.as_mut()).map_err(|_| VaultError::Malformed(id.clone()))?;
+        if parsed.iter().any(|kek| kek.id == *id) {
+            return Err(VaultError::Twice(id.clone()));
+        }
+        parsed.push(Kek { id: id.clone(), key });
+    }
+    if parsed.is_empty() {
+        return Err(VaultError::None);
+    }
+    Ok(parsed.into())
 }
 
 fn decrypt(key: &[u8; KEY], sealed: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
@@ -148,7 +206,7 @@ mod tests {
     fn vault(ids: &[&str]) -> Vault {
         let keks: Vec<_> = ids
             .iter()
-            .map(|id| ((*id).to_owned(), hex::encode([id.len() as u8; 32])))
+            .map(|id| ((*id).to_owned(), hex::encode([id.len() as u8; 32]).into()))
             .collect();
         Vault::new(&keks, Arc::new(SystemEntropy)).unwrap()
     }
@@ -194,6 +252,44 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sealed_under_the_first_key_again_opens_without_the_old_one() {
+        let (tenant, provider) = (TenantId::generate(), ProviderId::generate());
+        let old = vault(&["a"]).seal(tenant, provider, b"hunter2").unwrap();
+        let new = vault(&["bb", "a"]).rewrap(tenant, provider, &old).unwrap();
+        assert_eq!(
+            (new.kek_id.as_str(), &new.sealed_secret),
+            ("bb", &old.sealed_secret)
+        );
+        assert_ne!(new.sealed_key, old.sealed_key);
+        let opened = vault(&["bb"]).open(tenant, provider, &new).unwrap();
+        assert_eq!(opened.as_slice(), b"hunter2");
+        // It is bound as before.
+        assert!(vault(&["bb"]).open(TenantId::generate(), provider, &new).is_err());
+        assert!(
+            vault(&["bb", "a"])
+                .rewrap(tenant, ProviderId::generate(), &old)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn keys_that_do_not_fit_leave_the_vault_as_it_was() {
+        let vault = vault(&["a"]);
+        let keys = |ids: &[&str]| -> Vec<_> {
+            let digits = || Zeroizing::new("ab".repeat(32));
+            ids.iter().map(|id| ((*id).to_owned(), digits())).collect()
+        };
+        assert!(matches!(
+            vault.replace(&keys(&["b", "b"])),
+            Err(VaultError::Twice(_))
+        ));
+        assert!(matches!(vault.replace(&[]), Err(VaultError::None)));
+        assert_eq!(vault.key_ids(), ["a"]);
+        vault.replace(&keys(&["b", "a"])).unwrap();
+        assert_eq!(vault.key_ids(), ["b", "a"]);
+    }
+
+    #[test]
     fn the_same_secret_never_seals_to_the_same_bytes() {
         let (tenant, provider) = (TenantId::generate(), ProviderId::generate());
         let vault = vault(&["a"]);
@@ -207,7 +303,7 @@ mod tests {
     #[test]
     fn a_malformed_key_is_refused_without_being_shown() {
         let error = Vault::new(
-            &[("main".to_owned(), "s3cret".to_owned())],
+            &[("main".to_owned(), "s3cret".to_owned().into())],
             Arc::new(SystemEntropy),
         )
         .err()

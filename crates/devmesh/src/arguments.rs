@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::connection::Connection;
@@ -17,6 +17,20 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// The command line and the environment of this process. What is wrong with them ends it, as `clap` does.
+    #[must_use]
+    pub fn read() -> Self {
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        let read = Self::from_arg_matches(&matches).and_then(|mut arguments| {
+            arguments.global.connection.prefer_flags(&matches)?;
+            Ok(arguments)
+        });
+        read.unwrap_or_else(|error| error.format(&mut command).exit())
+    }
 }
 
 /// What every command takes.
@@ -44,7 +58,6 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 the mesh c
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

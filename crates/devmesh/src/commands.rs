@@ -10,6 +10,7 @@ mod jobs;
 mod keys;
 mod mcp;
 mod probe;
+mod secrets;
 mod tools;
 mod up;
 
@@ -28,6 +29,8 @@ pub enum Command {
     Init(init::Init),
     /// API keys: who may do what.
     Keys(keys::Keys),
+    /// What seals credentials, and how to rotate it.
+    Secrets(secrets::Secrets),
     /// Tools and the providers that they come from.
     Tools(tools::Tools),
     /// Background work and its results.
@@ -59,6 +62,7 @@ impl Command {
             Self::Up(up) => up.run(global, terminal),
             Self::Init(init) => init.run(global, terminal),
             Self::Keys(keys) => wait_for(keys.run(global, terminal)),
+            Self::Secrets(secrets) => wait_for(secrets.run(global, terminal)),
             Self::Tools(tools) => wait_for(tools.run(global, terminal)),
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),

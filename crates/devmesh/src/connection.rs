@@ -1,10 +1,11 @@
 //! Which mesh a command talks to, and with which key.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -42,25 +43,9 @@ pub struct Connection {
     )]
     key: Option<Secret>,
     /// File with the API key [default: bootstrap.key in the data directory].
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "DEVMESH_API_KEY_FILE",
-        conflicts_with = "api_key"
-    )]
+    #[arg(long, global = true, value_name = "FILE", env = "DEVMESH_API_KEY_FILE")]
     pub key_file: Option<PathBuf>,
 }
-
-/// Environment variables with the prefix of settings that are none.
-pub const NOT_SETTINGS: [&str; 6] = [
-    "DEVMESH_DATA",
-    "DEVMESH_URL",
-    "DEVMESH_MCP_URL",
-    "DEVMESH_API_KEY",
-    "DEVMESH_API_KEY_FILE",
-    "DEVMESH_BINARY",
-];
 
 /// A key on the command line: not printed.
 #[derive(Clone)]
@@ -81,6 +66,32 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Connection {
+    /// Lets a flag win over the variable of the other one: `--key-file` over `DEVMESH_API_KEY`, `--key` over
+    /// `DEVMESH_API_KEY_FILE`.
+    ///
+    /// # Errors
+    /// When both come from the same place, which leaves open whose key is meant.
+    pub fn prefer_flags(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        if self.key.is_none() || self.key_file.is_none() {
+            return Ok(());
+        }
+        let is_flag = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (is_flag("api_key"), is_flag("key_file")) {
+            (true, false) => self.key_file = None,
+            (false, true) => self.key = None,
+            (flags, _) => {
+                let (key, file) = if flags {
+                    ("--key", "--key-file")
+                } else {
+                    ("DEVMESH_API_KEY", "DEVMESH_API_KEY_FILE")
+                };
+                let message = format!("{key} and {file} are both set: give one of the two\n");
+                return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Ok(())
+    }
+
     /// rest-api's address.
     ///
     /// # Errors
@@ -152,10 +163,13 @@ impl Connection {
         };
         match fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => Ok(Zeroizing::new(text.trim().to_owned())),
-            Err(error) if error.kind() == ErrorKind::NotFound && !named => Err(Failure::Usage(format!(
-                "no API key: there is no {}. Give --key-file or DEVMESH_API_KEY, or name the mesh's data directory with --data",
-                path.display()
-            ))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
+                Err(Failure::Usage(format!(
+                    "no API key: there is no {}. Give --key-file or DEVMESH_API_KEY, or name the mesh's data directory with --data. \
+                 If it is lost, `devmesh keys recover` makes an admin key from the database",
+                    path.display()
+                )))
+            }
             Err(error) => Err(Failure::Usage(format!("{}: {error}", path.display()))),
         }
     }

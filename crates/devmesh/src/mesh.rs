@@ -30,6 +30,14 @@ pub use logs::Logs;
 /// How long the services have to become ready before what is missing is named.
 const READY: Duration = Duration::from_secs(30);
 
+/// The settings as `devmesh up` runs with them in this data directory.
+///
+/// # Errors
+/// When a service says what only the mesh can say.
+pub fn settings_in(data: &DataDir, config: Config) -> Result<Config, Failure> {
+    put_together::complete(config, data)
+}
+
 /// Runs the mesh until it is told to stop.
 ///
 /// # Errors

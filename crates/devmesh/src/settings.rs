@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::connection::NOT_SETTINGS;
 use crate::failure::Failure;
 
 /// The file in the working directory that is read when none is named.
@@ -42,11 +41,7 @@ pub enum Component {
 impl SettingsArgs {
     /// The sources of `devmesh up`, with `more` overrides before those of the user.
     fn sources(&self, more: &[String]) -> Sources {
-        let sources = NOT_SETTINGS
-            .iter()
-            .fold(environment(Sources::new()), |sources, name| {
-                sources.env_ignored(name)
-            });
+        let sources = environment(Sources::new());
         let sources = match &self.config {
             Some(path) => sources.file(path),
             None => sources.file_if_present(FILE),
@@ -65,6 +60,14 @@ impl SettingsArgs {
         runtime::config::load(self.sources(more)).map_err(refused)
     }
 
+    /// The settings of rest-api as a process of its own.
+    ///
+    /// # Errors
+    /// As [`Self::mesh`].
+    pub fn rest_api(&self) -> Result<rest_api::Config, Failure> {
+        read(rest_api_aliases(self.sources(&[])))
+    }
+
     /// The settings of a component, secrets masked: as TOML for people, or as JSON.
     ///
     /// # Errors
@@ -73,7 +76,7 @@ impl SettingsArgs {
         let sources = self.sources(&[]);
         match component {
             Component::Devmesh => write(&self.mesh(&[])?, json),
-            Component::RestApi => write(&read::<rest_api::Config>(rest_api_aliases(sources))?, json),
+            Component::RestApi => write(&self.rest_api()?, json),
             Component::McpServer => write(
                 &read::<mcp_server::Config>(sources.env_alias("CACHE_URL", "cache.url"))?,
                 json,

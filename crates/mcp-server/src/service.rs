@@ -148,7 +148,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         metrics,
         config: config.mcp.clone(),
         clock: Arc::clone(&clock),
-        state_key: state_key(&config),
+        state_key: state_key(&config)?,
         stop: life.hard_stop(),
     })?;
     let key_uses = Arc::new(KeyUses::default());
@@ -225,12 +225,16 @@ fn forget(connectors: Arc<Connectors>, metrics: EngineMetrics) -> impl Fn(Gone) 
     }
 }
 
-/// What seals the states that clients carry: the same on every replica, because all show the same service key.
-fn state_key(config: &Config) -> Vec<u8> {
+/// What seals the states that clients carry: the same on every replica, because all show the same service key. It stays
+/// what it was at the start when the service key is rotated, so that replicas go on opening each other's.
+fn state_key(config: &Config) -> Result<Vec<u8>, BuildError> {
+    let keys = config.control_plane.service_key()?.now();
     let mut hash = Sha256::new();
     hash.update(b"devmesh request state\0");
-    hash.update(config.control_plane.service_key.expose().as_bytes());
-    hash.finalize().to_vec()
+    if let Some(key) = keys.first() {
+        hash.update(key.expose().as_bytes());
+    }
+    Ok(hash.finalize().to_vec())
 }
 
 impl Service {

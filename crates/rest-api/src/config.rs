@@ -107,8 +107,12 @@ impl Default for HttpConfig {
 pub struct GrpcConfig {
     /// Where it listens.
     pub listen: ListenConfig,
-    /// What the other services show as their key. At least 32 characters; the services refuse to start without it.
+    /// What the other services show as their key. At least 32 characters; the services refuse to start without it, or
+    /// `service_key_file`.
     pub service_key: Secret,
+    /// A file with the service key in place of `service_key`. It is read again when it changes, and each of its lines is
+    /// accepted, so that the key can be rotated while everything runs.
+    pub service_key_file: Option<PathBuf>,
     /// Whether provider credentials may be handed over without TLS to another host. Only for networks that encrypt
     /// by themselves.
     pub allow_insecure_credentials: bool,
@@ -119,6 +123,7 @@ impl Default for GrpcConfig {
         Self {
             listen: ListenConfig::at("127.0.0.1:9081"),
             service_key: Secret::default(),
+            service_key_file: None,
             allow_insecure_credentials: false,
         }
     }
@@ -172,12 +177,28 @@ impl Default for QueueConfig {
 }
 
 /// How credentials are encrypted at rest.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CredentialsConfig {
-    /// The key-encryption keys; the first one seals, all of them open. With SQLite one is made in `data_dir` when none is
-    /// given; with Postgres at least one is needed, since every replica must have the same.
+    /// The key-encryption keys; the first one seals, all of them open. With Postgres at least one is needed, here or in
+    /// `file`, since every replica must have the same.
     pub keys: Vec<KeyEncryptionKey>,
+    /// A file with the key-encryption keys in place of `keys`, `NAME DIGITS` on each line. It is read again when it
+    /// changes. With SQLite `credentials.key` in `data_dir` when neither is given, made at the first start.
+    pub file: Option<PathBuf>,
+    /// How often what another key than the first has sealed is looked for, and sealed under the first. A minute: the
+    /// search costs a few milliseconds, and a rotation has no hurry.
+    pub rewrap_interval: Duration,
+}
+
+impl Default for CredentialsConfig {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            file: None,
+            rewrap_interval: Duration::from_mins(1),
+        }
+    }
 }
 
 /// One key-encryption key.

@@ -2,6 +2,7 @@
 //! from the outbox to the broker.
 
 pub mod config;
+pub mod direct;
 pub mod grpc;
 pub mod http;
 pub mod metrics;

@@ -17,6 +17,18 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// What key-encryption keys seal.
+    pub struct SealMetrics {
+        /// Secrets that a key-encryption key other than the first still seals: while it is not 0, the old key is needed.
+        under_old: gauge "mcp_credentials_under_old_keys" [],
+        /// Secrets that no configured key-encryption key opens.
+        unopenable: gauge "mcp_credentials_unopenable" [],
+        /// Secrets that were sealed under the first key-encryption key in place of another.
+        rewrapped: counter "mcp_credentials_rewrapped_total" [],
+    }
+}
+
+telemetry::metrics! {
     /// The relay and the sweeper.
     pub struct JobMetrics {
         /// Jobs whose message the broker has confirmed.
@@ -40,6 +52,7 @@ pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
     [
         AuthMetrics::DECLARATIONS,
         KeyMetrics::DECLARATIONS,
+        SealMetrics::DECLARATIONS,
         JobMetrics::DECLARATIONS,
     ]
     .into_iter()

@@ -3,6 +3,7 @@
 pub mod gauges;
 pub mod relay;
 pub mod retention;
+pub(crate) mod rewrap;
 pub mod schedule;
 pub mod sweeper;
 

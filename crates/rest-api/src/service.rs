@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use control::{Control, SystemEntropy, Vault};
+use control::{Control, SystemEntropy};
 use domain::Clock;
 use domain::ports::{Queue, Storage};
 use runtime::lifecycle::Lifecycle;
@@ -20,10 +20,14 @@ use thiserror::Error;
 use tonic::service::Routes;
 
 use crate::config::Config;
-use crate::grpc::{Grpc, ServiceKey, services};
+use crate::grpc::{Grpc, services};
 use crate::http::Http;
 use crate::metrics::{AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
+use crate::parts::rewrap::Rewrap;
+
+pub(crate) use keys::{SealingKeys, sqlite_file};
+pub use keys::{fresh as fresh_sealing_key, sealing_key_file};
 
 /// What rest-api is given from outside.
 pub struct Deps {
@@ -103,6 +107,7 @@ pub struct Service {
     grpc_on: GrpcOn,
     control: Control,
     queue: Arc<dyn Queue>,
+    rewrap: Rewrap,
     config: Config,
     deps: (Telemetry, Lifecycle),
     started: telemetry::health::Latch,
@@ -126,20 +131,10 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         link,
     } = deps;
     let started = telemetry.health().latch("started");
-    let service_key =
-        ServiceKey::new(config.grpc.service_key.clone()).ok_or_else(|| BuildError::Setting {
-            key: "grpc.service_key",
-            expected: format!(
-                "at least {} characters; mcp-server and worker show the same",
-                ServiceKey::MIN_LEN
-            ),
-        })?;
+    let service_key = keys::service_key(&config)?;
     let entropy = Arc::new(SystemEntropy);
-    let keys = keys::key_encryption_keys(&config, entropy.as_ref())?;
-    let vault = Vault::new(&keys, entropy.clone()).map_err(|error| BuildError::Setting {
-        key: "credentials.keys",
-        expected: error.to_string(),
-    })?;
+    let sealing_keys = SealingKeys::of(&config, entropy.as_ref())?;
+    let vault = Arc::new(sealing_keys.vault(entropy.clone())?);
     let storage = open_database(&config, &telemetry, &life).await?;
     let in_process = queue.is_some();
     let queue = match queue {
@@ -147,11 +142,12 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         None => queue::connect(config.queue.url.expose(), &queue_options(&config), &telemetry)?,
     };
     register_checks(&telemetry, &storage, &queue);
+    let rewrap = Rewrap::new(sealing_keys, config.credentials.rewrap_interval, &telemetry);
     let control = Control {
         storage,
         clock,
         entropy,
-        vault: Arc::new(vault),
+        vault,
     };
     first_start::run(&control, &config).await?;
     if in_process {
@@ -180,6 +176,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         grpc_on,
         control,
         queue,
+        rewrap,
         config,
         deps: (telemetry, life),
         started,
@@ -290,6 +287,7 @@ impl Service {
             grpc_on,
             control,
             queue,
+            rewrap,
             config,
             deps: (telemetry, life),
             started,
@@ -337,6 +335,7 @@ impl Service {
             "retention",
             parts::retention::run(control.clone(), config.retention.clone(), answers, stop.clone()),
         );
+        life.spawn("rewrap", rewrap.run(control.clone(), stop.clone()));
         life.spawn(
             "gauges",
             parts::gauges::run(control.clone(), jobs, keys, stop.clone()),

@@ -31,6 +31,18 @@ const TELEMETRY_ALIASES: [(&str, &str); 5] = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.endpoint"),
 ];
 
+/// Variables with the prefix of settings that are none: they are the command line's (its file of settings, which mesh it
+/// talks to and with which key), and a shell in which they are set also starts services.
+pub const NOT_SETTINGS: [&str; 7] = [
+    "DEVMESH_CONFIG",
+    "DEVMESH_DATA",
+    "DEVMESH_URL",
+    "DEVMESH_MCP_URL",
+    "DEVMESH_API_KEY",
+    "DEVMESH_API_KEY_FILE",
+    "DEVMESH_BINARY",
+];
+
 /// The settings that every service has.
 pub trait ServiceConfig: DeserializeOwned + JsonSchema {
     /// Name of the installation: the label `environment`.
@@ -112,7 +124,12 @@ fn load<C: ServiceConfig>(arguments: Arguments, aliases: &[(&str, &str)]) -> Res
 /// The environment as every service reads it: `DEVMESH_*`, and the telemetry variables that others set too.
 #[must_use]
 pub fn environment(sources: Sources) -> Sources {
-    with_telemetry_aliases(sources.env("DEVMESH").env_ignored("DEVMESH_CONFIG"))
+    without_foreign(with_telemetry_aliases(sources.env("DEVMESH")))
+}
+
+fn without_foreign(sources: Sources) -> Sources {
+    let ignore = |sources: Sources, name: &&str| sources.env_ignored(name);
+    NOT_SETTINGS.iter().fold(sources, ignore)
 }
 
 fn with_telemetry_aliases(sources: Sources) -> Sources {

@@ -2,13 +2,16 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use runtime::config::{LiveSecret, Secret};
 use runtime::link::LinkConnector;
 use telemetry::Telemetry;
 use telemetry::grpc::ClientService;
 use thiserror::Error;
+use tonic::metadata::errors::InvalidMetadataValue;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -36,9 +39,11 @@ pub enum UplinkError {
         /// What was expected.
         expected: String,
     },
-    /// The certificate authority's file cannot be read.
-    #[error("control_plane.ca_file: {}: {source}", path.display())]
-    CaFile {
+    /// A file cannot be read.
+    #[error("control_plane.{key}: {}: {source}", path.display())]
+    File {
+        /// The key that names it.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -51,13 +56,24 @@ pub type Link = InterceptedService<ClientService<Channel>, ShowKey>;
 
 /// Shows the service key.
 #[derive(Clone)]
-pub struct ShowKey(MetadataValue<Ascii>);
+pub struct ShowKey(Arc<LiveSecret>);
 
 impl Interceptor for ShowKey {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        let shown = self.0.now();
+        let key = shown
+            .first()
+            .ok_or_else(|| Status::unauthenticated("there is no service key"))?;
+        let key = header(key).map_err(|_| Status::unauthenticated("the service key fits in no header"))?;
+        request.metadata_mut().insert("authorization", key);
         Ok(request)
     }
+}
+
+fn header(key: &Secret) -> Result<MetadataValue<Ascii>, InvalidMetadataValue> {
+    let mut header: MetadataValue<Ascii> = format!("Bearer {}", key.expose()).parse()?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 /// Makes the channel; it connects, and connects again, by itself.
@@ -69,18 +85,11 @@ pub fn connect(
     target: Target,
     telemetry: &Telemetry,
 ) -> Result<Link, UplinkError> {
-    let mut key: MetadataValue<Ascii> = format!("Bearer {}", config.service_key.expose())
-        .parse()
-        .map_err(|_| UplinkError::Setting {
-            key: "service_key",
-            expected: "printable characters".to_owned(),
-        })?;
-    key.set_sensitive(true);
-    if config.service_key.is_empty() {
-        let expected = "the `grpc.service_key` of rest-api".to_owned();
+    let key = config.service_key()?;
+    if key.now().iter().any(|key| header(key).is_err()) {
         return Err(UplinkError::Setting {
             key: "service_key",
-            expected,
+            expected: "printable characters".to_owned(),
         });
     }
     let endpoint = endpoint(config)?;
@@ -92,7 +101,7 @@ pub fn connect(
         })),
     };
     let observed = tower::Layer::layer(&telemetry::grpc::client(telemetry), channel);
-    Ok(InterceptedService::new(observed, ShowKey(key)))
+    Ok(InterceptedService::new(observed, ShowKey(Arc::new(key))))
 }
 
 fn endpoint(config: &ControlPlaneConfig) -> Result<Endpoint, UplinkError> {
@@ -116,7 +125,8 @@ fn endpoint(config: &ControlPlaneConfig) -> Result<Endpoint, UplinkError> {
     let tls = match &config.ca_file {
         None => tls.with_webpki_roots(),
         Some(path) => {
-            let pem = authority(path).map_err(|source| UplinkError::CaFile {
+            let pem = authority(path).map_err(|source| UplinkError::File {
+                key: "ca_file",
                 path: path.clone(),
                 source,
             })?;

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use runtime::config::{ByteSize, Duration, Secret};
+use runtime::config::{ByteSize, Duration, LiveSecret, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::channel::UplinkError;
 
 /// Where rest-api is, and how this service shows itself.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +16,9 @@ pub struct ControlPlaneConfig {
     pub url: String,
     /// What rest-api knows services by: its `grpc.service_key`.
     pub service_key: Secret,
+    /// A file with the service key in place of `service_key`. It is read again when it changes, and its first line is
+    /// shown, so that the key can be rotated while everything runs.
+    pub service_key_file: Option<PathBuf>,
     /// PEM file with the certificate authority that signed rest-api's certificate; the public ones when absent.
     pub ca_file: Option<PathBuf>,
     /// Longest time of one call. The watch and waits for jobs have bounds of their own.
@@ -25,8 +30,34 @@ impl Default for ControlPlaneConfig {
         Self {
             url: "http://127.0.0.1:9081".to_owned(),
             service_key: Secret::default(),
+            service_key_file: None,
             ca_file: None,
             timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl ControlPlaneConfig {
+    /// The service key, from the setting or its file.
+    ///
+    /// # Errors
+    /// When there is none, or two; when the file cannot be read.
+    pub fn service_key(&self) -> Result<LiveSecret, UplinkError> {
+        let wrong = |expected: &str| UplinkError::Setting {
+            key: "service_key",
+            expected: expected.to_owned(),
+        };
+        match &self.service_key_file {
+            Some(_) if !self.service_key.is_empty() => {
+                Err(wrong("this or `control_plane.service_key_file`, not both"))
+            }
+            Some(path) => LiveSecret::file(path).map_err(|source| UplinkError::File {
+                key: "service_key_file",
+                path: path.clone(),
+                source,
+            }),
+            None if self.service_key.is_empty() => Err(wrong("the `grpc.service_key` of rest-api")),
+            None => Ok(LiveSecret::fixed(self.service_key.clone())),
         }
     }
 }
@@ -39,8 +70,41 @@ pub struct SpoolConfig {
     pub dir: PathBuf,
     /// How often records are sent.
     pub interval: Duration,
-    /// Above this the service is not ready, so that calls go where their records fit.
+    /// Above this it is full. 256 MiB hold about half a million records: an outage of rest-api of an hour and a half at
+    /// 100 calls per second.
     pub max_size: ByteSize,
+    /// What becomes of calls while it is full, or the disk is. `refuse`, because an audit log with holes proves nothing;
+    /// `drop` lets calls go on without a record and counts them in `mcp_audit_records_lost_total`.
+    pub when_full: WhenFull,
+    /// Whether an answer waits until its record is on the disk itself. `none`, because a record survives the death of the
+    /// process without it, and only the death of the machine can cost the last seconds; `always` costs each call the
+    /// time of a flush, which calls at the same time share (see docs/security.md for figures).
+    pub sync: Durability,
+    /// Disk space that is held free for the records of calls that are under way when the disk runs full. 4 MiB hold about
+    /// 8,000. None with 0.
+    pub reserve: ByteSize,
+}
+
+/// What becomes of calls while the spool is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// They are refused before they have an effect, and the service is not ready.
+    #[default]
+    Refuse,
+    /// They go on, and leave no record.
+    Drop,
+}
+
+/// What a record survives once its call is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// The death of the process.
+    #[default]
+    None,
+    /// The death of the machine.
+    Always,
 }
 
 impl Default for SpoolConfig {
@@ -49,6 +113,9 @@ impl Default for SpoolConfig {
             dir: PathBuf::from("data/audit"),
             interval: Duration::from_millis(250),
             max_size: ByteSize::mib(256),
+            when_full: WhenFull::default(),
+            sync: Durability::default(),
+            reserve: ByteSize::mib(4),
         }
     }
 }

@@ -9,7 +9,7 @@ mod key_uses;
 pub mod spool;
 
 pub use channel::{Link, Target, UplinkError, connect};
-pub use config::{ControlPlaneConfig, SpoolConfig};
+pub use config::{ControlPlaneConfig, Durability, SpoolConfig, WhenFull};
 pub use credentials::Credentials;
 pub use jobs::Jobs;
 pub use key_uses::KeyUses;

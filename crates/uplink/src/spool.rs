@@ -3,9 +3,13 @@
 //! The directory holds segments `NNNNNNNNNNNN.audit`, each a row of records with their length before them (Protocol
 //! Buffers' length-delimited form). Only the newest is written to. The sender closes it, sends the older ones and removes
 //! each when all of it is acknowledged; a batch that is sent again after a crash is dropped by its records' ids.
-//! A record is safe from the process's death when [`Spool::record`] returns; it is in the operating system's hands, so
-//! only the machine's own death can lose the last moments.
+//!
+//! A record is safe from the process's death when [`Spool::record`] returns, and with `sync = "always"` from the machine's.
+//! A call asks [`Spool::admit`] first: while the spool or its disk is full it is refused before it has an effect. Calls
+//! that were admitted before that still leave their records: above `max_size`, or in the space of the reserve.
 
+mod commit;
+mod reserve;
 mod segment;
 mod sender;
 
@@ -13,13 +17,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prost::Message;
 use proto::v1::AuditRecord;
 use telemetry::Telemetry;
 
-use crate::config::SpoolConfig;
+use crate::config::{Durability, SpoolConfig, WhenFull};
+use commit::GroupCommit;
+use reserve::Reserve;
 use segment::Segment;
 
 telemetry::metrics! {
@@ -27,6 +33,13 @@ telemetry::metrics! {
     pub struct SpoolMetrics {
         /// Bytes of audit records on disk that rest-api has not acknowledged yet.
         bytes: gauge "mcp_audit_spool_bytes" [],
+        /// Bytes of audit records from which on the spool is full (`spool.max_size`).
+        limit: gauge "mcp_audit_spool_limit_bytes" [],
+        /// Calls that were refused before they had an effect, because their audit record would not fit.
+        refused: counter "mcp_audit_calls_refused_total" [],
+        /// Calls that were answered without an audit record: the spool was full (`full`, only with
+        /// `spool.when_full = "drop"`), or the disk took no more (`unwritable`).
+        lost: counter "mcp_audit_records_lost_total" [reason],
     }
 }
 
@@ -36,11 +49,17 @@ pub struct Spool {
     metrics: SpoolMetrics,
     state: Mutex<State>,
     size: AtomicU64,
+    commit: GroupCommit,
 }
 
 struct State {
     open: Option<(Segment, File)>,
     next: u64,
+    /// How many records were written.
+    written: u64,
+    /// What was closed, or made, since the last flush; empty unless flushes are asked for.
+    unflushed: Vec<File>,
+    reserve: Reserve,
     failed: Option<String>,
 }
 
@@ -48,46 +67,46 @@ impl Spool {
     /// Opens the directory, with what an earlier process left in it.
     ///
     /// # Errors
-    /// When the directory cannot be made or read.
+    /// When the directory cannot be made or read. A disk that is full is none: calls are refused until it is not.
     pub fn open(config: SpoolConfig, telemetry: &Telemetry) -> io::Result<Arc<Self>> {
         std::fs::create_dir_all(&config.dir)?;
         let segments = segment::all(&config.dir)?;
         let size = segments.iter().map(|segment| segment.size().unwrap_or(0)).sum();
-        let next = segments.last().map_or(1, |segment| segment.number + 1);
-        let metrics = SpoolMetrics::new(telemetry);
-        let state = Mutex::new(State {
+        let state = State {
             open: None,
-            next,
+            next: segments.last().map_or(1, |segment| segment.number + 1),
+            written: 0,
+            unflushed: Vec::new(),
+            reserve: Reserve::new(config.dir.join("reserve"), config.reserve.get()),
             failed: None,
-        });
-        let spool = Self {
-            config,
-            metrics,
-            state,
-            size: AtomicU64::new(size),
         };
+        let spool = Self {
+            metrics: SpoolMetrics::new(telemetry),
+            state: Mutex::new(state),
+            size: AtomicU64::new(size),
+            commit: GroupCommit::default(),
+            config,
+        };
+        spool.metrics.limit.set(as_gauge(spool.config.max_size.get()));
+        // Both reasons are there from the start, so that the first loss is seen as an increase.
+        for reason in ["full", "unwritable"] {
+            spool.metrics.lost.with([reason]).increment(0);
+        }
         spool.show_size();
+        spool.recover();
         Ok(Arc::new(spool))
     }
 
-    /// Writes a record. What cannot be written is logged, and makes the service not ready (see [`Self::health`]).
-    pub fn record(&self, record: &AuditRecord) {
-        let bytes = record.encode_length_delimited_to_vec();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.append(&mut state, &bytes) {
-            Ok(()) => {
-                state.failed = None;
-                self.size.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            }
-            Err(error) => {
-                tracing::error!(critical = true, %error, record_id = record.id, "an audit record cannot be written");
-                state.failed = Some(error.to_string());
-                // A torn record would hide what follows it: the next one begins a new segment.
-                state.open = None;
-            }
+    /// Whether a call may go ahead: its record will fit.
+    ///
+    /// # Errors
+    /// Why not; the call is counted as refused.
+    pub fn admit(&self) -> Result<(), String> {
+        let room = self.room();
+        if room.is_err() {
+            self.metrics.refused.increment(1);
         }
-        drop(state);
-        self.show_size();
+        room
     }
 
     /// Whether records can be written and fit.
@@ -95,15 +114,70 @@ impl Spool {
     /// # Errors
     /// Why not.
     pub fn health(&self) -> Result<(), String> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failed) = &state.failed {
+        self.recover();
+        self.room()
+    }
+
+    fn room(&self) -> Result<(), String> {
+        if self.config.when_full == WhenFull::Drop {
+            return Ok(());
+        }
+        if let Some(failed) = &self.state().failed {
             return Err(format!("audit records cannot be written: {failed}"));
         }
-        let (size, most) = (self.size.load(Ordering::Relaxed), self.config.max_size.get());
-        if size > most {
+        if self.is_full() {
+            let (size, most) = (self.size.load(Ordering::Relaxed), self.config.max_size.get());
             return Err(format!("the audit spool is full: {size} of {most} bytes"));
         }
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.size.load(Ordering::Relaxed) > self.config.max_size.get()
+    }
+
+    /// Writes a record. One that cannot be written is logged and counted, and calls are refused from then on (see
+    /// [`Self::admit`]).
+    pub async fn record(&self, record: &AuditRecord) {
+        if self.config.when_full == WhenFull::Drop && self.is_full() {
+            self.metrics.lost.with(["full"]).increment(1);
+            return;
+        }
+        let written = match self.write(&record.encode_length_delimited_to_vec()) {
+            Ok(number) if self.config.sync == Durability::Always => {
+                self.commit.reach(number, || self.unflushed()).await
+            }
+            written => written.map(drop),
+        };
+        if let Err(error) = written {
+            self.metrics.lost.with(["unwritable"]).increment(1);
+            tracing::error!(critical = true, %error, record_id = record.id, "an audit record cannot be written");
+            self.state().failed = Some(error.to_string());
+        }
+    }
+
+    /// Appends a record, in the space of the reserve where the disk has no other; answers its number.
+    fn write(&self, bytes: &[u8]) -> io::Result<u64> {
+        let mut state = self.state();
+        let mut appended = self.append(&mut state, bytes);
+        if let Err(error) = &appended {
+            // A torn record would hide what follows it: the next one begins a new segment.
+            state.open = None;
+            let more = state.reserve.give_up();
+            tracing::warn!(%error, more, "the disk takes no more audit records; calls are refused");
+            state.failed = Some(error.to_string());
+            if more {
+                appended = self.append(&mut state, bytes);
+            }
+        }
+        appended?;
+        if state.reserve.is_held() {
+            state.failed = None;
+        }
+        state.written += 1;
+        self.size.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.show_size();
+        Ok(state.written)
     }
 
     fn append(&self, state: &mut State, bytes: &[u8]) -> io::Result<()> {
@@ -118,6 +192,10 @@ impl Spool {
                 .open(&segment.path)?;
             state.next += 1;
             state.open = Some((segment, file));
+            if self.config.sync == Durability::Always {
+                // The directory holds the new file's name.
+                state.unflushed.push(File::open(&self.config.dir)?);
+            }
         }
         match &mut state.open {
             Some((_, file)) => file.write_all(bytes),
@@ -125,9 +203,36 @@ impl Spool {
         }
     }
 
+    /// The number of the last record, and everything that has to be flushed for it.
+    fn unflushed(&self) -> io::Result<(u64, Vec<File>)> {
+        let mut state = self.state();
+        let mut files = std::mem::take(&mut state.unflushed);
+        if let Some((_, file)) = &state.open {
+            files.push(file.try_clone()?);
+        }
+        Ok((state.written, files))
+    }
+
     /// Closes the segment that is written to; the next record begins another.
     fn rotate(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).open = None;
+        let mut state = self.state();
+        if let Some((_, file)) = state.open.take()
+            && self.config.sync == Durability::Always
+        {
+            state.unflushed.push(file);
+        }
+    }
+
+    /// Looks whether the disk takes records again, after it did not.
+    fn recover(&self) {
+        let mut state = self.state();
+        if state.reserve.is_held() && state.failed.is_none() {
+            return;
+        }
+        state.failed = match state.reserve.take().and_then(|()| probe(&self.config.dir)) {
+            Ok(()) => None,
+            Err(error) => Some(error.to_string()),
+        };
     }
 
     fn removed(&self, bytes: u64) {
@@ -136,12 +241,29 @@ impl Spool {
         self.show_size();
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a spool is far below 2^52 bytes")]
     fn show_size(&self) {
-        self.metrics.bytes.set(self.size.load(Ordering::Relaxed) as f64);
+        self.metrics
+            .bytes
+            .set(as_gauge(self.size.load(Ordering::Relaxed)));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, number: u64) -> PathBuf {
         self.config.dir.join(format!("{number:012}.audit"))
     }
+}
+
+/// Whether a file can be written in `dir`.
+fn probe(dir: &std::path::Path) -> io::Result<()> {
+    let path = dir.join("probe");
+    std::fs::write(&path, [0; 1 << 12])?;
+    std::fs::remove_file(path)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a spool is far below 2^52 bytes")]
+fn as_gauge(bytes: u64) -> f64 {
+    bytes as f64
 }

@@ -3,6 +3,7 @@
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "tests fail loudly"
 )]
 
@@ -19,7 +20,7 @@ use runtime::link::InMemoryLink;
 use telemetry::{Telemetry, TelemetryConfig};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
-use uplink::{ControlPlaneConfig, Link, Spool, SpoolConfig, Target};
+use uplink::{ControlPlaneConfig, Durability, Link, Spool, SpoolConfig, Target, WhenFull};
 
 /// Keeps what it is sent, by id; away while told so.
 #[derive(Clone, Default)]
@@ -87,6 +88,7 @@ fn config(dir: &Path) -> SpoolConfig {
         dir: dir.to_owned(),
         interval: Span::from_millis(20),
         max_size: ByteSize::kib(1),
+        ..SpoolConfig::default()
     }
 }
 
@@ -98,8 +100,12 @@ fn record(id: &str) -> AuditRecord {
     }
 }
 
-fn files(dir: &Path) -> usize {
-    std::fs::read_dir(dir).unwrap().count()
+fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(dir).unwrap();
+    files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "audit"))
+        .collect()
 }
 
 fn sending(spool: &Arc<Spool>, link: Link) -> (CancellationToken, tokio::task::JoinHandle<()>) {
@@ -113,13 +119,13 @@ async fn records_arrive_and_their_files_go() {
     let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
     let spool = Spool::open(config(dir.path()), &telemetry).unwrap();
     let (stop, sender) = sending(&spool, link(&store, &telemetry));
-    spool.record(&record("a"));
+    spool.record(&record("a")).await;
     store.has(&["a"]).await;
-    spool.record(&record("b"));
+    spool.record(&record("b")).await;
     store.has(&["a", "b"]).await;
     stop.cancel();
     sender.await.unwrap();
-    assert_eq!(files(dir.path()), 0);
+    assert!(segments(dir.path()).is_empty());
     assert!(telemetry.render().contains("mcp_audit_spool_bytes{") && telemetry.render().contains("} 0\n"));
 }
 
@@ -127,19 +133,14 @@ async fn records_arrive_and_their_files_go() {
 async fn what_a_dead_process_left_is_sent_by_the_next_one_even_behind_a_torn_record() {
     let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
     let spool = Spool::open(config(dir.path()), &telemetry).unwrap();
-    spool.record(&record("a"));
+    spool.record(&record("a")).await;
     drop(spool);
-    let file = std::fs::read_dir(dir.path())
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let mut bytes = std::fs::read(&file).unwrap();
+    let file = &segments(dir.path())[0];
+    let mut bytes = std::fs::read(file).unwrap();
     bytes.extend([200, 1, 10, 4]);
-    std::fs::write(&file, bytes).unwrap();
+    std::fs::write(file, bytes).unwrap();
     let spool = Spool::open(config(dir.path()), &telemetry).unwrap();
-    spool.record(&record("b"));
+    spool.record(&record("b")).await;
     let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
     store.has(&["a", "b"]).await;
 }
@@ -152,7 +153,9 @@ async fn while_the_control_plane_is_away_records_wait_and_a_full_spool_says_so()
     let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
     assert_eq!(spool.health(), Ok(()));
     let ids: Vec<_> = (0..50).map(|number| format!("record-{number:02}")).collect();
-    ids.iter().for_each(|id| spool.record(&record(id)));
+    for id in &ids {
+        spool.record(&record(id)).await;
+    }
     assert!(
         spool.health().unwrap_err().starts_with("the audit spool is full"),
         "{:?}",
@@ -171,12 +174,12 @@ async fn while_the_control_plane_is_away_records_wait_and_a_full_spool_says_so()
 async fn a_record_that_is_refused_is_set_aside_alone_and_holds_up_nothing() {
     let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
     let spool = Spool::open(config(dir.path()), &telemetry).unwrap();
-    ["before", "broken", "after"]
-        .into_iter()
-        .for_each(|id| spool.record(&record(id)));
+    for id in ["before", "broken", "after"] {
+        spool.record(&record(id)).await;
+    }
     let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
     store.has(&["before", "after"]).await;
-    spool.record(&record("later"));
+    spool.record(&record("later")).await;
     store.has(&["later"]).await;
     assert_eq!(store.ids(), ["after", "before", "later"]);
     let aside: Vec<_> = std::fs::read_dir(dir.path())
@@ -197,7 +200,7 @@ async fn a_directory_that_is_gone_makes_the_service_not_ready() {
     let (dir, telemetry) = (tempfile::tempdir().unwrap(), telemetry());
     let spool = Spool::open(config(&dir.path().join("spool")), &telemetry).unwrap();
     std::fs::remove_dir_all(dir.path().join("spool")).unwrap();
-    spool.record(&record("a"));
+    spool.record(&record("a")).await;
     assert!(
         spool
             .health()
@@ -205,6 +208,172 @@ async fn a_directory_that_is_gone_makes_the_service_not_ready() {
             .starts_with("audit records cannot be written")
     );
     std::fs::create_dir(dir.path().join("spool")).unwrap();
-    spool.record(&record("b"));
+    spool.record(&record("b")).await;
+    assert_eq!(spool.health(), Ok(()));
+}
+
+/// The value of a series without further labels but the service's own.
+fn metric(telemetry: &Telemetry, name: &str, label: &str) -> f64 {
+    let page = telemetry.render();
+    let line = page
+        .lines()
+        .find(|line| line.starts_with(&format!("{name}{{")) && line.contains(label));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or_else(|| panic!("no {name}{{{label}}} in {page}"))
+}
+
+async fn fill(spool: &Spool) -> Vec<String> {
+    let mut ids = Vec::new();
+    while spool.admit().is_ok() {
+        let id = format!("record-{:04}", ids.len());
+        spool.record(&record(&id)).await;
+        ids.push(id);
+        assert!(ids.len() < 10_000, "it is never full");
+    }
+    ids
+}
+
+#[tokio::test]
+async fn a_full_spool_refuses_calls_keeps_the_records_of_those_under_way_and_takes_calls_again_when_it_is_sent()
+ {
+    let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
+    store.away.store(true, Ordering::SeqCst);
+    let spool = Spool::open(config(dir.path()), &telemetry).unwrap();
+    let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
+    let mut ids = fill(&spool).await;
+    assert!(metric(&telemetry, "mcp_audit_calls_refused_total", "") >= 1.0);
+    assert!(
+        metric(&telemetry, "mcp_audit_spool_bytes", "")
+            > metric(&telemetry, "mcp_audit_spool_limit_bytes", "")
+    );
+    // Admitted before it was full, ended after.
+    spool.record(&record("under-way")).await;
+    ids.push("under-way".to_owned());
+    store.away.store(false, Ordering::SeqCst);
+    store
+        .has(&ids.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    let admitted = test_support::eventually(Duration::from_secs(5), || async { spool.admit() });
+    admitted.await.expect("calls are taken again");
+    assert!(metric(&telemetry, "mcp_audit_records_lost_total", "unwritable").abs() < f64::EPSILON);
+}
+
+#[tokio::test]
+async fn with_drop_calls_go_on_above_the_limit_and_every_record_that_is_lost_is_counted() {
+    const CALLS: usize = 200;
+    let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
+    store.away.store(true, Ordering::SeqCst);
+    let config = SpoolConfig {
+        when_full: WhenFull::Drop,
+        ..config(dir.path())
+    };
+    let spool = Spool::open(config, &telemetry).unwrap();
+    let (stop, sender) = sending(&spool, link(&store, &telemetry));
+    for number in 0..CALLS {
+        assert_eq!((spool.admit(), spool.health()), (Ok(()), Ok(())));
+        spool.record(&record(&format!("record-{number:04}"))).await;
+    }
+    let lost = metric(&telemetry, "mcp_audit_records_lost_total", "full");
+    assert!(lost > 0.0);
+    store.away.store(false, Ordering::SeqCst);
+    stop.cancel();
+    sender.await.unwrap();
+    assert!(
+        (store.ids().len() as f64 + lost - CALLS as f64).abs() < f64::EPSILON,
+        "{lost} lost"
+    );
+}
+
+/// A file system of its own, so that it can really be full.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where this user may not mount one.
+    fn mount() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(dir.path());
+        let mounted = mount.output().is_ok_and(|done| done.status.success());
+        mounted.then_some(Self(dir))
+    }
+
+    /// Writes until there is no room.
+    fn fill(&self) -> std::path::PathBuf {
+        use std::io::Write;
+        let path = self.0.path().join("someone-elses");
+        let mut file = std::fs::File::create(&path).unwrap();
+        while file.write_all(&[0; 512]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+#[tokio::test]
+async fn when_the_disk_is_full_calls_are_refused_and_those_under_way_write_into_the_reserve() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("skipped: only root may mount a disk that can be filled");
+        return;
+    };
+    let (store, telemetry) = (Store::default(), telemetry());
+    store.away.store(true, Ordering::SeqCst);
+    let config = SpoolConfig {
+        max_size: ByteSize::mib(256),
+        reserve: ByteSize::kib(128),
+        ..config(&disk.0.path().join("spool"))
+    };
+    let spool = Spool::open(config, &telemetry).unwrap();
+    spool.record(&record("before")).await;
+    assert_eq!(spool.admit(), Ok(()));
+    let someone_elses = disk.fill();
+    // The page that is open takes some more; then the disk says no, and the reserve is given up.
+    let mut ids = fill(&spool).await;
+    let why = spool.admit().unwrap_err();
+    assert!(why.starts_with("audit records cannot be written"), "{why}");
+    for number in 0..300 {
+        let id = format!("under-way-{number:03}");
+        spool.record(&record(&id)).await;
+        ids.push(id);
+    }
+    assert!(metric(&telemetry, "mcp_audit_records_lost_total", "unwritable").abs() < f64::EPSILON);
+    assert!(spool.health().is_err(), "the reserve does not fit yet");
+    std::fs::remove_file(someone_elses).unwrap();
+    let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
+    let admitted = test_support::eventually(Duration::from_secs(5), || async { spool.admit() });
+    admitted.await.expect("calls are taken again once there is room");
+    store.away.store(false, Ordering::SeqCst);
+    ids.push("before".to_owned());
+    store
+        .has(&ids.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+}
+
+#[tokio::test]
+async fn records_that_are_flushed_arrive_like_any_other() {
+    let (dir, store, telemetry) = (tempfile::tempdir().unwrap(), Store::default(), telemetry());
+    let config = SpoolConfig {
+        sync: Durability::Always,
+        max_size: ByteSize::mib(1),
+        ..config(dir.path())
+    };
+    let spool = Spool::open(config, &telemetry).unwrap();
+    let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
+    let ids: Vec<_> = (0..200).map(|number| format!("record-{number:03}")).collect();
+    for batch in ids.chunks(20) {
+        let records: Vec<_> = batch.iter().map(|id| record(id)).collect();
+        futures::future::join_all(records.iter().map(|record| spool.record(record))).await;
+    }
+    store
+        .has(&ids.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
     assert_eq!(spool.health(), Ok(()));
 }

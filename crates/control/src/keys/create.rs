@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
 
+use super::outlives;
 use super::pins::check_pins;
 use crate::error::Check;
 use crate::{Control, ControlError, require};
@@ -18,7 +19,7 @@ pub struct NewKey {
     pub scopes: Option<Scopes>,
     /// Tools that its holder is shown by themselves (see [`domain::pin`]), at most 64.
     pub pins: Vec<String>,
-    /// From when on it is refused.
+    /// From when on it is refused; when its creator is, if that is not said.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -26,22 +27,30 @@ impl Control {
     /// Creates a key in the caller's tenant. The text is answered this once.
     ///
     /// # Errors
-    /// Without `keys:write`; when the name is taken; when it should have scopes that its kind or its creator has not.
+    /// Without `keys:write`; when the name is taken; when it should have scopes that its kind or its creator has not, or
+    /// be accepted for longer than its creator.
     pub async fn create_key(
         &self,
         caller: &Principal,
         new: NewKey,
     ) -> Result<(PresentedKey, ApiKey), ControlError> {
         require(caller, Scope::KeysWrite)?;
-        self.check_new_key(caller, &new)?;
+        let own = self.own_expiry(caller).await?;
+        self.check_new_key(caller, &new, own)?;
+        let expires_at = new.expires_at.or(own);
         let (presented, mut key) =
-            self.mint_key(caller.tenant_id, &new.name, new.kind, new.scopes, new.expires_at);
+            self.mint_key(caller.tenant_id, &new.name, new.kind, new.scopes, expires_at);
         key.pins = new.pins;
         self.storage.keys.create(caller.tenant_id, &key).await?;
         Ok((presented, key))
     }
 
-    fn check_new_key(&self, caller: &Principal, new: &NewKey) -> Result<(), ControlError> {
+    fn check_new_key(
+        &self,
+        caller: &Principal,
+        new: &NewKey,
+        own: Option<DateTime<Utc>>,
+    ) -> Result<(), ControlError> {
         let mut check = Check::default();
         let printable = new.name.chars().all(shows) && new.name.trim() == new.name;
         let length = new.name.chars().count();
@@ -52,6 +61,8 @@ impl Control {
         );
         let in_future = new.expires_at.is_none_or(|at| at > self.now());
         check.that(in_future, "expires_at", "an instant in the future");
+        let too_long = new.expires_at.is_some() && outlives(new.expires_at, own);
+        check.that(!too_long, "expires_at", "not after this caller's own key expires");
         check_pins(&mut check, &new.pins);
         let service = new.kind == KeyKind::Service;
         check.that(

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use domain::{ApiKey, KeyId, PresentedKey, Principal, Scope};
 
+use super::outlives;
 use crate::{Control, ControlError, require};
 
 impl Control {
@@ -11,7 +12,7 @@ impl Control {
     ///
     /// # Errors
     /// Without `keys:write`, or a scope of that key: its successor's text is shown to the caller, who may not
-    /// gain by it; when there is no such key; when it is revoked or has expired.
+    /// gain by it, neither a scope nor time; when there is no such key; when it is revoked or has expired.
     pub async fn rotate_key(
         &self,
         caller: &Principal,
@@ -30,6 +31,13 @@ impl Control {
         if old.revoked_at.is_some() || old.expires_at.is_some_and(|at| at <= now) {
             let message = "the key is revoked or has expired; create a new one".to_owned();
             return Err(ControlError::Conflict { field: "id", message });
+        }
+        if outlives(old.expires_at, self.own_expiry(caller).await?) {
+            let message = "the key is accepted for longer than this caller's own".to_owned();
+            return Err(ControlError::Conflict {
+                field: "expires_at",
+                message,
+            });
         }
         let until = old.expires_at.map_or(now + grace, |at| at.min(now + grace));
         let (presented, mut new) = self.mint_key(

@@ -1,5 +1,7 @@
 //! `devmesh keys`.
 
+mod recover;
+
 use chrono::{Duration, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use domain::Clock;
@@ -58,6 +60,12 @@ enum Action {
         #[arg(long, default_value = "1h")]
         grace: runtime::config::Duration,
     },
+    /// Make an admin key without having one: on the machine of the database, when every admin key is lost.
+    #[command(
+        after_help = "Examples:\n  (umask 077; devmesh keys recover > .devmesh/bootstrap.key)\n  \
+        devmesh keys recover --for rest-api --config /etc/devmesh/rest-api.toml --tenant default"
+    )]
+    Recover(recover::Recover),
 }
 
 #[derive(Debug, Args)]
@@ -128,27 +136,36 @@ fn state(key: &Value) -> String {
 
 impl Keys {
     pub(super) async fn run(self, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
-        let api = Api::new(&global.connection)?;
+        let api = || Api::new(&global.connection);
         match self.action {
+            Action::Recover(recover) => recover.run(global, terminal).await,
             Action::Create(create) => {
+                let api = api()?;
                 let made = api.post(&["keys"], &[], &create.body()?).await?;
                 show(terminal, &made)
             }
-            Action::List => terminal.rows(COLUMNS, &api.list(&["keys"], &[], usize::MAX).await?, "no keys"),
+            Action::List => terminal.rows(
+                COLUMNS,
+                &api()?.list(&["keys"], &[], usize::MAX).await?,
+                "no keys",
+            ),
             Action::Pin { key, pins, none: _ } => {
-                let id = id_of(&api, &key).await?;
+                let api = api()?;
+                let id = id_of(&api, terminal, &key).await?;
                 let changed = api.patch(&["keys", &id], &json!({ "pins": pins })).await?;
                 terminal.record(PINNED, &changed)
             }
             Action::Revoke { key } => {
-                let id = id_of(&api, &key).await?;
+                let api = api()?;
+                let id = id_of(&api, terminal, &key).await?;
                 terminal.record(
                     COLUMNS,
                     &api.post(&["keys", &id, "revoke"], &[], &Value::Null).await?,
                 )
             }
             Action::Rotate { key, grace } => {
-                let id = id_of(&api, &key).await?;
+                let api = api()?;
+                let id = id_of(&api, terminal, &key).await?;
                 let body = json!({ "grace_seconds": grace.get().as_secs() });
                 show(terminal, &api.post(&["keys", &id, "rotate"], &[], &body).await?)
             }
@@ -194,8 +211,9 @@ fn show(terminal: &Terminal, made: &Value) -> Result<(), Failure> {
     terminal.print(required(made, "secret")?)
 }
 
-/// The key that people mean: by id, prefix, or a name that only one active key has.
-async fn id_of(api: &Api, named: &str) -> Result<String, Failure> {
+/// The key that people mean: by id, prefix, or name. While a rotated key still works two live ones have its name: the
+/// newest is meant, and the others are told of.
+async fn id_of(api: &Api, terminal: &Terminal, named: &str) -> Result<String, Failure> {
     let keys = api.list(&["keys"], &[], usize::MAX).await?;
     let exact = keys
         .iter()
@@ -203,27 +221,25 @@ async fn id_of(api: &Api, named: &str) -> Result<String, Failure> {
     if let Some(key) = exact {
         return Ok(text(key, "id"));
     }
+    // Newest first, as the API lists them.
     let by_name: Vec<&Value> = keys.iter().filter(|key| text(key, "name") == named).collect();
-    let active: Vec<&&Value> = by_name
+    let mut live = by_name
         .iter()
-        .filter(|key| !matches!(state(key).as_str(), "revoked" | "expired"))
-        .collect();
-    match (active.as_slice(), by_name.as_slice()) {
-        ([key], _) => Ok(text(key, "id")),
-        ([], []) => Err(Failure::Failed(format!(
-            "there is no key `{named}`; `devmesh keys list` shows them"
-        ))),
-        ([], _) => Err(Failure::Failed(format!(
-            "the key `{named}` is revoked or expired already"
-        ))),
-        (several, _) => Err(Failure::Usage(format!(
-            "{} active keys are called `{named}`; name one by its prefix: {}",
-            several.len(),
-            several
-                .iter()
-                .map(|key| text(key, "prefix"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ))),
+        .filter(|key| !matches!(state(key).as_str(), "revoked" | "expired"));
+    let Some(newest) = live.next() else {
+        return Err(Failure::Failed(if by_name.is_empty() {
+            format!("there is no key `{named}`; `devmesh keys list` shows them")
+        } else {
+            format!("the key `{named}` is revoked or expired already")
+        }));
+    };
+    for older in live {
+        terminal.note(format_args!(
+            "`{named}` is taken as {}; {} ({}) has that name too",
+            text(newest, "prefix"),
+            text(older, "prefix"),
+            state(older)
+        ));
     }
+    Ok(text(newest, "id"))
 }

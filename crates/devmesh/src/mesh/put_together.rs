@@ -18,6 +18,9 @@ pub(super) fn complete(mut config: Config, data: &DataDir) -> Result<Config, Fai
     config.rest_api.grpc.service_key = service_key.clone();
     config.worker.control_plane.service_key = service_key.clone();
     config.mcp_server.control_plane.service_key = service_key;
+    config.rest_api.grpc.service_key_file = None;
+    config.worker.control_plane.service_key_file = None;
+    config.mcp_server.control_plane.service_key_file = None;
     if config.rest_api.database.url.expose() == plain.rest_api.database.url.expose() {
         config.rest_api.database.url = Secret::new(format!("sqlite:{}", data.join("devmesh.db").display()));
     }

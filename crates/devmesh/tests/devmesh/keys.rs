@@ -85,3 +85,50 @@ async fn what_a_key_is_shown_can_be_chosen_again() {
     );
     assert_eq!(mesh.run(&["keys", "pin", "triage"]).unwrap().code, 2);
 }
+
+#[tokio::test]
+async fn during_the_grace_of_a_rotation_its_name_means_the_newest_key() {
+    let mesh = Mesh::up().await.unwrap();
+    let old = mesh.json(&["keys", "create", "ci"]).unwrap();
+    let new = mesh.json(&["keys", "rotate", "ci", "--grace", "1h"]).unwrap();
+    let revoked = mesh.run(&["keys", "revoke", "ci"]).unwrap();
+    assert_eq!(revoked.code, 0, "{}", revoked.stderr);
+    assert!(
+        revoked.stderr.contains(old["key"]["prefix"].as_str().unwrap()),
+        "the other one is told of: {}",
+        revoked.stderr
+    );
+    let whoami = |key: &serde_json::Value| {
+        let env = [("DEVMESH_API_KEY", key["secret"].as_str().unwrap())];
+        run(mesh.dir(), &["tools", "list"], &env).unwrap().code
+    };
+    assert_eq!((whoami(&old), whoami(&new)), (0, 1));
+}
+
+#[tokio::test]
+async fn a_flag_wins_over_the_variable_of_the_other_way_to_give_a_key() {
+    let mesh = Mesh::up().await.unwrap();
+    let file = mesh.data().join("bootstrap.key");
+    let file = file.to_str().unwrap();
+    let wrong = ("DEVMESH_API_KEY", "dm_wrong");
+    let by_flag = run(mesh.dir(), &["--key-file", file, "keys", "list"], &[wrong]).unwrap();
+    assert_eq!(by_flag.code, 0, "{}", by_flag.stderr);
+    let after_the_command = run(mesh.dir(), &["keys", "list", "--key-file", file], &[wrong]).unwrap();
+    assert_eq!(after_the_command.code, 0, "{}", after_the_command.stderr);
+    let key = std::fs::read_to_string(file).unwrap();
+    let by_key = ["keys", "list", "--key", key.trim()];
+    let by_key = run(mesh.dir(), &by_key, &[("DEVMESH_API_KEY_FILE", "nowhere")]).unwrap();
+    assert_eq!(by_key.code, 0, "{}", by_key.stderr);
+    let both = run(
+        mesh.dir(),
+        &["keys", "list"],
+        &[wrong, ("DEVMESH_API_KEY_FILE", file)],
+    )
+    .unwrap();
+    assert_eq!(both.code, 2);
+    assert!(
+        both.stderr.contains("DEVMESH_API_KEY_FILE") && !both.stderr.contains("dm_wrong"),
+        "{}",
+        both.stderr
+    );
+}

@@ -12,6 +12,7 @@ mod idempotency;
 mod jobs;
 mod keys;
 mod providers;
+mod seals;
 mod tenants;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use idempotency::{Idempotency, StoredAnswer};
 pub use jobs::{Claim, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 pub use keys::Keys;
 pub use providers::{Description, Import, Providers, ToolDiff};
+pub use seals::{Seal, SealPlace, Seals};
 pub use tenants::Tenants;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -46,6 +48,8 @@ pub struct Storage {
     pub changes: Arc<dyn Changes>,
     /// Answers kept for `Idempotency-Key`.
     pub idempotency: Arc<dyn Idempotency>,
+    /// Sealed secrets, wherever they are stored.
+    pub seals: Arc<dyn Seals>,
     /// The database itself.
     pub database: Arc<dyn Database>,
 }

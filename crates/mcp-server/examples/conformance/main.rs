@@ -63,6 +63,10 @@ struct NoAudit;
 
 #[async_trait]
 impl AuditSink for NoAudit {
+    fn admit(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     async fn record(&self, _record: AuditRecord) {}
 }
 

@@ -81,6 +81,9 @@ impl<B: Backend> Engine<B> {
         let known = self.shared.backend.has_tool(&caller, &name);
         let operation = Operation::begin_call(&self.shared.metrics, &name, known, &caller, &context);
         let span = operation.span().clone();
+        if let Err(why) = self.shared.audit.admit() {
+            return Ok(unrecorded(&why, operation, &caller));
+        }
         let (result, ending, facts) = self
             .run_call(request, &context, &caller)
             .instrument(span.clone())
@@ -212,6 +215,19 @@ impl<B: Backend> Engine<B> {
             ..AuditRecord::default()
         }
     }
+}
+
+/// A call that was refused because nobody could tell afterwards that it happened; the refusal leaves no record either.
+fn unrecorded(why: &str, operation: Operation, caller: &Caller) -> CallToolResponse {
+    let span = operation.span().clone();
+    span.in_scope(|| tracing::warn!(error = why, "call_refused_without_audit"));
+    let answer = failed(
+        CallErrorKind::Unavailable,
+        "the mesh cannot record this call in its audit log now, so it did not make it: try again later",
+    );
+    operation.end(&Ending::answered(answer.error, None));
+    let trace_id = propagation::trace_id(&span).unwrap_or_default();
+    signed(answer.response, caller, &trace_id)
 }
 
 /// A failure as the model reads it.

@@ -67,6 +67,38 @@ async fn a_call_answers_text_and_structure_and_leaves_a_record_without_its_argum
 }
 
 #[tokio::test]
+async fn a_call_that_cannot_be_recorded_is_refused_before_it_reaches_the_upstream() {
+    let mut world = World::new().await;
+    let key = world.key();
+    world
+        .upstream
+        .on("GET", "/items/1", Reply::json(200, &json!({ "id": 1 })));
+    let edge = Edge::start(&world).await;
+    edge.audit.full.store(true, std::sync::atomic::Ordering::SeqCst);
+    let call = || {
+        let params = json!({ "name": "acme_get", "arguments": { "id": 1 } });
+        Answer::of(edge.client(&key).new_era("tools/call", params, &json!({})))
+    };
+    let refused = call().await;
+    let result = &refused.message()["result"];
+    assert_eq!(result["isError"], true, "{result}");
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(
+        text.contains("cannot record this call") && text.contains("try again later"),
+        "{text}"
+    );
+    assert!(world.upstream.requests_to("/items/1").is_empty());
+    assert!(edge.audit.all().is_empty());
+    let page = edge.telemetry.render();
+    assert!(
+        page.contains(r#"endpoint="tools/call",method="POST",tool="acme_get",status="503"} 1"#),
+        "{page}"
+    );
+    edge.audit.full.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(call().await.message()["result"]["isError"], false);
+}
+
+#[tokio::test]
 async fn an_unknown_tool_and_another_tenants_tool_are_the_same_error() {
     let mut world = World::new().await;
     let key = world.key();

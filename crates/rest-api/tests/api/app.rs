@@ -24,7 +24,7 @@ pub struct App {
     pub admin: String,
     pub control: control::Control,
     life: Lifecycle,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// An answer, read.
@@ -73,8 +73,13 @@ impl App {
     }
 
     pub async fn on_postgres() -> Self {
+        Self::on_postgres_with(|_| {}).await
+    }
+
+    /// On Postgres, with settings that the test changes.
+    pub async fn on_postgres_with(change: impl FnOnce(&mut Config)) -> Self {
         let url = test_support::fresh_database().await.unwrap();
-        Self::start(tempfile::tempdir().unwrap(), url, |_| {}).await
+        Self::start(tempfile::tempdir().unwrap(), url, change).await
     }
 
     async fn start(data: TempDir, url: String, change: impl FnOnce(&mut Config)) -> Self {
@@ -122,8 +127,13 @@ impl App {
             admin,
             control,
             life,
-            _data: data,
+            data,
         }
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {

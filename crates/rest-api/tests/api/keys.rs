@@ -47,6 +47,28 @@ on_both! {
         app.post(&keeper, &format!("/api/v1/keys/{own}/rotate"), json!({})).await.expect(201);
     }
 
+    async fn a_key_that_expires_makes_none_that_outlives_it(app: &App) {
+        let until = "2100-01-01T00:00:00Z";
+        let (keeper, own) = app.key(&app.admin, json!({ "name": "keeper", "kind": "admin", "expires_at": until })).await;
+        let made = app.post(&keeper, "/api/v1/keys", json!({ "name": "a", "kind": "agent" })).await.expect(201);
+        assert_eq!(made["key"]["expires_at"], until);
+        let sooner = json!({ "name": "b", "kind": "agent", "expires_at": "2099-01-01T00:00:00Z" });
+        let made = app.post(&keeper, "/api/v1/keys", sooner).await.expect(201);
+        assert_eq!(made["key"]["expires_at"], "2099-01-01T00:00:00Z");
+        let later = json!({ "name": "c", "kind": "agent", "expires_at": "2100-01-01T00:00:01Z" });
+        let refused = app.post(&keeper, "/api/v1/keys", later).await.expect(422);
+        assert_eq!(refused["errors"][0]["field"], "expires_at", "{refused}");
+        // Neither by rotation of one that does not expire, nor by a tenant of its own.
+        let me = app.get(&app.admin, "/api/v1/whoami").await.expect(200);
+        let path = format!("/api/v1/keys/{}/rotate", me["key_id"].as_str().unwrap());
+        app.post(&keeper, &path, json!({})).await.expect(409);
+        let tenant = app.post(&keeper, "/api/v1/tenants", json!({ "name": "other" })).await.expect(201);
+        let secret = tenant["secret"].as_str().unwrap();
+        let keys = app.get(secret, "/api/v1/keys").await.expect(200);
+        assert_eq!(keys["items"][0]["expires_at"], until, "{keys}");
+        app.post(&keeper, &format!("/api/v1/keys/{own}/rotate"), json!({})).await.expect(201);
+    }
+
     async fn a_key_keeps_its_pins_over_a_rotation(app: &App) {
         let pins = json!(["github_issues_*", "tag:pulls", "provider:acme"]);
         let (_, id) = app.key(&app.admin, json!({ "name": "triage", "kind": "agent", "pins": pins })).await;

@@ -16,6 +16,7 @@ mod idempotency;
 mod jobs;
 mod keys;
 mod providers;
+mod rotation;
 
 /// Runs a test once on each database.
 macro_rules! on_both {

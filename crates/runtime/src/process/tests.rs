@@ -66,6 +66,18 @@ fn a_value_that_does_not_fit_is_refused_with_its_variable() {
 }
 
 #[test]
+fn the_variables_of_the_command_line_are_no_settings_of_a_service() {
+    let with = |names: &[&str]| {
+        let variables = names.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+        let sources = without_foreign(Sources::new().env_from("DEVMESH", variables));
+        config::load::<TelemetryConfig>(sources)
+    };
+    assert!(with(&NOT_SETTINGS).is_ok());
+    let error = with(&["DEVMESH_API_KEYS"]).unwrap_err().to_string();
+    assert!(error.contains("DEVMESH_API_KEYS"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_with_the_settings_ends_with_2_and_all_else_with_1() {
     let settings = StartError::of_settings("control_plane.url: expected a URL");
     assert_eq!(

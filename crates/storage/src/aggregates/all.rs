@@ -11,6 +11,7 @@ mod jobs;
 mod keys;
 mod outbox;
 mod providers;
+mod seals;
 mod store;
 mod sweep;
 mod tenants;
@@ -49,6 +50,7 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
         audit: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
+        seals: Arc::clone(&store) as _,
         database: store,
     }
 }

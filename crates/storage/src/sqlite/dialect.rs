@@ -52,6 +52,39 @@ pub const LOST_JOBS: &str = concat!(
       LIMIT $3"
 );
 
+/// How many secrets each key-encryption key has sealed. An answer has none until it is given.
+pub const COUNT_SEALS: &str = "
+    SELECT kek_id, COUNT(*)
+      FROM (SELECT kek_id
+              FROM credentials
+             WHERE tenant_id = $1
+            UNION ALL
+            SELECT json_extract(payload, '$.credential.kek_id')
+              FROM jobs
+             WHERE tenant_id = $1 AND kind = 'provider_import'
+            UNION ALL
+            SELECT CASE WHEN status IS NOT NULL THEN json_extract(CAST(body AS TEXT), '$.kek_id') END
+              FROM answers
+             WHERE tenant_id = $1) AS sealed
+     WHERE kek_id IS NOT NULL
+     GROUP BY kek_id";
+
+/// At most $3 imports whose credential the key $2 has sealed.
+pub const IMPORTS_UNDER: &str = "
+    SELECT id, payload
+      FROM jobs
+     WHERE tenant_id = $1 AND kind = 'provider_import'
+       AND json_extract(payload, '$.credential.kek_id') = $2
+     LIMIT $3";
+
+/// At most $3 answers that the key $2 has sealed.
+pub const ANSWERS_UNDER: &str = "
+    SELECT idempotency_key, body
+      FROM answers
+     WHERE tenant_id = $1
+       AND CASE WHEN status IS NOT NULL THEN json_extract(CAST(body AS TEXT), '$.kek_id') END = $2
+     LIMIT $3";
+
 /// Takes at most $3 rows that are due at $1 and keeps them from other relays until $2.
 pub const HOLD_OUTBOX: &str = concat!(
     "UPDATE outbox

@@ -26,6 +26,7 @@ mod outbox;
 mod providers;
 mod retention;
 mod samples;
+mod seals;
 mod second_lock;
 mod slow_commits;
 mod sqlite;

@@ -44,6 +44,7 @@ impl Spool {
             .await
             .is_some()
         {
+            self.recover();
             match self.send_all(&client).await {
                 Ok(()) => pause = self.config.interval.get(),
                 Err(error) => {
@@ -55,6 +56,7 @@ impl Spool {
         if let Err(error) = self.send_all(&client).await {
             tracing::warn!(%error, "audit records stay in the spool until the next start");
         }
+        self.state().reserve.retire();
         Ok(())
     }
 
@@ -70,11 +72,10 @@ impl Spool {
     }
 
     fn is_open(&self, number: u64) -> bool {
-        let state = self
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.open.as_ref().is_some_and(|(open, _)| open.number <= number)
+        self.state()
+            .open
+            .as_ref()
+            .is_some_and(|(open, _)| open.number <= number)
     }
 
     async fn send_segment(

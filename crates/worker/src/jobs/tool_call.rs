@@ -29,6 +29,14 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
         }
         Err(error) => return Some(unreachable(error)),
     };
+    if let Err(why) = kinds.spool.admit() {
+        tracing::warn!(error = why, "call_refused_without_audit");
+        let message = "the worker cannot record this call in its audit log now, so it did not make it";
+        return Some(AttemptEnd::Retry(JobError::new(
+            CallErrorKind::Unavailable.as_str(),
+            message,
+        )));
+    }
     let context = context(run);
     let began = tokio::time::Instant::now();
     let outcome = kinds
@@ -36,7 +44,7 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
         .call(&provider, &tool, call.arguments.clone(), &context)
         .await;
     let record = audit(run, &tool, &provider, &call.arguments, &outcome, began.elapsed());
-    kinds.spool.record(&record);
+    kinds.spool.record(&record).await;
     let sent = context.may_have_had_effect();
     if run.cancel.is_cancelled() && !sent {
         return None;

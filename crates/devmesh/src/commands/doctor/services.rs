@@ -97,6 +97,7 @@ fn advice(check: &str) -> &'static str {
         "database" => "is the database up, and is database.url right?",
         "queue" => "is RabbitMQ up, and is queue.url right? Jobs wait in the outbox meanwhile",
         "cache" => "is Redis up, and is cache.url right?",
+        "credentials" => "put the key-encryption key back that is named (see docs/security.md)",
         "audit_spool" => "is rest-api reachable, and is the disk of spool.dir full?",
         _ => "see the service's log",
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,11 @@ use tonic::Status;
 
 /// Keeps audit records for the test to read.
 #[derive(Default)]
-pub struct Records(Mutex<Vec<AuditRecord>>);
+pub struct Records {
+    kept: Mutex<Vec<AuditRecord>>,
+    /// Whether there is no room for more.
+    pub full: AtomicBool,
+}
 
 impl Records {
     /// Waits for a record of this outcome.
@@ -28,14 +33,22 @@ impl Records {
     }
 
     pub fn all(&self) -> Vec<AuditRecord> {
-        self.0.lock().unwrap().clone()
+        self.kept.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
 impl AuditSink for Records {
+    fn admit(&self) -> Result<(), String> {
+        if self.full.load(Ordering::SeqCst) {
+            Err("the audit spool is full".to_owned())
+        } else {
+            Ok(())
+        }
+    }
+
     async fn record(&self, record: AuditRecord) {
-        self.0.lock().unwrap().push(record);
+        self.kept.lock().unwrap().push(record);
     }
 }
 

@@ -1,0 +1,85 @@
+//! Rotation of key-encryption keys: what an older key sealed is sealed under the first one. Only the data key is sealed
+//! again; the secret under it stays as it is, so nobody who uses it notices.
+
+use std::collections::BTreeMap;
+
+use domain::TenantId;
+
+use crate::{Control, ControlError};
+
+/// Secrets that are read at once.
+const BATCH: u32 = 100;
+
+/// Which key-encryption keys seal how much.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seals {
+    /// The key that seals now.
+    pub first: String,
+    /// Secrets under each key, by its name; keys that seal nothing are there with 0.
+    pub by_key: BTreeMap<String, u64>,
+    /// Secrets under keys that are configured and not the first.
+    pub under_old: u64,
+    /// Secrets under keys that are not configured, by the key's name.
+    pub unopenable: BTreeMap<String, u64>,
+}
+
+impl Control {
+    /// Seals under the first key what another one that is configured has sealed, in every tenant; how many secrets
+    /// that were. What is changed meanwhile is left to the next time.
+    ///
+    /// # Errors
+    /// When storage cannot answer, or a sealed secret was tampered with.
+    pub async fn rewrap(&self) -> Result<u64, ControlError> {
+        let keys = self.vault.key_ids();
+        let mut moved = 0;
+        for tenant in self.storage.tenants.all_ids().await? {
+            for old in keys.iter().skip(1) {
+                moved += self.rewrap_tenant(tenant, old).await?;
+            }
+        }
+        Ok(moved)
+    }
+
+    async fn rewrap_tenant(&self, tenant: TenantId, old: &str) -> Result<u64, ControlError> {
+        let mut moved = 0;
+        loop {
+            let seals = self.storage.seals.under(tenant, old, BATCH).await?;
+            let (found, before) = (seals.len(), moved);
+            for seal in seals {
+                let sealed = self
+                    .vault
+                    .rewrap(tenant, seal.provider, &seal.sealed)
+                    .map_err(ControlError::internal)?;
+                let put = self.storage.seals.replace(tenant, &seal, &sealed).await?;
+                moved += u64::from(put);
+            }
+            if found < BATCH as usize || moved == before {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// Which key-encryption keys seal how much, in all tenants.
+    ///
+    /// # Errors
+    /// When storage cannot answer.
+    pub async fn seals(&self) -> Result<Seals, ControlError> {
+        let keys = self.vault.key_ids();
+        let mut seals = Seals {
+            first: keys.first().cloned().unwrap_or_default(),
+            by_key: keys.iter().map(|id| (id.clone(), 0)).collect(),
+            ..Seals::default()
+        };
+        for tenant in self.storage.tenants.all_ids().await? {
+            for (id, count) in self.storage.seals.count(tenant).await? {
+                if !keys.contains(&id) {
+                    *seals.unopenable.entry(id.clone()).or_default() += count;
+                } else if id != seals.first {
+                    seals.under_old += count;
+                }
+                *seals.by_key.entry(id).or_default() += count;
+            }
+        }
+        Ok(seals)
+    }
+}

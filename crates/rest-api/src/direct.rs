@@ -1,0 +1,42 @@
+//! The verbs without a server: for whoever has the database and its keys at hand, and no API key.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use control::{Control, SystemEntropy};
+use domain::SystemClock;
+use storage::StorageOptions;
+use telemetry::Telemetry;
+
+use crate::config::Config;
+use crate::service::{BuildError, SealingKeys, sqlite_file};
+
+/// Opens the database that these settings name, which must be there already and of this version.
+///
+/// # Errors
+/// When it is not there, or cannot be opened; when a key-encryption key is missing.
+pub async fn open(config: &Config, telemetry: &Telemetry) -> Result<Control, BuildError> {
+    let url = config.database.url.expose();
+    if url.starts_with("sqlite:") {
+        let path = sqlite_file(url);
+        std::fs::metadata(Path::new(path)).map_err(|source| BuildError::DataDir {
+            path: path.to_owned(),
+            source,
+        })?;
+    }
+    let entropy = Arc::new(SystemEntropy);
+    let vault = SealingKeys::of(config, entropy.as_ref())?.vault(entropy.clone())?;
+    let options = StorageOptions {
+        max_connections: 2,
+        acquire_timeout: config.database.acquire_timeout.get(),
+        statement_timeout: config.database.statement_timeout.get(),
+        migrate: false,
+        ..StorageOptions::default()
+    };
+    Ok(Control {
+        storage: storage::connect(url, &options, telemetry).await?,
+        clock: Arc::new(SystemClock),
+        entropy,
+        vault: Arc::new(vault),
+    })
+}
