@@ -1,0 +1,97 @@
+//! What the mesh is compared with: the API itself, a bare reverse proxy, and the least MCP server with one tool.
+
+mod least;
+mod proxy;
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::Path;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use clap::ValueEnum;
+use http::header::CONTENT_TYPE;
+use tokio::process::{Child, Command};
+
+/// `bench serve KIND --listen ADDRESS --upstream URL`.
+#[derive(clap::Args)]
+pub struct Serve {
+    kind: Kind,
+    #[arg(long)]
+    listen: SocketAddr,
+    #[arg(long, default_value = "")]
+    upstream: String,
+}
+
+/// One of the servers.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Kind {
+    /// The API: `GET /items/{id}`.
+    Api,
+    /// A reverse proxy and nothing else.
+    Proxy,
+    /// An rmcp server with one tool, which calls the API.
+    Least,
+}
+
+/// A server that runs until this is dropped.
+pub struct Running {
+    /// `http://ADDRESS`.
+    pub url: String,
+    _child: Child,
+}
+
+/// Runs one of them until it is killed.
+pub async fn run(serve: Serve) -> Result<()> {
+    let router = match serve.kind {
+        Kind::Api => api(),
+        Kind::Proxy => proxy::router(&serve.upstream)?,
+        Kind::Least => least::router(serve.upstream),
+    };
+    let listener = tokio::net::TcpListener::bind(serve.listen).await?;
+    // Without it small answers wait for the peer's delayed acknowledgement.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    axum::serve(listener, router).await?;
+    Ok(())
+}
+
+/// Starts one as a process of its own, on a free port.
+///
+/// # Errors
+/// When it does not answer in time.
+pub async fn start(kind: Kind, upstream: &str) -> Result<Running> {
+    let address = free_address()?;
+    let name = kind.to_possible_value().context("a kind without a name")?;
+    let child = Command::new(std::env::current_exe()?)
+        .args(["serve", name.get_name(), "--listen", &address.to_string()])
+        .args(["--upstream", upstream])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let reached = test_support::eventually(std::time::Duration::from_secs(10), || {
+        tokio::net::TcpStream::connect(address)
+    });
+    reached.await.context("the server did not start")?;
+    Ok(Running {
+        url: format!("http://{address}"),
+        _child: child,
+    })
+}
+
+/// An address of the loopback interface that was free just now.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// The item's JSON, as the API answers it.
+pub fn item(id: u64) -> String {
+    format!(r#"{{"id":{id},"name":"lamp"}}"#)
+}
+
+fn api() -> Router {
+    let item = async |Path(id): Path<u64>| ([(CONTENT_TYPE, "application/json")], item(id)).into_response();
+    Router::new().route("/items/{id}", get(item))
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Measures the mesh beside what it is compared with, and writes the figures into docs/benchmarks.md.
+#
+#   scripts/benchmark.sh            everything, release build; about 10 minutes after the build
+#   scripts/benchmark.sh --quick    a minute with the debug build: shows that it works, writes nothing into docs
+#
+# Machines are shared and noisy: what is compared runs interleaved in one run, on the same cores as the load.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+
+case ${1:-} in
+    '') ;;
+    --quick)
+        cargo build --workspace --bins --locked
+        for what in calls up; do
+            "$target/debug/bench" "$what" --quick --devmesh "$target/debug/devmesh" --figures "$target/bench-quick"
+        done
+        cp docs/benchmarks.md "$target/bench-quick/"
+        "$target/debug/bench" report --figures "$target/bench-quick" --document "$target/bench-quick/benchmarks.md"
+        exit 0
+        ;;
+    *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+esac
+
+cargo build --release --locked -p devmesh -p bench
+for what in calls up; do
+    "$target/release/bench" "$what" --devmesh "$target/release/devmesh" --figures "$target/bench"
+done
+"$target/release/bench" report --figures "$target/bench"
