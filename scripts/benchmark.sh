@@ -9,6 +9,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 
+# worker BUILD ARGUMENT…: the scenario that needs servers, on those of a run of the tests or on its own.
+worker() {
+    local built=$target/$1
+    "$built/test-servers" run --only postgres,rabbitmq -- "$built/bench" worker --devmesh "$built/devmesh" "${@:2}"
+}
+
 case ${1:-} in
     '') ;;
     --quick)
@@ -16,6 +22,7 @@ case ${1:-} in
         for what in calls up; do
             "$target/debug/bench" "$what" --quick --devmesh "$target/debug/devmesh" --figures "$target/bench-quick"
         done
+        worker debug --quick --figures "$target/bench-quick"
         cp docs/benchmarks.md "$target/bench-quick/"
         "$target/debug/bench" report --figures "$target/bench-quick" --document "$target/bench-quick/benchmarks.md"
         exit 0
@@ -23,8 +30,10 @@ case ${1:-} in
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
 esac
 
-cargo build --release --locked -p devmesh -p bench
+(. scripts/lib/install.sh && need_servers)
+cargo build --release --locked -p devmesh -p rest-api -p worker -p test-support -p bench
 for what in calls up; do
     "$target/release/bench" "$what" --devmesh "$target/release/devmesh" --figures "$target/bench"
 done
+worker release --figures "$target/bench"
 "$target/release/bench" report --figures "$target/bench"

@@ -13,6 +13,7 @@ mod request;
 mod servers;
 mod stats;
 mod up;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,8 @@ enum What {
     Calls(Options),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
     Up(Options),
+    /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
+    Worker(Options),
     /// Puts the figures of the last runs into the document and draws them.
     Report {
         /// Where the figures are.
@@ -71,6 +74,7 @@ fn main() -> Result<()> {
         match arguments.what {
             What::Calls(options) => calls::run(&options).await,
             What::Up(options) => up::run(&options).await,
+            What::Worker(options) => worker::run(&options).await,
             What::Report { figures, document } => report::run(&figures, &document),
             What::Serve(serve) => servers::run(serve).await,
         }

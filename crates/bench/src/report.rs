@@ -25,7 +25,13 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
     let (_, after) = rest
         .split_once(END)
         .context("the document has no second marker")?;
-    let tables = [rates(&calls), latencies(&calls), growth(&up)].concat();
+    let tables = [
+        rates(&calls),
+        latencies(&calls),
+        worker(&read("worker.json")?),
+        growth(&up),
+    ]
+    .concat();
     fs::write(document, format!("{before}{BEGIN}\n\n{tables}{END}{after}"))?;
     let drawing = document.with_file_name("benchmarks.svg");
     fs::write(&drawing, draw(&calls["calls_per_second"]))?;
@@ -84,6 +90,42 @@ fn latencies(calls: &Value) -> String {
         );
     }
     table.push('\n');
+    table
+}
+
+fn worker(worker: &Value) -> String {
+    let mut table = format!(
+        "The worker beside bare loops, {} at once, median of {} interleaved rounds:\n\n\
+         | | mesh, per second | bare, per second | ratio | 95 % |\n|---|---|---|---|---|\n",
+        worker["prefetch"], worker["rounds"],
+    );
+    let compared = [
+        ("queue", "messages acknowledged: the adapter, a lapin consumer"),
+        (
+            "jobs",
+            "whole jobs: rest-api and worker, lapin with sqlx and the same commits",
+        ),
+    ];
+    for (name, what) in compared {
+        let row = &worker[name];
+        let _ = writeln!(
+            table,
+            "| {what} | {:.0} | {:.0} | {:.2} | {:.2} to {:.2} |",
+            number(row, "ours_per_second"),
+            number(row, "bare_per_second"),
+            number(row, "ratio"),
+            number(row, "low"),
+            number(row, "high"),
+        );
+    }
+    let start = &worker["start"];
+    let _ = write!(
+        table,
+        "\nAt {} jobs a second, from the request for a job to the request that the job makes: p50 {:.1} ms, p99 {:.1} ms.\n\n",
+        start["per_second"],
+        number(start, "p50_ms"),
+        number(start, "p99_ms"),
+    );
     table
 }
 

@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("devmesh", SHIPPED),
     ("test-support", &["domain"]),
     ("e2e", &["test-support"]),
-    ("bench", &["test-support"]),
+    ("bench", &["test-support", "domain", "queue"]),
     ("xtask", &[]),
 ];
 
