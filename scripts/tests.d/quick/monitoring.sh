@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Rules and alerts: promtool's checks, a test of each alert that fires and one that stays silent, a runbook for each, only
+# series that are emitted; then a real Prometheus over a running mesh, which must have data for every rule that traffic feeds.
+set -euo pipefail
+. scripts/lib/install.sh
+need_monitoring
+rules=deploy/monitoring/prometheus
+promtool check config --syntax-only "$rules/prometheus.yml" >/dev/null
+promtool check rules "$rules"/rules/*.yml "$rules"/alerts/*.yml >/dev/null
+promtool test rules "$rules"/tests/*.yml >/dev/null
+python3 scripts/tests.d/lib/check_monitoring.py "${CARGO_TARGET_DIR:-target}/debug/devmesh"
