@@ -3,6 +3,7 @@
 //! Publishing and consuming have a connection each, made when first needed: a broker that is short of memory stops
 //! reading from publishers, and acknowledgements must get through all the same.
 
+mod armed;
 mod consume;
 mod dead;
 mod delivery;

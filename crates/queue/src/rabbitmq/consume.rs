@@ -7,6 +7,11 @@
 //! What armed consumers hold while every slot is taken is at most one message a class; when the slots stay taken,
 //! they are disarmed, and the broker gives new messages to someone who is free.
 //!
+//! A round trip and an entry in the queue's log for each message is too slow for many short jobs. So a class with a
+//! backlog flows once every slot has turned over without a wait: its consumer stays, and may hold as many messages ahead
+//! as there are slots. As soon as no slot becomes free within [`FLOW_PATIENCE`] the flow ends, and what it held goes back
+//! to the queue's head, where each of these messages counts one delivery more.
+//!
 //! A stream that is dropped in the very moment in which it asks for a message leaves that message unanswered until its
 //! other deliveries are answered or the connection ends. Then it comes again.
 
@@ -14,28 +19,34 @@ use std::{collections::VecDeque, future::poll_fn, sync::Arc, task::Poll, time::D
 
 use domain::ports::{Delivery, QueueError};
 use futures::{
-    FutureExt, StreamExt,
+    StreamExt,
     future::try_join_all,
     stream::{self, BoxStream},
 };
-use lapin::{
-    Channel, Connection, Consumer,
-    message::Delivery as Raw,
-    options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions},
-    types::{FieldTable, ShortString},
-};
+use lapin::{Channel, Connection, message::Delivery as Raw, options::BasicGetOptions, types::ShortString};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 use tracing::info;
 
-use super::{bounded, delivery::Received, link::Link, topology::Topology, unavailable};
+use super::{
+    armed::{Armed, Pulled},
+    bounded,
+    delivery::Received,
+    link::Link,
+    topology::Topology,
+    unavailable,
+};
 use crate::turn;
 
 /// How long every slot may be taken before armed consumers are disarmed. Shorter jobs than this are not worth the
 /// round trips.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long every slot may be taken before flows end: what they hold ahead waits a fraction of a second at most.
+const FLOW_PATIENCE: Duration = Duration::from_millis(10);
+/// Fewer slots than this are filled one by one: what is held ahead would be nearly as much as what is worked on.
+const FLOW_FROM: u16 = 8;
 
 /// The deliveries of every class. The stream ends when the channel or its connection does.
 pub(super) async fn deliveries(
@@ -52,6 +63,9 @@ pub(super) async fn deliveries(
         channel,
         queues: topology.queues().clone(),
         armed: Default::default(),
+        run: [0; 4],
+        // The slots may all be taken by one class; as many again are then ahead.
+        window: (prefetch >= FLOW_FROM).then(|| prefetch.saturating_mul(2)),
         set_aside: VecDeque::new(),
         slots: Arc::new(Semaphore::new(usize::from(prefetch.max(1)))),
         turn: 0,
@@ -76,6 +90,11 @@ struct Puller {
     /// In the order of `Priority::ALL`, like `armed`.
     queues: [ShortString; 4],
     armed: [Option<Armed>; 4],
+    /// Messages of each class since a slot or a message was last waited for.
+    run: [u16; 4],
+    /// How many messages of a class that flows may be unanswered, those that were given out included; and after how long a
+    /// run it flows, so that as many were answered at once as there are slots. None: nothing flows.
+    window: Option<u16>,
     /// What consumers had received when they were disarmed.
     set_aside: VecDeque<Pulled>,
     /// One for each message that may be unanswered.
@@ -93,15 +112,28 @@ impl Puller {
 
     /// Waits until fewer than `prefetch` messages are unanswered.
     async fn slot(&mut self) -> Result<OwnedSemaphorePermit, QueueError> {
-        let free = tokio::time::timeout(PATIENCE, Arc::clone(&self.slots).acquire_owned()).await;
-        let slot = match free {
-            Ok(slot) => slot,
-            Err(_) => {
-                self.disarm_all().await?;
-                Arc::clone(&self.slots).acquire_owned().await
-            }
-        };
-        slot.map_err(|_| unavailable("the subscription is over"))
+        if let Some(slot) = self.slot_within(FLOW_PATIENCE).await {
+            return slot;
+        }
+        self.end_flows().await?;
+        if let Some(slot) = self.slot_within(PATIENCE).await {
+            return slot;
+        }
+        self.disarm(|_| true).await?;
+        self.slot_within(Duration::MAX)
+            .await
+            .unwrap_or_else(|| Err(unavailable("no slot became free")))
+    }
+
+    /// A slot that becomes free in time.
+    async fn slot_within(&self, time: Duration) -> Option<Result<OwnedSemaphorePermit, QueueError>> {
+        let free = tokio::time::timeout(time, Arc::clone(&self.slots).acquire_owned()).await;
+        Some(free.ok()?.map_err(|_| unavailable("the subscription is over")))
+    }
+
+    async fn end_flows(&mut self) -> Result<(), QueueError> {
+        self.run = [0; 4];
+        self.disarm(Armed::flows).await
     }
 
     /// The next message, waited for as long as it takes.
@@ -122,7 +154,7 @@ impl Puller {
     /// A message of the class if there is one now; otherwise its consumer is armed afterwards.
     async fn look(&mut self, class: usize) -> Result<Option<Pulled>, QueueError> {
         if let Some(armed) = &mut self.armed[class] {
-            return match armed.consumer.next().now_or_never() {
+            return match armed.now().await {
                 Some(item) => self.fired(class, item).await.map(Some),
                 None => Ok(None),
             };
@@ -130,38 +162,40 @@ impl Puller {
         let got = self
             .channel
             .basic_get(self.queues[class].clone(), BasicGetOptions::default());
-        let got = bounded(self.deadline(), "asking for a message", got).await?;
-        if got.is_none() {
-            self.arm(class).await?;
-        }
-        Ok(got.map(|message| Pulled {
+        let Some(message) = bounded(self.deadline(), "asking for a message", got).await? else {
+            self.arm(class, None).await?;
+            return Ok(None);
+        };
+        self.came(class).await?;
+        Ok(Some(Pulled {
             raw: message.delivery,
             channel: self.channel.clone(),
         }))
     }
 
-    async fn arm(&mut self, class: usize) -> Result<(), QueueError> {
-        let queue = self.queues[class].clone();
-        let arming = async {
-            let channel = self.connection.create_channel().await?;
-            channel.basic_qos(1, BasicQosOptions::default()).await?;
-            let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-            let consumer = channel
-                .basic_consume(queue, "".into(), options, arguments)
-                .await?;
-            Ok(Armed { consumer, channel })
-        };
+    /// Counts a message of a class without a consumer; one of many makes the class flow.
+    async fn came(&mut self, class: usize) -> Result<(), QueueError> {
+        self.run[class] = self.run[class].saturating_add(1);
+        match self.window {
+            Some(window) if self.run[class] >= window => self.arm(class, Some(window)).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn arm(&mut self, class: usize, window: Option<u16>) -> Result<(), QueueError> {
+        let arming = Armed::new(&self.connection, &self.queues[class], window);
         self.armed[class] = Some(bounded(self.deadline(), "waiting for messages", arming).await?);
         Ok(())
     }
 
     /// Waits for the first armed consumer that receives something.
     async fn wait(&mut self, order: [usize; 4]) -> Result<Pulled, QueueError> {
+        self.run = [0; 4];
         let armed = &mut self.armed;
         let (class, item) = poll_fn(|context| {
             for class in order {
                 if let Some(armed) = &mut armed[class]
-                    && let Poll::Ready(item) = armed.consumer.poll_next_unpin(context)
+                    && let Poll::Ready(item) = armed.poll_next(context)
                 {
                     return Poll::Ready((class, item));
                 }
@@ -180,14 +214,24 @@ impl Puller {
         let armed = self.armed[class]
             .take()
             .ok_or_else(|| unavailable("a message came to nobody"))?;
-        let channel = armed.channel.clone();
-        // It must be gone before the message is answered: the broker would give it another one.
-        self.set_aside.extend(armed.disarm(self.deadline()).await?);
+        let channel = armed.channel().clone();
+        if armed.flows() {
+            self.armed[class] = Some(armed);
+        } else {
+            // It must be gone before the message is answered: the broker would give it another one.
+            self.set_aside.extend(armed.disarm(self.deadline()).await?);
+            self.came(class).await?;
+        }
         Ok(Pulled { raw, channel })
     }
 
-    async fn disarm_all(&mut self) -> Result<(), QueueError> {
-        let armed: Vec<Armed> = self.armed.iter_mut().filter_map(Option::take).collect();
+    /// Ends the consumers that `which` names.
+    async fn disarm(&mut self, which: impl Fn(&Armed) -> bool) -> Result<(), QueueError> {
+        let armed = self
+            .armed
+            .iter_mut()
+            .filter_map(|armed| armed.take_if(|armed| which(armed)));
+        let armed: Vec<Armed> = armed.collect();
         let deadline = self.deadline();
         let received = try_join_all(armed.into_iter().map(|armed| armed.disarm(deadline))).await?;
         self.set_aside.extend(received.into_iter().flatten());
@@ -197,35 +241,4 @@ impl Puller {
     fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
-}
-
-/// A consumer that waits for one message, on a channel of its own: when the stream is dropped before it was given
-/// out, the channel closes, and the broker hands the message to someone else, also when it was still on its way.
-struct Armed {
-    consumer: Consumer,
-    channel: Channel,
-}
-
-impl Armed {
-    /// Ends the consumer, and gives what it had received until then.
-    async fn disarm(mut self, deadline: Instant) -> Result<Vec<Pulled>, QueueError> {
-        let cancelled = self
-            .channel
-            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
-        bounded(deadline, "ending a wait", cancelled).await?;
-        let mut received = Vec::new();
-        while let Some(Some(Ok(raw))) = self.consumer.next().now_or_never() {
-            received.push(Pulled {
-                raw,
-                channel: self.channel.clone(),
-            });
-        }
-        Ok(received)
-    }
-}
-
-/// A message and the channel on which it is answered.
-struct Pulled {
-    raw: Raw,
-    channel: Channel,
 }

@@ -281,6 +281,29 @@ pub async fn a_batch_arrives_once_and_whole_over_two_receivers(subject: Subject)
     assert_eq!(taken, ids(&batch).into_iter().collect());
 }
 
+/// Also what it received ahead while the work was quick.
+pub async fn a_receiver_of_a_backlog_that_gets_stuck_leaves_the_rest_to_an_idle_one(subject: Subject) {
+    let queue = subject.queue();
+    publish(&queue, &messages(100, Priority::Normal)).await;
+    let mut busy = subject.queue().subscribe(8).await.unwrap();
+    let mut taken = HashSet::new();
+    for _ in 0..40 {
+        assert!(taken.insert(take(&mut busy).await), "one came twice");
+    }
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(next(&mut busy).await);
+    }
+    assert_silent(&mut busy).await;
+
+    let mut idle = subject.queue().subscribe(8).await.unwrap();
+    for _ in 0..52 {
+        assert!(taken.insert(take(&mut idle).await), "one came twice");
+    }
+    assert_silent(&mut idle).await;
+    drop(held);
+}
+
 pub async fn a_full_class_refuses_and_keeps_what_it_took(subject: Subject) {
     let subject = subject.with(|options| options.max_length = 5);
     let queue = subject.queue();

@@ -45,6 +45,7 @@ on_both![
     a_busy_receiver_leaves_messages_to_an_idle_one,
     an_idle_subscription_receives_what_comes_later_in_any_class,
     a_batch_arrives_once_and_whole_over_two_receivers,
+    a_receiver_of_a_backlog_that_gets_stuck_leaves_the_rest_to_an_idle_one,
     a_full_class_refuses_and_keeps_what_it_took,
     the_trace_context_travels,
     a_stream_that_is_dropped_keeps_its_deliveries_answerable,
