@@ -3,10 +3,16 @@
 //! rmcp runs a session; what it leaves to us is here. A session belongs to the key that opened it: any other key is
 //! told that there is no such session. It ends on every replica when it is closed: its entry in the cache is removed
 //! and the others are told. It expires when nobody uses it. What the client missed while its stream was broken is
-//! replayed from the cache ([`log`]).
+//! replayed from the cache ([`log`]). Any replica serves any of its requests; what one of them hears and another one
+//! waits for is passed on ([`elsewhere`]).
+//!
+//! A session that is not used for a while has no worker any more: it costs its entry in the cache and no memory, and
+//! gets a worker again at its next request.
 //!
 //! Without the cache, sessions go on where they are: another replica does not know them, and nothing is replayed.
 
+mod elsewhere;
+mod link;
 mod log;
 mod record;
 mod sdk;
@@ -19,9 +25,11 @@ use std::time::Duration;
 
 use domain::KeyId;
 use domain::ports::Cache;
+use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionHandle;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -40,6 +48,9 @@ pub struct SessionConfig {
     pub enabled: bool,
     /// A session that nobody uses is gone after this time. Default 30m; an open stream counts as use.
     pub idle: runtime::config::Duration,
+    /// How long a replica keeps the worker of a session that nobody uses, if its entry is in the cache. Default 1m: a
+    /// worker costs about 20 kilobytes, starting it again less than a millisecond.
+    pub resident: runtime::config::Duration,
     /// How long a client may take to come back for what it missed. Default 5m: answers wait in the cache meanwhile.
     pub replay: runtime::config::Duration,
     /// Most events of one stream that are kept for it. Default 256.
@@ -57,6 +68,7 @@ impl Default for SessionConfig {
         Self {
             enabled: true,
             idle: Duration::from_mins(30),
+            resident: Duration::from_mins(1),
             replay: Duration::from_mins(5),
             replay_events: 256,
             max: 10_000,
@@ -72,6 +84,8 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     cache: Arc<dyn Cache>,
     config: SessionConfig,
+    /// What other replicas know this one by.
+    replica: Arc<str>,
     open: Mutex<HashMap<Arc<str>, Arc<OpenSession>>>,
 }
 
@@ -86,6 +100,10 @@ struct OpenSession {
     verified: Mutex<Instant>,
     /// Streams that the client holds open.
     streams: AtomicUsize,
+    /// What this replica is answering.
+    in_flight: link::InFlight,
+    /// Where notices of other replicas go: the stream that belongs to no request, if it is held here.
+    stream: Mutex<Option<mpsc::Sender<ServerSseMessage>>>,
 }
 
 impl Sessions {
@@ -95,6 +113,7 @@ impl Sessions {
         Self(Arc::new(Inner {
             cache,
             config,
+            replica: Uuid::new_v4().simple().to_string().into(),
             open: Mutex::default(),
         }))
     }
@@ -163,7 +182,7 @@ impl Sessions {
 
     /// Asks the cache, but not more often than once in [`RECHECK`]. A cache that does not answer changes nothing.
     async fn is_still_open(&self, session: &OpenSession) -> bool {
-        if session.verified().elapsed() < RECHECK {
+        if session.verified().elapsed() < RECHECK.min(self.0.config.idle.get() / 4) {
             return true;
         }
         match self
@@ -202,5 +221,10 @@ impl OpenSession {
 
     fn holds_streams(&self) -> bool {
         self.streams.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether nothing is lost when its worker goes.
+    fn is_quiet(&self) -> bool {
+        !self.holds_streams() && self.in_flight.is_empty()
     }
 }

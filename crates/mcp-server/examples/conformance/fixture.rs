@@ -30,18 +30,19 @@ pub struct Fixture {
     prompts: Arc<[Prompt]>,
     resources: Arc<[Resource]>,
     templates: Arc<[ResourceTemplate]>,
-    pub tasks: TaskManager,
+    /// Shared by all replicas, as rest-api shares a mesh's jobs.
+    pub tasks: Arc<TaskManager>,
     pub listeners: Listeners,
 }
 
 impl Fixture {
-    pub fn new(listeners: Listeners) -> Self {
+    pub fn new(listeners: Listeners, tasks: Arc<TaskManager>) -> Self {
         Self {
             tools: tools::all().into(),
             prompts: prompts::all().into(),
             resources: resources::all().into(),
             templates: resources::templates().into(),
-            tasks: TaskManager::new(),
+            tasks,
             listeners,
         }
     }

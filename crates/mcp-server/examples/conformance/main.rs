@@ -1,16 +1,22 @@
 //! The MCP engine with the fixtures of the official conformance suite behind it: same handler, same transport, other
 //! tools. `scripts/conformance` builds and starts it; it prints `listening on http://ADDRESS/mcp`.
 //!
-//! The suite sends no key, so every request is given one here. Usage: `conformance [--listen ADDRESS:PORT]`.
+//! The suite sends no key, so every request is given one here. With `--replicas N` there are N engines, each with sessions
+//! and Redis connections of its own, and every request goes to the next one in turn, whatever connection it came on. They
+//! share what replicas of a mesh share: Redis, rest-api (the tasks) and news of changes.
+//!
+//! Usage: `conformance [--listen ADDRESS:PORT] [--replicas N --cache redis://…]`.
 
 mod calls;
 mod fixture;
+mod options;
 mod prompts;
 mod questions;
 mod resources;
 mod rounds;
 mod tasks;
 mod tools;
+mod turns;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,18 +29,21 @@ use axum::http::{HeaderValue, header::AUTHORIZATION};
 use axum::middleware::{Next, from_fn};
 use chrono::{DateTime, Utc};
 use domain::key::KeyRefusal;
+use domain::ports::Cache;
 use domain::{Clock, KeyId, KeyKind, PresentedKey, Principal, SystemClock, TenantId};
 use mcp_server::audit::AuditSink;
 use mcp_server::engine::{Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
 use mcp_server::session::{SessionConfig, Sessions};
 use mcp_server::transport::{Keys, Transport, TransportConfig, TransportParts};
 use proto::v1::AuditRecord;
+use rmcp::task_manager::TaskManager;
 use runtime::lifecycle::Lifecycle;
 use runtime::listen;
 use telemetry::MetricsConfig;
 use telemetry::metrics::Registry;
 
 use fixture::Fixture;
+use options::Options;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -82,39 +91,59 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
+    let options = Options::from_arguments()?;
     let life = Lifecycle::new("conformance");
     let key = PresentedKey::mint(&[7; 38]);
-    let transport = transport(&key, &life)?;
-    let listener = listen::Listener::bind(&listen::ListenConfig::at(address()?)).await?;
+    let listener = listen::Listener::bind(&listen::ListenConfig::at(options.listen.clone())).await?;
     let bound = listener.bound();
-    let upkeep = transport.upkeep();
-    let stop = life.soft_stop();
-    life.spawn("upkeep", async move {
-        upkeep.run(stop).await;
-        Ok::<(), Error>(())
-    });
-    life.spawn(
-        "http",
-        listener.serve(with_key(transport.router(), &key)?, life.clone()),
-    );
+    let mut routers = Vec::new();
+    let shared = Shared::new(&key);
+    for _ in 0..options.replicas {
+        let transport = transport(&shared, options.cache()?, &life)?;
+        let (upkeep, stop) = (transport.upkeep(), life.soft_stop());
+        routers.push(transport.router());
+        life.spawn("upkeep", async move {
+            upkeep.run(stop).await;
+            Ok::<(), Error>(())
+        });
+    }
+    let router = with_key(turns::in_turn(routers), &key)?;
+    life.spawn("http", listener.serve(router, life.clone()));
     announce(&format!("{}{}", bound.url(), mcp_server::transport::PATH));
     Ok(life.run_until_stopped(Duration::from_secs(5)).await?)
 }
 
-fn transport(key: &PresentedKey, life: &Lifecycle) -> Result<Transport, Error> {
-    let principal = Principal {
-        tenant_id: TenantId::generate(),
-        key_id: KeyId::generate(),
-        kind: KeyKind::Agent,
-        name: "conformance".to_owned(),
-        scopes: KeyKind::Agent.default_scopes(),
-    };
-    let listeners = Listeners::default();
+/// What all replicas share besides the cache.
+struct Shared {
+    keys: Arc<OneKey>,
+    listeners: Listeners,
+    tasks: Arc<TaskManager>,
+}
+
+impl Shared {
+    fn new(key: &PresentedKey) -> Self {
+        let principal = Principal {
+            tenant_id: TenantId::generate(),
+            key_id: KeyId::generate(),
+            kind: KeyKind::Agent,
+            name: "conformance".to_owned(),
+            scopes: KeyKind::Agent.default_scopes(),
+        };
+        let hash = key.hash();
+        Self {
+            keys: Arc::new(OneKey { principal, hash }),
+            listeners: Listeners::default(),
+            tasks: Arc::new(TaskManager::new()),
+        }
+    }
+}
+
+fn transport(shared: &Shared, cache: Arc<dyn Cache>, life: &Lifecycle) -> Result<Transport, Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine = Engine::new(EngineParts {
-        backend: Fixture::new(listeners.clone()),
+        backend: Fixture::new(shared.listeners.clone(), Arc::clone(&shared.tasks)),
         audit: Arc::new(NoAudit),
-        listeners,
+        listeners: shared.listeners.clone(),
         metrics: EngineMetrics::in_registry(&Registry::new("mcp-server", "test", &MetricsConfig::default())),
         config: EngineConfig::default(),
         clock: Arc::clone(&clock),
@@ -123,11 +152,8 @@ fn transport(key: &PresentedKey, life: &Lifecycle) -> Result<Transport, Error> {
     })?;
     Ok(Transport::new(TransportParts {
         engine,
-        sessions: Sessions::new(cache::memory(), SessionConfig::default()),
-        keys: Arc::new(OneKey {
-            principal,
-            hash: key.hash(),
-        }),
+        sessions: Sessions::new(cache, SessionConfig::default()),
+        keys: Arc::clone(&shared.keys) as Arc<dyn Keys>,
         config: TransportConfig::default(),
         clock,
         soft_stop: life.soft_stop(),
@@ -142,15 +168,6 @@ fn with_key(router: Router, key: &PresentedKey) -> Result<Router, Error> {
         request.headers_mut().insert(AUTHORIZATION, value.clone());
         next.run(request)
     })))
-}
-
-fn address() -> Result<String, Error> {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (None, _) => Ok("127.0.0.1:0".to_owned()),
-        (Some("--listen"), Some(address)) => Ok(address),
-        (Some(other), _) => Err(format!("usage: conformance [--listen ADDRESS:PORT], not {other}").into()),
-    }
 }
 
 #[expect(clippy::print_stdout, reason = "the line is read by whoever started this")]

@@ -1,8 +1,8 @@
 //! What the methods of MCP have in common.
 
-use rmcp::model::{InitializeRequestParams, InitializeResult};
+use rmcp::model::{Extensions, InitializeRequestParams, InitializeResult};
 use rmcp::service::RequestContext;
-use rmcp::{ErrorData, RoleServer, ServerHandler};
+use rmcp::{ErrorData, Peer, RoleServer, ServerHandler};
 
 use super::Engine;
 use super::backend::Backend;
@@ -39,6 +39,16 @@ impl<B: Backend> Engine<B> {
         self.session
             .count(&self.shared.metrics, result.protocol_version.as_str());
         Ok(result)
+    }
+
+    /// Lets the session hear of changes from its beginning. Not from `notifications/initialized` on: that one may go to
+    /// another replica, and nothing is sent before the client opens a stream for it.
+    pub(super) fn hear_changes(&self, extensions: &Extensions, peer: &Peer<RoleServer>) {
+        if let Ok(caller) = Caller::of(extensions) {
+            let tenant = caller.principal.tenant_id;
+            let listening = self.shared.listeners.session(tenant, peer.clone(), &self.session);
+            self.session.listen(listening);
+        }
     }
 
     pub(super) fn list_ttl_ms(&self) -> u64 {

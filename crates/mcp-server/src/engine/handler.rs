@@ -15,14 +15,14 @@ use rmcp::model::{
     SetLevelRequestParams, SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool,
     UnsubscribeRequestMethod, UnsubscribeRequestParams, UpdateTaskParams,
 };
-use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::session::SessionRestoreMarker;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use super::Engine;
 use super::backend::Backend;
 use super::call::binding;
-use super::caller::{CALLER, Caller};
+use super::caller::CALLER;
 use super::client::Client;
 use super::dialogue::Dialogue;
 use super::method::Method;
@@ -62,6 +62,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
         context: Context,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
+        self.hear_changes(&context.extensions, &context.peer);
         if context.extensions.get::<SessionRestoreMarker>().is_some() {
             return self.begin_session(&request);
         }
@@ -69,14 +70,6 @@ impl<B: Backend> ServerHandler for Engine<B> {
             self.begin_session(&request)
         })
         .await
-    }
-
-    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        if let Ok(caller) = Caller::of(&context.extensions) {
-            let tenant = caller.principal.tenant_id;
-            self.session
-                .listen(self.shared.listeners.session(tenant, context.peer, &self.session));
-        }
     }
 
     async fn discover(&self, context: Context) -> Result<DiscoverResult, ErrorData> {

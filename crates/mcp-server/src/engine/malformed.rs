@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::Engine;
 use super::backend::Backend;
+use super::client::Client;
 use super::method::Method;
 use super::observe::Ending;
 
@@ -28,7 +29,9 @@ impl<B: Backend> Engine<B> {
         request: CustomRequest,
         context: &RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let Some(method) = Method::named(&request.method) else {
+        let is_stateless = Client::new(context, &self.session).is_stateless();
+        let known = Method::named(&request.method).filter(|method| !(is_stateless && is_gone(*method)));
+        let Some(method) = known else {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None));
         };
         let error = ErrorData::invalid_params(fault(method, request.params.unwrap_or_default()), None);
@@ -41,6 +44,14 @@ impl<B: Backend> Engine<B> {
         })
         .await
     }
+}
+
+/// Whether the stateless era has left the method behind (MCP 2026-07-28).
+fn is_gone(method: Method) -> bool {
+    matches!(
+        method,
+        Method::Initialize | Method::Ping | Method::SetLevel | Method::Subscribe | Method::Unsubscribe
+    )
 }
 
 /// Which field of the params is wrong, and what was expected.

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::SessionConfig;
+use super::elsewhere::{SAID, Said, What, is_said_everywhere};
 
 /// How often a replayed stream looks for events that another replica has added.
 const POLL: Duration = Duration::from_millis(250);
@@ -35,18 +36,27 @@ pub(super) struct EventLog {
     common: String,
     keep: Duration,
     max: usize,
+    session: String,
+    replica: Arc<str>,
     added: Arc<Notify>,
     closed: CancellationToken,
 }
 
 impl EventLog {
-    pub(super) fn new(cache: Arc<dyn Cache>, session: &str, config: &SessionConfig) -> Self {
+    pub(super) fn new(
+        cache: Arc<dyn Cache>,
+        session: &str,
+        config: &SessionConfig,
+        replica: &Arc<str>,
+    ) -> Self {
         Self {
             cache,
             prefix: format!("mcp:events:{session}"),
             common: format!("{session}:common"),
             keep: config.replay.get(),
             max: config.replay_events,
+            session: session.to_owned(),
+            replica: Arc::clone(replica),
             added: Arc::default(),
             closed: CancellationToken::new(),
         }
@@ -55,6 +65,21 @@ impl EventLog {
     /// Ends the streams that are being replayed.
     pub(super) fn close(&self) {
         self.closed.cancel();
+    }
+
+    /// Cancelled when the session ends here.
+    pub(super) fn closed(&self) -> CancellationToken {
+        self.closed.clone()
+    }
+
+    /// Tells the other replicas of a notice: the client may hold its stream there.
+    async fn tell(&self, id: &str, message: &ServerJsonRpcMessage) -> Result<(), EventStoreError> {
+        let said = Said {
+            from: self.replica.to_string(),
+            session: self.session.clone(),
+            what: What::ToClient(id.to_owned(), serde_json::to_value(message)?),
+        };
+        Ok(self.cache.publish(SAID, &serde_json::to_vec(&said)?).await?)
     }
 
     fn stream<'a>(&self, name: &'a str) -> &'a str {
@@ -111,7 +136,14 @@ impl EventStore for EventLog {
             }
         };
         self.added.notify_waiters();
-        Ok(format!("{stream}_{number}"))
+        let id = format!("{stream}_{number}");
+        if stream == "common"
+            && !is_said_everywhere(message)
+            && let Err(error) = self.tell(&id, message).await
+        {
+            tracing::warn!(%error, "other replicas do not hear of a notice");
+        }
+        Ok(id)
     }
 
     /// What came after `last_event_id`, and then what is still to come: until the request's answer was delivered, or
@@ -204,7 +236,11 @@ fn is_answer(message: &ServerJsonRpcMessage) -> bool {
 
 /// A stored message, as a value that is written again exactly as it was.
 fn parse(bytes: &[u8]) -> Option<ServerJsonRpcMessage> {
-    let mut message: Value = serde_json::from_slice(bytes).ok()?;
+    parse_value(serde_json::from_slice(bytes).ok()?)
+}
+
+/// As [`parse`], of what is JSON already.
+pub(super) fn parse_value(mut message: Value) -> Option<ServerJsonRpcMessage> {
     let id = message
         .get("id")
         .cloned()

@@ -1,23 +1,23 @@
 //! rmcp's view of our sessions.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::KeyId;
 use futures::stream::{Stream, StreamExt};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
-use rmcp::transport::WorkerTransport;
 use rmcp::transport::streamable_http_server::session::local::{
-    LocalSessionManager, LocalSessionManagerError, LocalSessionWorker, SessionConfig as RmcpConfig,
-    SessionError as WorkerError,
+    LocalSessionManager, LocalSessionManagerError, SessionConfig as RmcpConfig, SessionError as WorkerError,
 };
 use rmcp::transport::streamable_http_server::session::{
     EventStore, EventStoreError, RestoreOutcome, ServerSseMessage, SessionId, SessionManager,
 };
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
+use super::link::{InFlight, SessionLink};
 use super::log::EventLog;
 use super::{OpenSession, Sessions};
 use crate::engine::caller::CALLER;
@@ -37,19 +37,23 @@ pub enum SessionError {
     /// Its worker failed, or has ended.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// What was said cannot be passed on: a bug of ours.
+    #[error("a message cannot be written or read: {0}")]
+    Message(#[from] serde_json::Error),
     /// What the client missed cannot be read.
     #[error("the session's events cannot be read: {0}")]
     Events(EventStoreError),
 }
 
-type Transport = WorkerTransport<LocalSessionWorker>;
+/// Notices of other replicas that wait for a client that reads slowly. The rest it finds when it comes back.
+const WAITING: usize = 64;
 
 impl Sessions {
     /// A worker for the session, new or known from the cache, with an event log of its own. rmcp's manager makes it and
     /// is dropped: it would give all its sessions one log.
-    async fn start(&self, id: SessionId, owner: KeyId) -> Result<Transport, SessionError> {
+    async fn start(&self, id: SessionId, owner: KeyId) -> Result<SessionLink, SessionError> {
         self.make_room().await;
-        let log = EventLog::new(Arc::clone(&self.0.cache), &id, &self.0.config);
+        let log = EventLog::new(Arc::clone(&self.0.cache), &id, &self.0.config, &self.0.replica);
         let mut maker = LocalSessionManager::default().with_event_store(Arc::new(log.clone()));
         let mut config = RmcpConfig::default();
         config.keep_alive = Some(self.0.config.idle.get());
@@ -66,6 +70,7 @@ impl Sessions {
             .cloned()
             .ok_or(SessionError::Unknown)?;
         let (verified, streams) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
+        let in_flight = InFlight::default();
         let session = OpenSession {
             id: Arc::clone(&id),
             owner,
@@ -73,26 +78,36 @@ impl Sessions {
             log,
             verified,
             streams,
+            in_flight: in_flight.clone(),
+            stream: Mutex::default(),
         };
         self.lock().insert(id, Arc::new(session));
-        Ok(transport)
+        Ok(SessionLink::new(
+            transport,
+            Arc::clone(&self.0.replica),
+            in_flight,
+        ))
     }
 
-    /// Takes the worker of the session that was idle the longest, if there are as many as there may be. Its entry in the
-    /// cache stays, so it goes on when it is used again.
+    /// Takes the workers of the sessions that were idle the longest, if there are as many as there may be: some at a time,
+    /// so that not every new session looks for one. Their entries in the cache stay, so they go on when used again.
     async fn make_room(&self) {
-        let idle = {
+        let max = self.0.config.max.max(1);
+        let idle: Vec<_> = {
             let open = self.lock();
-            let full = open.len() >= self.0.config.max.max(1);
-            let idle = open.values().filter(|session| full && !session.holds_streams());
-            idle.min_by_key(|session| session.verified())
-                .map(|session| Arc::clone(&session.id))
+            if open.len() < max {
+                return;
+            }
+            let mut quiet: Vec<_> = open.values().filter(|session| session.is_quiet()).collect();
+            quiet.sort_by_key(|session| session.verified());
+            let some = quiet.into_iter().take(max / 32 + 1);
+            some.map(|session| Arc::clone(&session.id)).collect()
         };
-        if let Some(id) = idle {
-            tracing::info!(
-                session_id = &*id,
-                "too many sessions here: the one that was idle the longest is put away"
-            );
+        tracing::info!(
+            put_away = idle.len(),
+            "too many sessions here: those that were idle the longest are put away"
+        );
+        for id in idle {
             self.forget(&id).await;
         }
     }
@@ -121,15 +136,15 @@ fn owner() -> Result<KeyId, SessionError> {
 
 impl SessionManager for Sessions {
     type Error = SessionError;
-    type Transport = Transport;
+    type Transport = SessionLink;
 
-    async fn create_session(&self) -> Result<(SessionId, Transport), SessionError> {
+    async fn create_session(&self) -> Result<(SessionId, SessionLink), SessionError> {
         let id: SessionId = Uuid::new_v4().to_string().into();
         let transport = self.start(Arc::clone(&id), owner()?).await?;
         Ok((id, transport))
     }
 
-    async fn restore_session(&self, id: SessionId) -> Result<RestoreOutcome<Transport>, SessionError> {
+    async fn restore_session(&self, id: SessionId) -> Result<RestoreOutcome<SessionLink>, SessionError> {
         if self.find(&id).is_some() {
             return Ok(RestoreOutcome::AlreadyPresent);
         }
@@ -173,7 +188,8 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<(), SessionError> {
-        Ok(self.known(id)?.handle.push_message(message, None).await?)
+        let session = self.known(id)?;
+        self.hear(&session, message).await
     }
 
     async fn create_standalone_stream(
@@ -182,7 +198,12 @@ impl SessionManager for Sessions {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.known(id)?;
         let receiver = session.handle.establish_common_channel().await?;
-        Ok(counted(session, ReceiverStream::new(receiver.inner)))
+        let (sender, elsewhere) = mpsc::channel(WAITING);
+        *session.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        // It would not end with the session: the session holds its sender.
+        let elsewhere = ReceiverStream::new(elsewhere).take_until(session.log.closed().cancelled_owned());
+        let both = futures::stream::select(ReceiverStream::new(receiver.inner), elsewhere);
+        Ok(counted(session, both))
     }
 
     async fn resume(

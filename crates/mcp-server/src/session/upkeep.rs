@@ -12,12 +12,24 @@ use super::{OpenSession, Sessions, record};
 /// How long to wait before listening again after the cache was lost.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Idle sessions are not looked for more often than this.
+const LEAST_BEAT: Duration = Duration::from_millis(250);
+
+/// Places for sessions that the table keeps when it is emptied.
+const SPARE: usize = 1024;
+
 impl Sessions {
     /// Runs until `stop`. A part of the service's life.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(async { stop.run_until_cancelled(self.follow()).await }, async {
-            stop.run_until_cancelled(self.keep_alive()).await
-        },);
+        stop.run_until_cancelled(async {
+            tokio::join!(
+                self.follow(),
+                self.follow_others(),
+                self.keep_alive(),
+                self.put_away()
+            );
+        })
+        .await;
     }
 
     /// Ends here what was ended elsewhere.
@@ -32,6 +44,36 @@ impl Sessions {
                 Err(error) => tracing::warn!(%error, "sessions that end elsewhere are not heard of at once"),
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Takes what was said in a session at other replicas.
+    async fn follow_others(&self) {
+        loop {
+            if let Err(error) = self.follow_said().await {
+                tracing::warn!(%error, "what is said at other replicas is not heard here");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends the workers of sessions that nobody uses.
+    async fn put_away(&self) {
+        let resident = self.0.config.resident.get();
+        let mut beat = tokio::time::interval((resident / 4).max(LEAST_BEAT));
+        loop {
+            beat.tick().await;
+            let is_idle = |session: &&Arc<OpenSession>| {
+                session.is_quiet() && session.verified().elapsed() > resident.max(super::RECHECK)
+            };
+            let idle: Vec<_> = self.lock().values().filter(is_idle).cloned().collect();
+            for session in idle {
+                // Without its entry it would be lost, unless it has expired anyway.
+                if self.0.cache.get(&record::key(&session.id)).await.is_ok() && is_idle(&&session) {
+                    self.forget(&session.id).await;
+                }
+            }
+            self.lock().shrink_to(SPARE);
         }
     }
 

@@ -8,7 +8,7 @@ use mcp_server::engine::{Answer as Told, Backend, Caller, Refusal, ToolCall};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, ServerCapabilities, ServerConfig, Tool};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Edge, Events, World};
+use crate::support::{Answer, Client, Edge, Events, Options, World};
 
 /// One tool, `ask`: asks for a name, then for a colour, and reports progress in between.
 struct Asking;
@@ -87,6 +87,42 @@ async fn in_a_session_the_client_is_asked_and_the_call_waits() {
         progress,
         [json!({ "progressToken": "mine", "progress": 1.0, "total": 2.0, "message": "half" })]
     );
+}
+
+/// The second question of a call at one replica is answered like the first: at the other. Both replicas ask at once, so
+/// that an answer in the wrong place would be taken for another one's.
+#[tokio::test]
+async fn each_replica_hears_the_answers_to_its_own_questions_wherever_they_arrive() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let options = Options::default();
+    let one = Edge::of_with(&world, Asking, options.clone()).await;
+    let other = Edge::of_with(&world, Asking, options).await;
+    let mut client = one.client(&key);
+    client.initialize().await;
+    let there = client.at(&other.url);
+    let (here, elsewhere) = tokio::join!(
+        ask_and_answer(&client, &there, 3, "Ada"),
+        ask_and_answer(&there, &client, 4, "Grace")
+    );
+    assert_eq!(here["result"]["content"][0]["text"], "Ada likes Ada");
+    assert_eq!(elsewhere["result"]["content"][0]["text"], "Grace likes Grace");
+}
+
+/// Calls at one replica and answers at the other: always with `word`.
+async fn ask_and_answer(at: &Client, other: &Client, id: u64, word: &str) -> Value {
+    let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "ask" } });
+    let mut stream = Events::of(at.old(&call)).await;
+    loop {
+        let message = stream.message().await.unwrap();
+        if message["method"] != "elicitation/create" {
+            return message;
+        }
+        let content = json!({ "name": word, "colour": word });
+        let result = json!({ "action": "accept", "content": content });
+        let reply = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+        assert_eq!(Answer::of(other.old(&reply)).await.status, 202);
+    }
 }
 
 /// One round of the stateless era.

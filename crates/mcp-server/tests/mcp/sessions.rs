@@ -167,6 +167,48 @@ async fn an_answer_that_was_missed_is_replayed_on_any_replica() {
 }
 
 #[tokio::test]
+async fn a_call_is_cancelled_at_whatever_replica_the_client_says_so() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let (one, other) = two(&world).await;
+    let mut client = one.client(&key);
+    client.initialize().await;
+    let (_gate, mut stream, _) = waiting_call(&client, &world).await;
+    let params = json!({ "requestId": 5, "reason": "enough" });
+    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
+    let told = Answer::of(client.at(&other.url).old(&cancel)).await;
+    assert_eq!(told.status, StatusCode::ACCEPTED);
+    assert!(
+        stream.message().await.is_none(),
+        "a cancelled call is not answered"
+    );
+    assert_eq!(one.audit.with_outcome("cancelled").await.status, 499);
+}
+
+#[tokio::test]
+async fn a_session_that_rests_has_no_worker_and_goes_on_when_it_is_used_again() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let mut options = Options::default();
+    options.sessions.resident = Setting::from_millis(1_000);
+    let edge = Edge::with(&world, options).await;
+    let (mut resting, mut calling) = (edge.client(&key), edge.client(&key));
+    resting.initialize().await;
+    calling.initialize().await;
+    // A call under way keeps its worker, although the client has lost its stream.
+    let (gate, stream, first) = waiting_call(&calling, &world).await;
+    drop(stream);
+    let one_worker = || async { edge.telemetry.render().contains(&sessions_gauge(1)) };
+    eventually(SOON, one_worker).await.unwrap();
+    gate.open();
+    let answer = calling.resume(&first).await.message().await.unwrap();
+    assert_eq!(answer["result"]["structuredContent"], json!({ "id": 1 }));
+    let none = || async { edge.telemetry.render().contains(&sessions_gauge(0)) };
+    eventually(SOON, none).await.unwrap();
+    assert!(resting.ask("tools/list", json!({})).await["result"]["tools"].is_array());
+}
+
+#[tokio::test]
 async fn an_event_id_of_another_session_replays_nothing() {
     let mut world = World::new().await;
     let key = world.key();

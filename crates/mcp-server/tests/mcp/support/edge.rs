@@ -84,18 +84,16 @@ impl Edge {
 
     /// A replica with any backend.
     pub async fn of(world: &World, backend: impl Backend) -> Self {
+        Self::of_with(world, backend, Options::default()).await
+    }
+
+    /// A replica with any backend that is set differently.
+    pub async fn of_with(world: &World, backend: impl Backend, options: Options) -> Self {
         let catalogue = Catalogue::new();
         for entity in world.entities() {
             catalogue.put(entity);
         }
-        Self::serving(
-            backend,
-            catalogue,
-            Arc::default(),
-            telemetry(),
-            Options::default(),
-        )
-        .await
+        Self::serving(backend, catalogue, Arc::default(), telemetry(), options).await
     }
 
     async fn serving(
