@@ -48,8 +48,8 @@ pub struct SessionConfig {
     pub enabled: bool,
     /// A session that nobody uses is gone after this time. Default 30m; an open stream counts as use.
     pub idle: runtime::config::Duration,
-    /// How long a replica keeps the worker of a session that nobody uses, if its entry is in the cache. Default 1m: a
-    /// worker costs about 20 kilobytes, starting it again less than a millisecond.
+    /// How long a replica keeps the worker of a session that nobody uses, if its entry is in the cache. Default 1m: what a
+    /// client does in one go then finds its worker, and those that went away cost memory no longer.
     pub resident: runtime::config::Duration,
     /// How long a client may take to come back for what it missed. Default 5m: answers wait in the cache meanwhile.
     pub replay: runtime::config::Duration,
