@@ -24,6 +24,7 @@ pub(crate) use authorization::Authorization;
 pub(crate) use exchange::{Exchange, Purpose};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use read::read;
+pub(crate) use request::build;
 
 use crate::connector::Connector;
 use crate::context::CallContext;

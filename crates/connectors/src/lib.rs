@@ -24,6 +24,7 @@ mod http_api;
 mod idempotency;
 mod metrics;
 mod pool;
+mod rehearsal;
 mod slots;
 #[cfg(test)]
 mod testing;
@@ -37,3 +38,4 @@ pub use egress::EgressConfig;
 pub use egress_client::EgressError;
 pub use failure::CallFailure;
 pub use metrics::ToolMetrics;
+pub use rehearsal::{Rehearsed, rehearse};

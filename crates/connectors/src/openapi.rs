@@ -134,7 +134,7 @@ pub fn import(text: &str, request: &ImportRequest<'_>) -> Result<Imported, Vec<F
 
     let names = name::assign(request.provider_name, &sites);
     let mut drafter = Drafter::new(&document, &base_url, request);
-    let (mut tools, mut skipped, mut deselected) = (Vec::new(), Vec::new(), 0);
+    let (mut tools, mut skipped, mut deselected) = (Vec::new(), site::elsewhere(&document), 0);
     for (site, name) in sites.iter().zip(names) {
         if !globs.selects(site) {
             deselected += 1;

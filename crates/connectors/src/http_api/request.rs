@@ -29,7 +29,7 @@ const OURS: [&str; 11] = [
 ];
 
 /// The request of a call, without credential.
-pub(super) fn build(
+pub(crate) fn build(
     provider: &Provider,
     tool: &Tool,
     binding: &HttpBinding,

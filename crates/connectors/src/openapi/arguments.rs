@@ -1,7 +1,7 @@
 //! The arguments of a tool: its input schema, and where each argument goes.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::tool::{Body, BodyEncoding, BodySource, Location, Parameter, Part, Style};
 use serde_json::{Map, Value, json};
@@ -16,6 +16,9 @@ use super::shape;
 
 /// Longest name of an argument; the vendors of models accept no longer one.
 const MAX_NAME: usize = 64;
+
+/// Most arguments of one tool: no model reads more, and no real operation has a tenth of it.
+const MAX_ARGUMENTS: usize = 2_000;
 
 /// The arguments of one operation.
 pub(super) struct Arguments {
@@ -47,6 +50,12 @@ pub(super) fn gather(
     };
     let parameters = gatherer.parameters(&operation.parameters);
     let body = body.map(|(body, choice)| gatherer.body(body, &choice));
+    let found = gatherer.list.properties.len();
+    if found > MAX_ARGUMENTS {
+        return Err(Skip(format!(
+            "it has {found} arguments, more than {MAX_ARGUMENTS}"
+        )));
+    }
     Ok(Arguments {
         schema: gatherer.list.into_schema(),
         parameters,
@@ -68,6 +77,8 @@ fn choice<'m, 'd>(document: &Document, body: &'m RequestBody<'d>) -> Result<Choi
 #[derive(Default)]
 struct List {
     names: HashSet<String>,
+    /// The last number that was put behind a name, so that many that are alike are not counted through again.
+    counted: HashMap<String, usize>,
     properties: Map<String, Value>,
     required: Vec<String>,
     dependent: Map<String, Value>,
@@ -81,13 +92,15 @@ impl List {
             let room = MAX_NAME.saturating_sub(end.len() + 1);
             format!("{}_{end}", clean.get(..room).unwrap_or(&clean))
         };
-        let candidates = [clean.clone(), with(suffix)].into_iter();
-        let counted = (2_usize..).map(|n| with(&format!("{suffix}_{n}")));
-        // The chain is endless, so there is always one.
-        let name = candidates
-            .chain(counted)
-            .find(|name| !self.names.contains(name))
-            .unwrap_or(clean);
+        let mut name = [clean.clone(), with(suffix)]
+            .into_iter()
+            .find(|name| !self.names.contains(name));
+        let last = self.counted.entry(with(suffix)).or_insert(1);
+        while name.is_none() {
+            *last += 1;
+            name = Some(with(&format!("{suffix}_{last}"))).filter(|name| !self.names.contains(name));
+        }
+        let name = name.unwrap_or(clean);
         self.names.insert(name.clone());
         name
     }

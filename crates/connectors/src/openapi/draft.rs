@@ -51,7 +51,7 @@ impl<'d> Drafter<'d> {
             name,
             title: prose::title(text("summary")),
             description: prose::tool(text("summary"), text("description"), deprecated, &site.label()),
-            tags: site.tags().map(str::to_owned).collect(),
+            tags: site.tags().map(prose::visible).collect(),
             input_schema: input.schema,
             annotations: annotations(&site.method),
             binding: Binding::Http(HttpBinding {

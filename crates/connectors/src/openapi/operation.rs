@@ -6,11 +6,17 @@ mod swagger2;
 use std::borrow::Cow;
 
 use domain::tool::{Location, Style};
+use http::HeaderName;
+use indexmap::IndexMap;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::document::{Document, Located, Unresolved, Version};
 use super::pointer::Pointer;
 use super::site::Site;
+
+/// Longest path template, in bytes: common servers take no longer line.
+const MAX_PATH: usize = 8_192;
 
 /// Why an operation cannot be a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +113,12 @@ pub(super) fn read<'d>(document: &'d Document, site: &Site<'d>) -> Result<Operat
         }
         other => return Err(Skip(format!("its method {other} is not supported"))),
     }
+    if let Some(reference) = site.operation.get("$ref").and_then(Value::as_str) {
+        return Err(Skip(format!(
+            "it is a reference, `{reference}`; only whole path items may be"
+        )));
+    }
+    check_path(site.path)?;
     let merged = merged_parameters(document, site)?;
     match document.version() {
         Version::Swagger2 => swagger2::read(document, site, &merged),
@@ -121,36 +133,55 @@ fn merged_parameters<'d>(
     site: &Site<'d>,
 ) -> Result<Vec<&'d Map<String, Value>>, Skip> {
     let credentials = credentials(document);
-    let mut merged: Vec<&Map<String, Value>> = Vec::new();
-    for level in [site.item, site.operation] {
-        for parameter in level
-            .get("parameters")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let Located { value, .. } = document.follow(parameter, &Pointer::Text(""))?;
-            let Some(parameter) = value.as_object() else {
-                continue;
-            };
-            if member(parameter, "in") == "querystring" {
-                return Err(Skip(
-                    "its query is one parameter as a whole, which is not supported".to_owned(),
-                ));
-            }
-            if is_ignored(parameter, site.path) || credentials.contains(&identity(parameter)) {
-                continue;
-            }
-            match merged
-                .iter_mut()
-                .find(|other| identity(other) == identity(parameter))
-            {
-                Some(other) => *other = parameter,
-                None => merged.push(parameter),
-            }
+    let mut merged: IndexMap<(&str, String), &Map<String, Value>> = IndexMap::new();
+    for parameter in parameters(site) {
+        let Located { value, .. } = document.follow(parameter, &Pointer::Text(""))?;
+        let Some(parameter) = value.as_object() else {
+            continue;
+        };
+        if member(parameter, "in") == "querystring" {
+            return Err(Skip(
+                "its query is one parameter as a whole, which is not supported".to_owned(),
+            ));
         }
+        let identity = identity(parameter);
+        if is_ignored(parameter, site.path) || credentials.contains(&identity) {
+            continue;
+        }
+        if identity.0 == "header" && HeaderName::from_bytes(identity.1.as_bytes()).is_err() {
+            if flag(parameter, "required") {
+                return Err(Skip(format!(
+                    "it needs the header {:?}, which is no header's name",
+                    identity.1
+                )));
+            }
+            continue;
+        }
+        merged.insert(identity, parameter);
     }
-    Ok(merged)
+    Ok(merged.into_values().collect())
+}
+
+fn parameters<'d>(site: &Site<'d>) -> impl Iterator<Item = &'d Value> {
+    let lists = [site.item, site.operation].map(|level| level.get("parameters").and_then(Value::as_array));
+    lists.into_iter().flatten().flatten()
+}
+
+/// A path that can be sent as it is written, below the path of the server.
+fn check_path(path: &str) -> Result<(), Skip> {
+    let refused = |why: &str| Err(Skip(format!("its path {why}")));
+    if path.len() > MAX_PATH {
+        return refused(&format!("has more than {MAX_PATH} bytes"));
+    }
+    if path.chars().any(char::is_control) {
+        return refused("has line breaks or other control characters");
+    }
+    let own = path.split('?').next().unwrap_or_default();
+    let decoded = percent_decode_str(own).decode_utf8_lossy();
+    if decoded.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
+        return refused("has `.` or `..` as a segment");
+    }
+    Ok(())
 }
 
 fn member<'a>(parameter: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -172,15 +203,17 @@ fn identity(parameter: &Map<String, Value>) -> (&str, String) {
 /// Headers that OpenAPI says to ignore as parameters, and those that belong to the connection, not to the caller;
 /// and path parameters without a place in the path.
 fn is_ignored(parameter: &Map<String, Value>, path: &str) -> bool {
-    const HEADERS: [&str; 12] = [
+    const HEADERS: [&str; 14] = [
         "accept",
         "authorization",
         "connection",
         "content-length",
         "content-type",
+        "expect",
         "host",
         "keep-alive",
         "proxy-authorization",
+        "proxy-connection",
         "te",
         "trailer",
         "transfer-encoding",

@@ -57,11 +57,28 @@ pub(super) fn trim(text: &str, most: usize) -> String {
     }
 }
 
+/// `text` without what a person does not see and a model reads: controls, characters that turn the writing round or
+/// have no width, and tags. The joiners of emoji and of Persian and Indic writing stay, and so do variation selectors
+/// of emoji.
+pub(super) fn visible(text: &str) -> String {
+    text.chars().filter(|c| !is_unseen(*c)).collect()
+}
+
+fn is_unseen(c: char) -> bool {
+    match c {
+        '\n' | '\t' | '\r' => false,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' => true,
+        '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
+        '\u{e0000}'..='\u{e0fff}' => true,
+        other => other.is_control(),
+    }
+}
+
 /// Trailing blanks and repeated empty lines go; line breaks stay, for lists need them.
 fn squeeze(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut empty = true;
-    for line in text.trim().lines().map(str::trim_end) {
+    for line in visible(text).trim().lines().map(str::trim_end) {
         if line.is_empty() && empty {
             continue;
         }

@@ -9,6 +9,9 @@ use super::operation::Skip;
 use super::pointer::{Faults, Pointer};
 use super::site::Site;
 
+/// Longest URL of a server, in bytes: what every browser and proxy takes.
+const MAX_URL: usize = 2_048;
+
 /// The provider's base URL, without trailing slash; a fault where there is none.
 pub(super) fn base_url(
     document: &Document,
@@ -142,6 +145,11 @@ fn expand(server: &Value) -> Result<String, String> {
         rest = tail;
     }
     out.push_str(rest);
+    if out.contains(['{', '}']) {
+        return Err(format!(
+            "expected no braces once variables have their defaults, found `{out}`"
+        ));
+    }
     Ok(out)
 }
 
@@ -161,6 +169,12 @@ fn default_of(variables: Option<&Map<String, Value>>, name: &str) -> Result<Stri
 
 /// An `http` or `https` URL without credentials, query, fragment and trailing slash.
 fn parse(text: &str, base: Option<&Url>) -> Result<String, String> {
+    if text.len() > MAX_URL {
+        return Err(format!(
+            "expected a URL of at most {MAX_URL} bytes, found {}",
+            text.len()
+        ));
+    }
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(url::ParseError::RelativeUrlWithoutBase) => base

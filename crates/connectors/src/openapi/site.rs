@@ -1,8 +1,10 @@
 //! Where the operations stand.
 
+use domain::provider::Skipped;
 use serde_json::{Map, Value};
 
-use super::document::Document;
+use super::document::{Document, Unresolved};
+use super::operation;
 use super::pointer::{Faults, Pointer, escape};
 
 /// The methods that a path item may describe; anything else in it is not an operation.
@@ -81,6 +83,21 @@ fn of_path<'d>(document: &'d Document, path: &'d str, item: &'d Value) -> Vec<Si
         })
     };
     named.chain(more).filter_map(site).collect()
+}
+
+/// The path items that stand in other documents: what is in them is not known, so each is left out as one.
+pub(super) fn elsewhere(document: &Document) -> Vec<Skipped> {
+    let root = Pointer::Text("/paths");
+    let foreign = document.paths().filter_map(|(path, item)| {
+        let Err(Unresolved::Foreign(reference)) = document.follow(item, &root.key(path)) else {
+            return None;
+        };
+        Some(Skipped {
+            operation: path.to_owned(),
+            reason: operation::foreign(&reference).0,
+        })
+    });
+    foreign.collect()
 }
 
 /// Refuses a description with more operations than `most`.

@@ -12,6 +12,9 @@ use super::pointer::Pointer;
 /// Most nodes that YAML aliases may stand for, so that a few lines cannot become gigabytes.
 const MAX_ALIAS_NODES: usize = 200_000;
 
+/// Deepest nesting of YAML, whose parser needs some 20 KiB of stack a level; descriptions nest 20 to 30 deep.
+const MAX_YAML_DEPTH: usize = 64;
+
 /// Parses JSON or YAML; what begins with a brace is JSON.
 ///
 /// # Errors
@@ -48,7 +51,7 @@ fn yaml(text: &str, limits: &Limits) -> Result<Value, Fault> {
             max_reader_input_bytes: Some(limits.max_bytes),
             max_events: nodes,
             max_nodes: nodes,
-            max_depth: limits.max_depth,
+            max_depth: limits.max_depth.min(MAX_YAML_DEPTH),
             max_documents: 1,
             max_total_scalar_bytes: limits.max_bytes.saturating_mul(2),
             max_recorded_anchor_events: MAX_ALIAS_NODES,

@@ -25,6 +25,9 @@ pub(super) fn merge_reference(schema: &mut Map<String, Value>, referred: Value) 
     }
 }
 
+/// Bytes that a compiled pattern may take, as where arguments are checked.
+const PATTERN_BYTES: usize = 1 << 20;
+
 /// Regular expressions, each compiled once to see whether it can be.
 #[derive(Default)]
 pub(super) struct Patterns(HashMap<String, bool>);
@@ -35,7 +38,12 @@ impl Patterns {
         if let Some(known) = self.0.get(pattern) {
             return *known;
         }
-        let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+        let bounded = jsonschema::PatternOptions::fancy_regex()
+            .size_limit(PATTERN_BYTES)
+            .dfa_size_limit(PATTERN_BYTES);
+        let options = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .with_pattern_options(bounded);
         let compiles = options.build(&json!({"pattern": pattern})).is_ok();
         self.0.insert(pattern.to_owned(), compiles);
         compiles
