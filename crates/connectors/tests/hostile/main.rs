@@ -4,7 +4,10 @@
 //! `UPDATE_ANSWERS=1` and read what git shows.
 #![cfg(test)]
 #![expect(clippy::too_many_lines, reason = "each group is one table")]
-#![expect(clippy::disallowed_methods, reason = "UPDATE_ANSWERS is a switch of this test alone")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "UPDATE_ANSWERS is a switch of this test alone"
+)]
 
 mod answer;
 mod case;
