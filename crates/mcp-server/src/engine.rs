@@ -16,7 +16,9 @@ pub mod metrics;
 pub mod refusal;
 
 mod answering;
+mod asked;
 mod call;
+mod direct;
 mod handler;
 mod malformed;
 mod observe;
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::AuditSink;
 
+pub(crate) use asked::Asked;
 pub use backend::{Answer, Backend, Refusal, ToolCall};
 pub use caller::Caller;
 pub use config::{EngineConfig, TasksConfig, ToolsConfig};

@@ -1,13 +1,15 @@
 //! MCP over Streamable HTTP at `/mcp`: what happens to a request before rmcp sees it, and to its answer afterwards.
 //!
 //! In this order: is there room ([`limits`]), who asks ([`authenticate`]), is the body one JSON-RPC message ([`body`]),
-//! does the session belong to the caller ([`serve`]), then rmcp. Answers that stay open are closed when their key is
+//! does the session belong to the caller ([`serve`]), then rmcp, or for a plain call the engine itself ([`direct`]). Answers that stay open are closed when their key is
 //! gone or the service stops ([`stream`]); refusals that rmcp words as plain text become JSON-RPC errors ([`answers`]).
 
 mod answers;
 mod authenticate;
 mod body;
 mod config;
+mod direct;
+mod finish;
 mod keys_in_use;
 mod limits;
 mod serve;
@@ -122,6 +124,7 @@ impl Transport {
             clock: Arc::clone(&clock),
             soft_stop,
         };
+        let direct = direct::Direct::new(engine.for_session(), &config.allowed_hosts);
         let rmcp = StreamableHttpService::new(
             move || Ok(engine.for_session()),
             Arc::new(sessions.clone()),
@@ -129,7 +132,10 @@ impl Transport {
         );
         let places = limits::Places::new(config.max_requests);
         let router = Router::new()
-            .route(PATH, any(serve::serve::<B>).with_state((gate.clone(), rmcp)))
+            .route(
+                PATH,
+                any(serve::serve::<B>).with_state((gate.clone(), rmcp, Arc::new(direct))),
+            )
             .layer(from_fn(answers::speak_json_rpc))
             .layer(from_fn_with_state(gate, authenticate::authenticate))
             .layer(from_fn_with_state(places, limits::limit));

@@ -130,6 +130,9 @@ fn climbs(text: &str) -> bool {
         if text.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
             return true;
         }
+        if !text.contains('%') {
+            return false;
+        }
         text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
     }
     false

@@ -19,7 +19,7 @@ impl<B: Backend> Engine<B> {
         work: impl FnOnce(Caller) -> F,
     ) -> Result<T, ErrorData> {
         let caller = Caller::of(&context.extensions)?;
-        let operation = Operation::begin(&self.shared.metrics, method, &caller, context);
+        let operation = Operation::begin(&self.shared.metrics, method, &caller, &context.into());
         let allowed = caller.may(method);
         operation
             .run(async {

@@ -5,20 +5,19 @@ use std::time::Duration;
 
 use domain::{CallErrorKind, RecordId};
 use proto::v1::AuditRecord;
+use rmcp::ErrorData;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject, MetaObject,
 };
-use rmcp::service::RequestContext;
-use rmcp::{ErrorData, RoleServer};
 use sha2::{Digest, Sha256};
 use telemetry::propagation;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::Engine;
+use super::asked::Asked;
 use super::backend::{Answer, Backend, Refusal, ToolCall};
 use super::caller::Caller;
-use super::client::Client;
 use super::dialogue::Dialogue;
 use super::method::Method;
 use super::observe::{Ending, Operation};
@@ -33,23 +32,32 @@ const META_ASYNC: &str = "io.devmesh/async";
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What the audit record says of the arguments, without showing them.
-struct Arguments {
+pub(super) struct Arguments {
     bytes: u64,
-    sha256: String,
+    /// SHA-256 of their JSON text; all zero when there are none.
+    pub(super) digest: [u8; 32],
 }
 
 impl Arguments {
-    fn of(arguments: Option<&JsonObject>) -> Self {
+    pub(super) fn of(arguments: Option<&JsonObject>) -> Self {
         let Some(arguments) = arguments else {
             return Self {
                 bytes: 0,
-                sha256: String::new(),
+                digest: [0; 32],
             };
         };
         let text = serde_json::to_vec(arguments).unwrap_or_default();
         Self {
             bytes: text.len() as u64,
-            sha256: hex::encode(Sha256::digest(&text)),
+            digest: Sha256::digest(&text).into(),
+        }
+    }
+
+    /// The digest as the record has it; empty when there were none.
+    fn sha256(&self) -> String {
+        match self.bytes {
+            0 => String::new(),
+            _ => hex::encode(self.digest),
         }
     }
 }
@@ -72,20 +80,20 @@ impl<B: Backend> Engine<B> {
     pub(super) async fn tools_call(
         &self,
         request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        asked: Asked,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = Caller::of(&context.extensions)?;
-        let request = self.shared.backend.meant(&caller, request);
+        let caller = &asked.caller;
+        let request = self.shared.backend.meant(caller, request);
         let name = request.name.to_string();
         let arguments = Arguments::of(request.arguments.as_ref());
-        let known = self.shared.backend.has_tool(&caller, &name);
-        let operation = Operation::begin_call(&self.shared.metrics, &name, known, &caller, &context);
+        let known = self.shared.backend.has_tool(caller, &name);
+        let operation = Operation::begin_call(&self.shared.metrics, &name, known, caller, &asked.envelope());
         let span = operation.span().clone();
         if let Err(why) = self.shared.audit.admit() {
-            return Ok(unrecorded(&why, operation, &caller));
+            return Ok(unrecorded(&why, operation, caller));
         }
         let (result, ending, facts) = self
-            .run_call(request, &context, &caller)
+            .run_call(request, &asked, &arguments.digest)
             .instrument(span.clone())
             .await;
         let trace_id = propagation::trace_id(&span).unwrap_or_default();
@@ -94,23 +102,18 @@ impl<B: Backend> Engine<B> {
             duration_ms: (operation.seconds() * 1_000.0) as u64,
             trace_id: trace_id.clone(),
             request_bytes: arguments.bytes,
-            arguments_sha256: arguments.sha256,
+            arguments_sha256: arguments.sha256(),
             response_bytes: facts.response_bytes,
             job_id: facts.job_id,
-            ..self.record(Method::CallTool, &caller, &ending)
+            ..self.record(Method::CallTool, caller, &ending)
         };
         self.shared.audit.record(record).instrument(span).await;
         operation.end(&ending);
-        result.map(|response| signed(response, &caller, &trace_id))
+        result.map(|response| signed(response, caller, &trace_id))
     }
 
-    async fn run_call(
-        &self,
-        request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-        caller: &Caller,
-    ) -> Ended {
-        match self.try_call(request, context, caller).await {
+    async fn run_call(&self, request: CallToolRequestParams, asked: &Asked, digest: &[u8]) -> Ended {
+        match self.try_call(request, asked, digest).await {
             Ok(answer) => {
                 let job_id = answer.job_id.map(|id| id.to_string()).unwrap_or_default();
                 let facts = CallFacts {
@@ -130,9 +133,10 @@ impl<B: Backend> Engine<B> {
     async fn try_call(
         &self,
         request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-        caller: &Caller,
+        asked: &Asked,
+        digest: &[u8],
     ) -> Result<Answer, (ErrorData, Ending)> {
+        let caller = &asked.caller;
         let refused = |error: ErrorData| {
             let ending = Ending::refused(&error);
             (error, ending)
@@ -147,14 +151,19 @@ impl<B: Backend> Engine<B> {
         };
         let name = request.name.to_string();
         let arguments = request.arguments.unwrap_or_default();
-        let binding = binding(caller, Method::CallTool, &name, &arguments);
-        let client = Client::new(context, &self.session);
+        let binding = binding(caller, Method::CallTool, &name, digest);
         let state = request.request_state.as_deref();
         let codec = &self.shared.codec;
-        let dialogue =
-            Dialogue::open(client, codec, &binding, request.input_responses, state).map_err(refused)?;
+        let dialogue = Dialogue::open(
+            asked.client.clone(),
+            codec,
+            &binding,
+            request.input_responses,
+            state,
+        )
+        .map_err(refused)?;
         let dialogue = Arc::new(dialogue);
-        let task_asked = context.meta.get(META_ASYNC).is_some_and(|value| value == true);
+        let task_asked = asked.meta.get(META_ASYNC).is_some_and(|value| value == true);
         let cancel = CancellationToken::new();
         let call = ToolCall {
             caller,
@@ -165,7 +174,12 @@ impl<B: Backend> Engine<B> {
             cancel: cancel.clone(),
         };
         let ended = self
-            .watched(self.shared.backend.call_tool(call), &context.ct, caller, &cancel)
+            .watched(
+                self.shared.backend.call_tool(call),
+                &asked.given_up,
+                caller,
+                &cancel,
+            )
             .await;
         match (dialogue.input_required(codec, &binding).map_err(refused)?, ended) {
             (Some(questions), _) => Ok(Answer::of(questions)),
@@ -239,17 +253,15 @@ fn failed(kind: CallErrorKind, message: &str) -> Answer {
     }
 }
 
-/// What a `requestState` is bound to: nobody else's key, and no other request, can use it.
-pub(super) fn binding(caller: &Caller, method: Method, name: &str, arguments: &JsonObject) -> Vec<u8> {
-    let arguments = serde_json::to_vec(arguments).unwrap_or_default();
-    let digest = Sha256::digest(arguments);
+/// What a `requestState` is bound to: nobody else's key, and no other request, can use it. `digest` is the arguments'.
+pub(super) fn binding(caller: &Caller, method: Method, name: &str, digest: &[u8]) -> Vec<u8> {
     [
         caller.principal.key_id.0.as_bytes().as_slice(),
         method.as_str().as_bytes(),
         b"\0",
         name.as_bytes(),
         b"\0",
-        &digest,
+        digest,
     ]
     .concat()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use connectors::ProgressSink;
 use rmcp::model::{
     ClientCapabilities, LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam,
-    ProgressToken, ProtocolVersion,
+    ProgressToken, ProtocolVersion, RequestMetaObject,
 };
 use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer};
@@ -20,7 +20,8 @@ use super::session::SessionState;
 /// The client of one request.
 #[derive(Clone)]
 pub struct Client {
-    peer: Peer<RoleServer>,
+    /// None where the answer is all that the client hears.
+    peer: Option<Peer<RoleServer>>,
     progress_token: Option<ProgressToken>,
     capabilities: ClientCapabilities,
     protocol_version: Option<ProtocolVersion>,
@@ -32,13 +33,34 @@ pub struct Client {
 impl Client {
     pub(crate) fn new(context: &RequestContext<RoleServer>, session: &Arc<SessionState>) -> Self {
         Self {
-            peer: context.peer.clone(),
+            peer: Some(context.peer.clone()),
             progress_token: context.meta.get_progress_token(),
             capabilities: context.client_capabilities().unwrap_or_default(),
             protocol_version: context.protocol_version(),
             request_level: context.meta.log_level(),
             session: Arc::clone(session),
         }
+    }
+
+    /// The client of a request of the stateless era that asked neither for progress nor for logs, and so hears nothing
+    /// but the answer. None for any other request.
+    pub(crate) fn without_peer(meta: &RequestMetaObject) -> Option<Self> {
+        let version = meta.protocol_version()?;
+        let hears_more = meta.get_progress_token().is_some() || meta.log_level().is_some();
+        (version == ProtocolVersion::V_2026_07_28 && !hears_more).then_some(())?;
+        Some(Self {
+            peer: None,
+            progress_token: None,
+            capabilities: meta.client_capabilities()?,
+            protocol_version: Some(version),
+            request_level: None,
+            session: Arc::default(),
+        })
+    }
+
+    /// The protocol version of the request.
+    pub(super) fn protocol_version(&self) -> Option<&ProtocolVersion> {
+        self.protocol_version.as_ref()
     }
 
     /// What the client declared for this request, or when its session began.
@@ -83,13 +105,15 @@ impl Client {
         }
         let message =
             LoggingMessageNotificationParam::new(level, data).with_logger(logger.unwrap_or("devmesh"));
-        if let Err(error) = self.peer.notify_logging_message(message).await {
+        if let Some(peer) = &self.peer
+            && let Err(error) = peer.notify_logging_message(message).await
+        {
             tracing::debug!(%error, "log message not delivered");
         }
     }
 
-    pub(super) fn peer(&self) -> &Peer<RoleServer> {
-        &self.peer
+    pub(super) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.as_ref()
     }
 }
 
@@ -97,13 +121,13 @@ impl Client {
 impl ProgressSink for Client {
     /// Tells how far the call is, if the client asked for it. A client that is gone is not an error.
     async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = self.progress_token.clone() else {
+        let (Some(peer), Some(token)) = (&self.peer, self.progress_token.clone()) else {
             return;
         };
         let mut notice = ProgressNotificationParam::new(token, progress);
         notice.total = total;
         notice.message = message.map(ToOwned::to_owned);
-        if let Err(error) = self.peer.notify_progress(notice).await {
+        if let Err(error) = peer.notify_progress(notice).await {
             tracing::debug!(%error, "progress not delivered");
         }
     }

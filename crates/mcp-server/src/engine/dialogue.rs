@@ -152,7 +152,11 @@ impl Dialogue {
             InputRequest::ListRoots(request) => ServerRequest::ListRootsRequest(request),
             _ => return Err(AskError::Unsupported("this kind of question")),
         };
-        let answer: ClientResult = self.client.peer().send_request(request).await.map_err(failed)?;
+        let peer = self
+            .client
+            .peer()
+            .ok_or(AskError::Unsupported("questions to the client"))?;
+        let answer: ClientResult = peer.send_request(request).await.map_err(failed)?;
         serde_json::to_value(answer).map_err(|error| AskError::Failed(error.to_string()))
     }
 }

@@ -20,8 +20,9 @@ use rmcp::transport::streamable_http_server::session::SessionRestoreMarker;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use super::Engine;
+use super::asked::Asked;
 use super::backend::Backend;
-use super::call::binding;
+use super::call::{Arguments, binding};
 use super::caller::CALLER;
 use super::client::Client;
 use super::dialogue::Dialogue;
@@ -103,7 +104,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
         request: CallToolRequestParams,
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.tools_call(request, context).await
+        self.tools_call(request, Asked::of(context, &self.session)?).await
     }
 
     async fn get_task(&self, request: GetTaskParams, context: Context) -> Result<GetTaskResult, ErrorData> {
@@ -168,7 +169,8 @@ impl<B: Backend> ServerHandler for Engine<B> {
         let client = Client::new(&context, &self.session);
         self.answer(Method::GetPrompt, &context, |caller| async move {
             let arguments = request.arguments.unwrap_or_default();
-            let binding = binding(&caller, Method::GetPrompt, &request.name, &arguments);
+            let digest = Arguments::of(Some(&arguments)).digest;
+            let binding = binding(&caller, Method::GetPrompt, &request.name, &digest);
             let (codec, state) = (&self.shared.codec, request.request_state.as_deref());
             let dialogue = Dialogue::open(client, codec, &binding, request.input_responses, state)?;
             let prompt = self

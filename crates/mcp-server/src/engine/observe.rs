@@ -1,15 +1,15 @@
 //! One request under observation: its span, its metrics, its closing line.
 
 use domain::CallErrorKind;
+use rmcp::ErrorData;
 use rmcp::model::RequestMetaObject;
-use rmcp::service::RequestContext;
-use rmcp::{ErrorData, RoleServer};
 use telemetry::metrics::GaugeGuard;
 use telemetry::propagation;
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use super::asked::Envelope;
 use super::caller::Caller;
 use super::method::Method;
 use super::metrics::EngineMetrics;
@@ -75,9 +75,9 @@ impl Operation {
         metrics: &EngineMetrics,
         method: Method,
         caller: &Caller,
-        context: &RequestContext<RoleServer>,
+        envelope: &Envelope<'_>,
     ) -> Self {
-        Self::new(metrics, method, String::new(), "", caller, context)
+        Self::new(metrics, method, String::new(), "", caller, envelope)
     }
 
     /// Begins a `tools/call`. `name` is what the caller sent, `known` whether it is a tool.
@@ -86,10 +86,17 @@ impl Operation {
         name: &str,
         known: bool,
         caller: &Caller,
-        context: &RequestContext<RoleServer>,
+        envelope: &Envelope<'_>,
     ) -> Self {
         let label = if known { name } else { "unknown" };
-        let mut operation = Self::new(metrics, Method::CallTool, label.to_owned(), name, caller, context);
+        let mut operation = Self::new(
+            metrics,
+            Method::CallTool,
+            label.to_owned(),
+            name,
+            caller,
+            envelope,
+        );
         operation._active = Some(metrics.active.with([label]).hold());
         operation
     }
@@ -100,13 +107,14 @@ impl Operation {
         tool: String,
         name: &str,
         caller: &Caller,
-        context: &RequestContext<RoleServer>,
+        envelope: &Envelope<'_>,
     ) -> Self {
-        let protocol_version = context
-            .protocol_version()
-            .map(|version| version.to_string())
+        let protocol_version = envelope
+            .version
+            .as_ref()
+            .map(ToString::to_string)
             .unwrap_or_default();
-        let span = span(method, name, &protocol_version, caller, context);
+        let span = span(method, name, &protocol_version, caller, envelope);
         Self {
             metrics: metrics.clone(),
             method,
@@ -202,7 +210,7 @@ fn span(
     tool: &str,
     protocol_version: &str,
     caller: &Caller,
-    context: &RequestContext<RoleServer>,
+    envelope: &Envelope<'_>,
 ) -> Span {
     let tool = Some(tool).filter(|tool| !tool.is_empty());
     let method = method.as_str();
@@ -217,7 +225,7 @@ fn span(
             mcp.session.id = caller.session_id.as_deref(),
             gen_ai.tool.name = tool,
             gen_ai.operation.name = tool.map(|_| "execute_tool"),
-            jsonrpc.request.id = %context.id,
+            jsonrpc.request.id = %envelope.id,
             network.transport = "tcp",
             network.protocol.name = "http",
             error.type = Empty,
@@ -227,8 +235,8 @@ fn span(
             user_id = caller.principal.name.as_str(),
         )
     };
-    if names_a_parent(&context.meta) {
-        propagation::span_from(&context.meta.0.0, make)
+    if names_a_parent(envelope.meta) {
+        propagation::span_from(&envelope.meta.0.0, make)
     } else {
         propagation::span_from(&*caller.trace, make)
     }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::transport::StreamableHttpService;
 
 use super::answers::{no_such_session, refuse};
+use super::direct::Direct;
 use super::keys_in_use::Held;
 use super::limits::Place;
 use super::stream::{Hold, guard};
@@ -20,7 +22,7 @@ use crate::session::Sessions;
 /// The header that names a session (MCP 2025-11-25, "Session Management").
 pub(super) const SESSION_ID: &str = "mcp-session-id";
 /// The header that names the method (MCP 2026-07-28, "Standard Request Headers").
-const METHOD: &str = "mcp-method";
+pub(super) const METHOD: &str = "mcp-method";
 
 /// The method that a request says it is for, without reading its body; `unknown` for none or a made-up one.
 pub(super) fn claimed_method(headers: &HeaderMap) -> &'static str {
@@ -36,7 +38,7 @@ type Rmcp<B> = StreamableHttpService<Engine<B>, Sessions>;
 
 /// Serves one request.
 pub(super) async fn serve<B: Backend>(
-    State((gate, rmcp)): State<(Gate, Rmcp<B>)>,
+    State((gate, rmcp, direct)): State<(Gate, Rmcp<B>, Arc<Direct<B>>)>,
     request: Request,
 ) -> Response {
     let extensions = request.extensions();
@@ -60,14 +62,20 @@ pub(super) async fn serve<B: Backend>(
     {
         return no_such_session();
     }
-    match CALLER.scope(caller, through(&gate, &rmcp, request)).await {
+    let (parts, body) = request.into_parts();
+    let bytes = match body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return refusal,
+    };
+    if let Some(answer) = direct.answer(&parts, &bytes, &caller).await {
+        return answer;
+    }
+    match CALLER.scope(caller, through(&rmcp, parts, bytes)).await {
         Ok(response) | Err(response) => guard(response, hold),
     }
 }
 
-async fn through<B: Backend>(gate: &Gate, rmcp: &Rmcp<B>, request: Request) -> Result<Response, Response> {
-    let (parts, body) = request.into_parts();
-    let bytes = body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await?;
+async fn through<B: Backend>(rmcp: &Rmcp<B>, parts: Parts, bytes: Bytes) -> Result<Response, Response> {
     if let Some(refusal) = body::batch(&bytes) {
         return Err(refusal);
     }

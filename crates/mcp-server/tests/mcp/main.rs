@@ -12,6 +12,7 @@
 
 mod access;
 mod calls;
+mod direct;
 mod finder;
 mod keys;
 mod lists;
