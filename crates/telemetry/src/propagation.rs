@@ -143,7 +143,8 @@ pub fn current_request_id() -> Option<String> {
             let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
             span.scope().find_map(|span| {
                 let extensions = span.extensions();
-                extensions.get::<SpanState>()?.lifted.correlation_id.clone()
+                let state = extensions.get::<SpanState>()?;
+                state.lifted.correlation_id.as_deref().map(str::to_owned)
             })
         })
         .flatten()

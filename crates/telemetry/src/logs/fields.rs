@@ -1,8 +1,10 @@
 //! Fields as JSON values, and the few that spans pass on to the lines inside of them.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
+use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 
 /// Longest text of one field, in bytes; the rest is cut off.
@@ -21,16 +23,16 @@ const RESERVED: &[&str] = &[
     "span_id",
 ];
 
-/// Who and for what: taken from the spans around an event.
+/// Who and for what: taken from the spans around an event. Shared: every line inside of the span has them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Lifted {
-    pub(crate) correlation_id: Option<String>,
-    pub(crate) tenant_id: Option<String>,
-    pub(crate) user_id: Option<String>,
+    pub(crate) correlation_id: Option<Arc<str>>,
+    pub(crate) tenant_id: Option<Arc<str>>,
+    pub(crate) user_id: Option<Arc<str>>,
 }
 
 impl Lifted {
-    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<Arc<str>>> {
         match name {
             "correlation_id" => Some(&mut self.correlation_id),
             "tenant_id" => Some(&mut self.tenant_id),
@@ -56,13 +58,13 @@ impl Lifted {
 impl Visit for Lifted {
     fn record_str(&mut self, field: &Field, value: &str) {
         if let Some(slot) = self.slot(field.name()) {
-            *slot = Some(cut(value.to_owned()));
+            *slot = Some(cut(value.to_owned()).into());
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if let Some(slot) = self.slot(field.name()) {
-            *slot = Some(cut(format!("{value:?}")));
+            *slot = Some(cut(format!("{value:?}")).into());
         }
     }
 }
@@ -73,7 +75,8 @@ pub(crate) struct EventFields {
     pub(crate) message: String,
     pub(crate) critical: bool,
     pub(crate) lifted: Lifted,
-    pub(crate) own: Map<String, Value>,
+    /// In the order in which they were recorded; each name once.
+    pub(crate) own: Vec<(Cow<'static, str>, Value)>,
 }
 
 impl EventFields {
@@ -83,23 +86,26 @@ impl EventFields {
         fields
     }
 
-    fn text(&mut self, name: &str, value: String) {
+    fn text(&mut self, name: &'static str, value: String) {
         if name == "message" {
             self.message = cut(value);
         } else if let Some(slot) = self.lifted.slot(name) {
-            *slot = Some(cut(value));
+            *slot = Some(cut(value).into());
         } else {
             self.put(name, cut(value).into());
         }
     }
 
-    fn put(&mut self, name: &str, value: Value) {
+    fn put(&mut self, name: &'static str, value: Value) {
         let name = if RESERVED.contains(&name) {
-            format!("field_{name}")
+            Cow::Owned(format!("field_{name}"))
         } else {
-            name.to_owned()
+            Cow::Borrowed(name)
         };
-        self.own.insert(name, value);
+        match self.own.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.own.push((name, value)),
+        }
     }
 }
 

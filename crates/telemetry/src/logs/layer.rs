@@ -40,10 +40,10 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    fn format(&self, line: Line<'_>) -> Vec<u8> {
+    fn format(&self, line: &Line<'_>) -> Vec<u8> {
         match self {
             Style::Json(style) => style.format(line),
-            Style::Pretty(style) => style.format(&line),
+            Style::Pretty(style) => style.format(line),
         }
     }
 }
@@ -75,6 +75,6 @@ where
             fields,
             trace,
         };
-        self.writer.write(self.style.format(line));
+        self.writer.write(self.style.format(&line));
     }
 }

@@ -30,7 +30,10 @@ impl PrettyStyle {
         }
         let lifted = &line.fields.lifted;
         for (name, value) in [
-            ("correlation_id", lifted.correlation_id.clone()),
+            (
+                "correlation_id",
+                lifted.correlation_id.as_deref().map(str::to_owned),
+            ),
             (
                 "trace_id",
                 line.trace.as_ref().map(|trace| trace.trace_id.to_string()),

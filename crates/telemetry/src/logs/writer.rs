@@ -1,11 +1,14 @@
 //! The thread that writes lines: callers hand over and go on, whatever the disk or terminal does.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use crate::error::TelemetryError;
 use crate::metrics::{Counter, Family};
+
+/// Bytes that are gathered while lines wait: whole lines go out, in one write where there are many.
+const GATHERED: usize = 32 << 10;
 
 enum Message {
     Line(Vec<u8>),
@@ -55,7 +58,8 @@ impl LogWriter {
     }
 }
 
-fn drain(lines: &Receiver<Message>, mut output: Box<dyn Write + Send>, failed: &Counter) {
+fn drain(lines: &Receiver<Message>, output: Box<dyn Write + Send>, failed: &Counter) {
+    let mut output = BufWriter::with_capacity(GATHERED, output);
     while let Ok(first) = lines.recv() {
         let mut next = Some(first);
         let mut flushed = Vec::new();
