@@ -6,6 +6,8 @@
 #![expect(clippy::print_stdout, reason = "it tells its figures")]
 
 mod calls;
+mod curves;
+mod import;
 mod load;
 mod mesh;
 mod report;
@@ -35,6 +37,8 @@ enum What {
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
     Worker(Options),
+    /// The import of a large description: time and memory.
+    Import(import::Import),
     /// Puts the figures of the last runs into the document and draws them.
     Report {
         /// Where the figures are.
@@ -74,6 +78,7 @@ fn main() -> Result<()> {
         match arguments.what {
             What::Calls(options) => calls::run(&options).await,
             What::Up(options) => up::run(&options).await,
+            What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,
             What::Report { figures, document } => report::run(&figures, &document),
             What::Serve(serve) => servers::run(serve).await,

@@ -133,12 +133,24 @@ impl Mesh {
     /// # Errors
     /// When it has ended.
     pub fn resident_mb(&self) -> Result<f64> {
+        self.memory_mb("VmRSS:")
+    }
+
+    /// The most resident memory until now, in megabytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn peak_mb(&self) -> Result<f64> {
+        self.memory_mb("VmHWM:")
+    }
+
+    fn memory_mb(&self, field: &str) -> Result<f64> {
         let pid = self.child.id().context("it has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kilobytes = line
             .and_then(|line| line.trim().split(' ').next())
-            .context("no VmRSS")?;
+            .with_context(|| format!("no {field}"))?;
         Ok(kilobytes.parse::<f64>()? / 1024.0)
     }
 
@@ -173,6 +185,51 @@ impl Mesh {
                 Some("done") => return Ok(began.elapsed()),
                 Some("pending" | "running") => ensure!(began.elapsed() < PATIENCE, "{job}"),
                 _ => anyhow::bail!("{job}"),
+            }
+        }
+    }
+
+    /// `devmesh tools add` of a description in a file; from its start to its end.
+    ///
+    /// # Errors
+    /// When it fails, with what it printed.
+    pub async fn tools_add(&self, devmesh: &Path, description: &Path) -> Result<Duration> {
+        let began = Instant::now();
+        let output = Command::new(devmesh)
+            .env_clear()
+            .env("DEVMESH_URL", &self.api)
+            .env("DEVMESH_API_KEY", &self.admin)
+            .args(["tools", "add", "added", "--openapi"])
+            .arg(description)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(began.elapsed())
+    }
+
+    /// How many tools the description that was added has become; the mesh has some of its own.
+    ///
+    /// # Errors
+    /// When rest-api does not answer.
+    pub async fn added(&self) -> Result<usize> {
+        let (mut count, mut after) = (0, String::new());
+        loop {
+            let page = self.get(&format!("tools?limit=200{after}")).await?;
+            let tools = page["items"].as_array().context("no tools")?;
+            let is_added = |tool: &&Value| {
+                tool["name"]
+                    .as_str()
+                    .is_some_and(|name| name.starts_with("added_"))
+            };
+            count += tools.iter().filter(is_added).count();
+            match page["next"].as_str() {
+                Some(next) => after = format!("&cursor={next}"),
+                None => return Ok(count),
             }
         }
     }

@@ -29,13 +29,18 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
         rates(&calls),
         latencies(&calls),
         worker(&read("worker.json")?),
+        import(&read("import.json")?),
         growth(&up),
     ]
     .concat();
     fs::write(document, format!("{before}{BEGIN}\n\n{tables}{END}{after}"))?;
     let drawing = document.with_file_name("benchmarks.svg");
     fs::write(&drawing, draw(&calls["calls_per_second"]))?;
-    println!("{} and {}", document.display(), drawing.display());
+    let curves = document.with_file_name("growth.svg");
+    fs::write(&curves, crate::curves::draw(&up["growth"]))?;
+    for written in [document, &drawing, &curves] {
+        println!("{}", written.display());
+    }
     Ok(())
 }
 
@@ -129,6 +134,17 @@ fn worker(worker: &Value) -> String {
     table
 }
 
+fn import(import: &Value) -> String {
+    format!(
+        "`devmesh tools add` of GitHub's description, {} operations: {:.1} s, {:.0} MB resident at the most in the whole mesh \
+         (median and maximum of {}).\n\n",
+        import["operations"],
+        number(import, "seconds"),
+        number(import, "peak_mb"),
+        import["runs"],
+    )
+}
+
 fn growth(up: &Value) -> String {
     let start = &up["start"];
     let mut text = format!(
@@ -151,7 +167,7 @@ fn growth(up: &Value) -> String {
         );
     }
     text.push_str(
-        "| tools | import | calls/s | lists/s | searches/s | resident |\n|---|---|---|---|---|---|\n",
+        "![Cost as tools, connections and keys grow in number](growth.svg)\n\n| tools | import | calls/s | lists/s | searches/s | resident |\n|---|---|---|---|---|---|\n",
     );
     for row in rows(&up["growth"]["tools"]) {
         let searches = row["searches_per_second"].as_f64();
