@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tracing::{Instrument, field};
 
 use crate::arguments::Schemas;
+use crate::breaker::Board;
 use crate::context::CallContext;
 use crate::credentials::CredentialSource;
 use crate::description;
@@ -15,8 +16,9 @@ use crate::egress::EgressConfig;
 use crate::egress_client::{Clients, Egress, EgressError};
 use crate::failure::CallFailure;
 use crate::idempotency;
-use crate::metrics::ToolMetrics;
+use crate::metrics::{BreakerMetrics, ToolMetrics};
 use crate::pool::{Entry, Pool};
+use crate::slots::NoPlace;
 
 /// Runs tools. One per process; it builds and keeps a connector for each provider, at the version last seen.
 pub struct Connectors {
@@ -38,7 +40,11 @@ impl Connectors {
     ) -> Result<Self, EgressError> {
         let egress = Arc::new(Egress::new(egress)?);
         Ok(Self {
-            pool: Pool::new(Arc::clone(&egress), credentials),
+            pool: Pool::new(
+                Arc::clone(&egress),
+                credentials,
+                Board::new(BreakerMetrics::new(telemetry)),
+            ),
             egress,
             metrics: ToolMetrics::new(telemetry),
             schemas: Schemas::new(),
@@ -108,24 +114,7 @@ impl Connectors {
         let left = context
             .deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let run = async {
-            let waiting = self.metrics.queue_size.with([&provider.name]);
-            let patience = provider.limits.queue_timeout();
-            let _place = entry.slots.take(patience, &waiting).await.ok_or_else(|| {
-                CallFailure::new(
-                    CallErrorKind::Unavailable,
-                    format!(
-                        "all {} places for calls of `{}` were taken for {} ms; try again later",
-                        provider.limits.concurrency, provider.name, provider.limits.queue_timeout_ms
-                    ),
-                )
-            })?;
-            let _active = self.metrics.active.with([&provider.name]).hold();
-            let limit = provider.limits.timeout();
-            tokio::time::timeout(limit, entry.connector.call(tool, arguments, context))
-                .await
-                .map_err(|_| timed_out(limit))
-        };
+        let run = self.placed(provider, tool, arguments, context, entry);
         let run = within(left, run);
         tokio::select! {
             biased;
@@ -133,6 +122,34 @@ impl Connectors {
                 CallOutcome::failed(CallErrorKind::Cancelled, "the call was cancelled")
             }
             result = run => result.unwrap_or_else(CallOutcome::from),
+        }
+    }
+
+    /// The call in its place, if the breaker lets it through.
+    async fn placed(
+        &self,
+        provider: &Provider,
+        tool: &Tool,
+        arguments: Map<String, Value>,
+        context: &CallContext,
+        entry: &Entry,
+    ) -> Result<CallOutcome, CallFailure> {
+        entry.breaker.check()?;
+        let waiting = self.metrics.queue_size.with([&provider.name]);
+        let place = entry.slots.take(provider.limits.queue_timeout(), &waiting).await;
+        let _place = place.map_err(|reason| no_place(provider, reason))?;
+        let _active = self.metrics.active.with([&provider.name]).hold();
+        let ticket = entry.breaker.admit()?;
+        let limit = provider.limits.timeout();
+        match tokio::time::timeout(limit, entry.connector.call(tool, arguments, context)).await {
+            Ok(outcome) => {
+                ticket.settle(&outcome);
+                Ok(outcome)
+            }
+            Err(_) => {
+                ticket.timed_out();
+                Err(timed_out(limit))
+            }
         }
     }
 
@@ -216,6 +233,21 @@ impl Connectors {
     pub fn sweep(&self) {
         self.pool.sweep();
     }
+}
+
+fn no_place(provider: &Provider, reason: NoPlace) -> CallFailure {
+    let limits = &provider.limits;
+    let why = match reason {
+        NoPlace::QueueFull => format!("{} more wait for one already", limits.queue_length),
+        NoPlace::InTime => format!("none was free within {} ms", limits.queue_timeout_ms),
+    };
+    CallFailure::new(
+        CallErrorKind::Unavailable,
+        format!(
+            "all {} places for calls of `{}` are taken, and {why}; nothing was sent; try again later",
+            limits.concurrency, provider.name
+        ),
+    )
 }
 
 fn timed_out(limit: Duration) -> CallFailure {

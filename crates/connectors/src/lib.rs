@@ -11,6 +11,7 @@ pub mod guard;
 pub mod openapi;
 
 mod arguments;
+mod breaker;
 mod client_channel;
 mod connector;
 mod connectors;
@@ -37,5 +38,5 @@ pub use credentials::{CredentialSource, Secret};
 pub use egress::EgressConfig;
 pub use egress_client::EgressError;
 pub use failure::CallFailure;
-pub use metrics::ToolMetrics;
+pub use metrics::{BreakerMetrics, ToolMetrics};
 pub use rehearsal::{Rehearsed, rehearse};

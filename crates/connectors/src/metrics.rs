@@ -15,3 +15,19 @@ telemetry::metrics! {
         queue_size: gauge "mcp_tool_queue_size" [provider],
     }
 }
+
+telemetry::metrics! {
+    /// Circuit breakers of providers, in this process.
+    pub struct BreakerMetrics {
+        /// Where a provider's circuit breaker stands: 0 closed, 1 half-open, 2 open.
+        state: gauge "mcp_circuit_breaker_state" [breaker],
+        /// Calls that a circuit breaker took for failed: unreachable, cut off, 5xx, no HTTP, not in time.
+        failures: counter "mcp_circuit_breaker_failures_total" [breaker],
+        /// Calls that a circuit breaker took for answered.
+        success: counter "mcp_circuit_breaker_success_total" [breaker],
+        /// How often a circuit breaker opened.
+        trips: counter "mcp_circuit_breaker_trips_total" [breaker],
+        /// The worst state of a tenant's circuit breakers: 0 closed, 1 half-open, 2 open.
+        tenant_state: gauge "mcp_tenant_circuit_breaker_state" [tenant_id],
+    }
+}

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::provider::ProviderKind;
+use domain::provider::{CallLimits, ProviderKind};
 use domain::{Provider, ProviderId};
 
+use crate::breaker::{Board, Guarded};
 use crate::connector::Connector;
 use crate::credentials::{CredentialSource, Held};
 use crate::egress_client::{Clients, Egress};
@@ -26,6 +27,7 @@ const MAX_PROVIDERS: usize = 4_096;
 pub(crate) struct Pool {
     egress: Arc<Egress>,
     credentials: Arc<dyn CredentialSource>,
+    board: Arc<Board>,
     entries: Mutex<Entries>,
 }
 
@@ -39,27 +41,32 @@ struct Entries {
 #[derive(Clone)]
 pub(crate) struct Entry {
     version: i64,
+    /// What the places and the breaker were made for: they outlive changes of anything else.
+    made_for: (CallLimits, String),
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) slots: Slots,
+    pub(crate) breaker: Arc<Guarded>,
     used: Instant,
 }
 
 impl Pool {
-    pub(crate) fn new(egress: Arc<Egress>, credentials: Arc<dyn CredentialSource>) -> Self {
+    pub(crate) fn new(egress: Arc<Egress>, credentials: Arc<dyn CredentialSource>, board: Board) -> Self {
         Self {
             egress,
             credentials,
+            board: Arc::new(board),
             entries: Mutex::default(),
         }
     }
 
     pub(crate) fn forget(&self, provider: ProviderId) {
         self.lock().by_provider.remove(&provider);
+        self.board.forget(provider);
     }
 
     /// Drops credentials that were held long enough, and what nobody uses.
     pub(crate) fn sweep(&self) {
-        self.lock().sweep(Instant::now());
+        self.lock().sweep(Instant::now(), &self.board);
     }
 
     /// The provider's connector, built anew when the provider changed.
@@ -70,7 +77,7 @@ impl Pool {
             .swept
             .is_none_or(|swept| now.duration_since(swept) > SWEEP_EVERY)
         {
-            entries.sweep(now);
+            entries.sweep(now, &self.board);
         }
         if let Some(entry) = entries.by_provider.get_mut(&provider.id)
             && entry.version == provider.version
@@ -78,12 +85,12 @@ impl Pool {
             entry.used = now;
             return Ok(entry.clone());
         }
-        let entry = self.build(provider, now)?;
+        let entry = self.build(provider, now, entries.by_provider.get(&provider.id))?;
         entries.by_provider.insert(provider.id, entry.clone());
         Ok(entry)
     }
 
-    fn build(&self, provider: &Provider, now: Instant) -> Result<Entry, CallFailure> {
+    fn build(&self, provider: &Provider, now: Instant, old: Option<&Entry>) -> Result<Entry, CallFailure> {
         let refused = |error: InvalidEntry| {
             CallFailure::refused(format!(
                 "allowed_hosts of the provider `{}`: {error}",
@@ -98,10 +105,20 @@ impl Pool {
                 Arc::new(HttpApi::new(provider.clone(), clients, held).map_err(refused)?)
             }
         };
+        let made_for = (provider.limits, provider.base_url.clone());
+        let (slots, breaker) = match old.filter(|old| old.made_for == made_for) {
+            Some(old) => (old.slots.clone(), Arc::clone(&old.breaker)),
+            None => (
+                Slots::new(provider.limits.concurrency, provider.limits.queue_length),
+                Arc::new(Guarded::new(provider, Arc::clone(&self.board))),
+            ),
+        };
         Ok(Entry {
             version: provider.version,
+            made_for,
             connector,
-            slots: Slots::new(provider.limits.concurrency),
+            slots,
+            breaker,
             used: now,
         })
     }
@@ -112,10 +129,15 @@ impl Pool {
 }
 
 impl Entries {
-    fn sweep(&mut self, now: Instant) {
+    fn sweep(&mut self, now: Instant, board: &Board) {
         self.swept = Some(now);
-        self.by_provider
-            .retain(|_, entry| now.duration_since(entry.used) < IDLE);
+        self.by_provider.retain(|id, entry| {
+            let stays = now.duration_since(entry.used) < IDLE;
+            if !stays {
+                board.forget(*id);
+            }
+            stays
+        });
         self.by_provider
             .values()
             .for_each(|entry| entry.connector.sweep());
@@ -125,7 +147,10 @@ impl Entries {
                 .iter()
                 .min_by_key(|(_, entry)| entry.used)
                 .map(|(id, _)| *id);
-            oldest.and_then(|id| self.by_provider.remove(&id));
+            if let Some(id) = oldest {
+                self.by_provider.remove(&id);
+                board.forget(id);
+            }
         }
     }
 }

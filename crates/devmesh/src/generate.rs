@@ -65,6 +65,7 @@ pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
     let crates: [&'static [Declaration]; 8] = [
         cache::CacheMetrics::DECLARATIONS,
+        connectors::BreakerMetrics::DECLARATIONS,
         connectors::ToolMetrics::DECLARATIONS,
         mcp_server::catalogue::watch::CatalogueMetrics::DECLARATIONS,
         mcp_server::engine::EngineMetrics::DECLARATIONS,

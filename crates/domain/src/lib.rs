@@ -5,6 +5,7 @@
 //! [`clock::SystemClock`], the real implementation of the [`clock::Clock`] port.
 
 pub mod audit;
+pub mod breaker;
 pub mod call;
 pub mod catalogue;
 pub mod clock;

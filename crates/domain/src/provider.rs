@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::BreakerLimits;
 use crate::id::{ProviderId, TenantId};
 
 /// What stands behind a provider.
@@ -58,8 +59,12 @@ pub struct CallLimits {
     pub concurrency: u32,
     /// Longest wait for one of those places, in milliseconds, before the call is refused.
     pub queue_timeout_ms: u64,
+    /// Most calls that wait for a place; one more is refused at once. 128: four rounds of the default places.
+    pub queue_length: u32,
     /// Most bytes of an answer that are handed to the agent; the rest is cut with a note.
     pub max_response_bytes: u64,
+    /// When calls are refused at once because the upstream does not work.
+    pub breaker: BreakerLimits,
 }
 
 impl Default for CallLimits {
@@ -68,7 +73,9 @@ impl Default for CallLimits {
             timeout_ms: 30_000,
             concurrency: 32,
             queue_timeout_ms: 5_000,
+            queue_length: 128,
             max_response_bytes: 1 << 20,
+            breaker: BreakerLimits::default(),
         }
     }
 }

@@ -35,5 +35,5 @@ pub use shared::{
     fresh_vhost_or_prefix, postgres_url, rabbitmq_url, redis_url, shared_postgres, shared_rabbitmq,
     shared_redis,
 };
-pub use upstream::{Gate, Recorded, Reply, Upstream};
+pub use upstream::{Gate, RawUpstream, Recorded, Reply, Then, Upstream};
 pub use wait::{Probe, eventually, free_port};

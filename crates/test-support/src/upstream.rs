@@ -1,6 +1,7 @@
 //! A recording HTTP server: the API behind the mesh, as a test wants it to behave.
 
 mod connection;
+mod raw;
 mod reply;
 mod routes;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 
+pub use raw::{RawUpstream, Then};
 pub use reply::{Gate, Reply};
 use routes::Routes;
 

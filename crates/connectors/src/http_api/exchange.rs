@@ -1,6 +1,7 @@
 //! One request and what comes back, hop by hop: guard, credential, span, send, and redirects followed by hand.
 
 use std::error::Error;
+use std::io::ErrorKind;
 
 use domain::CallErrorKind;
 use http::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
@@ -216,7 +217,10 @@ pub(super) fn failure(error: &reqwest::Error) -> CallFailure {
         return unreachable("the upstream cannot be connected to".to_owned());
     }
     if let Some(transport) = cause::<hyper::Error>(error) {
-        let kind = if transport.is_parse() {
+        // Chunks that are none are an `io::Error` of these kinds; a cut connection is one of others.
+        let garbled = cause::<std::io::Error>(transport)
+            .is_some_and(|error| matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData));
+        let kind = if garbled || transport.is_parse() {
             CallErrorKind::UpstreamInvalid
         } else {
             CallErrorKind::UpstreamUnreachable

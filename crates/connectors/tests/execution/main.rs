@@ -4,6 +4,7 @@
 
 mod answers;
 mod bounds;
+mod breaker;
 mod guard;
 mod redirects;
 mod requests;

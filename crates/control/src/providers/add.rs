@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::breaker::BreakerLimits;
 use domain::job::ImportPayload;
 use domain::provider::{self, AuthScheme, CallLimits, DescriptionSource, ProviderKind, Selection};
 use domain::{Effect, Job, JobKind, Principal, Priority, ProviderId, Scope, StoreError};
@@ -163,6 +164,47 @@ pub(super) fn check_limits(check: &mut Check, limits: &CallLimits) {
         "limits.queue_timeout_ms",
         "0 to 60000",
     );
+    check.that(limits.queue_length <= 10_000, "limits.queue_length", "0 to 10000");
     let bytes = (1_024..=16 << 20).contains(&limits.max_response_bytes);
     check.that(bytes, "limits.max_response_bytes", "1024 to 16777216");
+    check_breaker(check, &limits.breaker);
+}
+
+fn check_breaker(check: &mut Check, breaker: &BreakerLimits) {
+    let times = 100..=3_600_000;
+    check.that(
+        times.contains(&breaker.window_ms),
+        "limits.breaker.window_ms",
+        "100 to 3600000",
+    );
+    check.that(
+        times.contains(&breaker.open_ms),
+        "limits.breaker.open_ms",
+        "100 to 3600000",
+    );
+    check.that(
+        (1..=600_000).contains(&breaker.slow_call_ms),
+        "limits.breaker.slow_call_ms",
+        "1 to 600000",
+    );
+    check.that(
+        (1..=100_000).contains(&breaker.minimum_calls),
+        "limits.breaker.minimum_calls",
+        "1 to 100000",
+    );
+    check.that(
+        (1..=100).contains(&breaker.failure_percent),
+        "limits.breaker.failure_percent",
+        "1 to 100",
+    );
+    check.that(
+        (1..=100).contains(&breaker.slow_percent),
+        "limits.breaker.slow_percent",
+        "1 to 100",
+    );
+    check.that(
+        (1..=1_000).contains(&breaker.probes),
+        "limits.breaker.probes",
+        "1 to 1000",
+    );
 }

@@ -13,6 +13,7 @@
 mod access;
 mod calls;
 mod direct;
+mod faults;
 mod finder;
 mod keys;
 mod lists;

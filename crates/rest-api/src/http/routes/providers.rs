@@ -1,5 +1,6 @@
 //! Providers: upstreams whose operations are tools.
 
+mod limits;
 mod view;
 
 use axum::Json;
@@ -9,9 +10,9 @@ use control::providers::{NewProvider, ProviderChange};
 use http::StatusCode;
 use zeroize::Zeroizing;
 
+pub use limits::{BreakerView, LimitsView};
 pub use view::{
-    AuthView, LimitsView, ProviderPatch, ProviderRequest, ProviderView, SelectionView, SkippedView,
-    SourceView,
+    AuthView, ProviderPatch, ProviderRequest, ProviderView, SelectionView, SkippedView, SourceView,
 };
 
 use super::jobs::JobView;

@@ -1,11 +1,12 @@
 //! How the API shows and takes providers.
 
 use chrono::{DateTime, Utc};
-use domain::provider::{AuthScheme, CallLimits, DescriptionSource, Health, Selection, Skipped};
+use domain::provider::{AuthScheme, DescriptionSource, Health, Selection, Skipped};
 use domain::{Provider, ProviderId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::LimitsView;
 use crate::http::routes::keys::mirrored;
 
 /// How calls are authenticated.
@@ -51,64 +52,6 @@ impl From<AuthView> for AuthScheme {
             AuthView::Basic => Self::Basic,
             AuthView::Header { name } => Self::Header { name },
             AuthView::Query { name } => Self::Query { name },
-        }
-    }
-}
-
-/// Bounds of a provider's calls.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsView {
-    /// Longest time of one call, in milliseconds.
-    #[schema(minimum = 1, maximum = 600_000)]
-    pub timeout_ms: u64,
-    /// Most calls at once from one process.
-    #[schema(minimum = 1, maximum = 1_000)]
-    pub concurrency: u32,
-    /// Longest wait for a place, in milliseconds.
-    #[schema(maximum = 60_000)]
-    pub queue_timeout_ms: u64,
-    /// Most bytes of an answer that are handed to the agent.
-    #[schema(minimum = 1_024, maximum = 16_777_216)]
-    pub max_response_bytes: u64,
-}
-
-impl Default for LimitsView {
-    fn default() -> Self {
-        CallLimits::default().into()
-    }
-}
-
-impl From<CallLimits> for LimitsView {
-    fn from(limits: CallLimits) -> Self {
-        let CallLimits {
-            timeout_ms,
-            concurrency,
-            queue_timeout_ms,
-            max_response_bytes,
-        } = limits;
-        Self {
-            timeout_ms,
-            concurrency,
-            queue_timeout_ms,
-            max_response_bytes,
-        }
-    }
-}
-
-impl From<LimitsView> for CallLimits {
-    fn from(limits: LimitsView) -> Self {
-        let LimitsView {
-            timeout_ms,
-            concurrency,
-            queue_timeout_ms,
-            max_response_bytes,
-        } = limits;
-        Self {
-            timeout_ms,
-            concurrency,
-            queue_timeout_ms,
-            max_response_bytes,
         }
     }
 }
