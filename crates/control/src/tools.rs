@@ -1,6 +1,7 @@
 //! Tools: shown to people here, called by agents at the edge, and asked for as jobs.
 
 mod call;
+mod readback;
 
 use domain::{Page, PageRequest, Principal, Provider, Scope, TenantId, Tool};
 

@@ -63,7 +63,7 @@ fn configuration() -> String {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 8] = [
+    let crates: [&'static [Declaration]; 9] = [
         cache::CacheMetrics::DECLARATIONS,
         connectors::BreakerMetrics::DECLARATIONS,
         connectors::ToolMetrics::DECLARATIONS,

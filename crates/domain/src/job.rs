@@ -23,15 +23,18 @@ pub enum JobKind {
     ProviderRefresh,
     /// Asks a provider whether it answers. Payload: [`ProviderPayload`].
     ProviderHealth,
+    /// Looks whether a write that was cut off had its effect. Payload: [`crate::readback::ReadBackPayload`].
+    ReadBack,
 }
 
 impl JobKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ToolCall,
         Self::ProviderImport,
         Self::ProviderRefresh,
         Self::ProviderHealth,
+        Self::ReadBack,
     ];
 
     /// The text form and the `job_type` label, for example `tool_call`.
@@ -42,6 +45,7 @@ impl JobKind {
             Self::ProviderImport => "provider_import",
             Self::ProviderRefresh => "provider_refresh",
             Self::ProviderHealth => "provider_health",
+            Self::ReadBack => "read_back",
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod page;
 pub mod pin;
 pub mod ports;
 pub mod provider;
+pub mod readback;
 pub mod tenant;
 pub mod tool;
 

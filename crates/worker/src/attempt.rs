@@ -187,6 +187,9 @@ impl Runner {
             Ended::Lost => ("lost", None),
         };
         self.metrics.processed.with([kind, outcome]).increment(1);
+        if let Ended::Stored(stored) = &ended {
+            self.close_check(stored);
+        }
         self.metrics.duration.with([kind]).record(took.as_secs_f64());
         if outcome == "retried" {
             self.metrics.retried.with([kind]).increment(1);
@@ -202,6 +205,25 @@ impl Runner {
             duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "job {} {outcome}",
             job.id,
+        );
+    }
+}
+
+impl Runner {
+    /// Counts a read-back check that has ended, and says what it found about which write.
+    fn close_check(&self, check: &Job) {
+        let Some((asked, verdict)) = check.read_back_found() else {
+            return;
+        };
+        let found = verdict.as_str();
+        self.metrics.readbacks.with([found]).increment(1);
+        tracing::info!(
+            event = "read_back_ended",
+            doubtful_job_id = %asked.job_id,
+            tool = asked.tool,
+            outcome = found,
+            "read-back check of job {} found {found}",
+            asked.job_id,
         );
     }
 }

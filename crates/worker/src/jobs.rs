@@ -1,9 +1,11 @@
 //! What each kind of job does, one file a kind, listed here.
 
+mod call_audit;
 mod description;
 mod provider_health;
 mod provider_import;
 mod provider_refresh;
+mod read_back;
 mod tool_call;
 
 use std::sync::Arc;
@@ -46,6 +48,7 @@ impl Kinds {
             JobKind::ProviderImport => stoppable(&run, provider_import::run(self, &run)).await,
             JobKind::ProviderRefresh => stoppable(&run, provider_refresh::run(self, &run)).await,
             JobKind::ProviderHealth => stoppable(&run, provider_health::run(self, &run)).await,
+            JobKind::ReadBack => stoppable(&run, read_back::run(self, &run)).await,
         }
     }
 }

@@ -7,6 +7,8 @@ telemetry::metrics! {
         processed: counter "mcp_jobs_processed_total" [job_type, outcome],
         /// Attempts that had no effect and are tried again.
         retried: counter "mcp_jobs_retried_total" [job_type],
+        /// Read-back checks of writes in doubt that ended, by what they found: done, failed, undecided.
+        readbacks: counter "mcp_job_readbacks_total" [outcome],
         /// Messages that were put aside because they cannot be read.
         dead_lettered: counter "mcp_jobs_dead_lettered_total" [job_type],
         /// Run time of an attempt, in seconds.

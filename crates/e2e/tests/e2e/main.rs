@@ -23,6 +23,7 @@ mod logs;
 mod metrics;
 mod outages;
 mod poison;
+mod readbacks;
 mod revocation;
 mod sessions;
 mod shutdown;

@@ -5,6 +5,7 @@ pub mod dead_letters;
 pub mod jobs;
 pub mod keys;
 pub mod providers;
+pub mod readbacks;
 pub mod tenants;
 pub mod tools;
 pub mod whoami;
@@ -92,6 +93,9 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(providers::skipped))
         .routes(routes!(tools::list))
         .routes(routes!(tools::get))
+        .routes(routes!(readbacks::get))
+        .routes(routes!(readbacks::set))
+        .routes(routes!(readbacks::remove))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get))
         .routes(routes!(jobs::cancel))

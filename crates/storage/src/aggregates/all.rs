@@ -11,6 +11,7 @@ mod jobs;
 mod keys;
 mod outbox;
 mod providers;
+mod read_back;
 mod seals;
 mod store;
 mod sweep;

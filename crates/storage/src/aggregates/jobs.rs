@@ -264,6 +264,7 @@ impl Store {
             let mut stored = StoredJob::from(row);
             if decide(&mut stored)? {
                 unit.move_job(&stored).await?;
+                unit.follow(&stored.job, stored.job.updated_at).await?;
                 unit.commit().await?;
             }
             Ok(stored.job)
@@ -273,7 +274,7 @@ impl Store {
 }
 
 impl Unit {
-    async fn enqueue(&mut self, job: &Job) -> Result<Enqueued, Fault> {
+    pub(super) async fn enqueue(&mut self, job: &Job) -> Result<Enqueued, Fault> {
         let inserted = sqlx::query(INSERT)
             .bind(job.id.0)
             .bind(job.tenant_id.0)

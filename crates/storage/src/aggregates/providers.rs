@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use domain::credential::SealedCredential;
 use domain::ports::storage::{Description, Import, Providers, ToolDiff};
 use domain::provider::{Health, Skipped};
+use domain::readback::Readback;
 use domain::{EntityKind, Page, PageRequest, Provider, ProviderId, StoreError, TenantId, Tool};
 use uuid::Uuid;
 
@@ -239,6 +240,27 @@ impl Providers for Store {
     async fn tool(&self, tenant: TenantId, name: &str) -> Result<Tool, StoreError> {
         self.call("tool", "tools", async {
             self.read(tenant).await?.tool(tenant, name).await
+        })
+        .await
+    }
+
+    async fn readback(&self, tenant: TenantId, tool: &str) -> Result<Option<Readback>, StoreError> {
+        self.call("readback", "tools", async {
+            self.read(tenant).await?.readback(tenant, tool).await
+        })
+        .await
+    }
+
+    async fn set_readback(
+        &self,
+        tenant: TenantId,
+        tool: &str,
+        readback: Option<&Readback>,
+    ) -> Result<(), StoreError> {
+        self.call("set_readback", "tools", async {
+            let mut unit = self.write(tenant).await?;
+            unit.set_readback(tenant, tool, readback).await?;
+            unit.commit().await
         })
         .await
     }

@@ -85,6 +85,7 @@ impl Unit {
             let next = stored.job.after_lost_lease(now);
             transition::go(&mut stored.job, next, now);
             self.move_job(&stored).await?;
+            self.follow(&stored.job, now).await?;
             let count = match stored.job.state {
                 JobState::Pending => &mut swept.retried,
                 JobState::InDoubt => &mut swept.in_doubt,

@@ -24,6 +24,7 @@ mod lost;
 mod outage;
 mod outbox;
 mod providers;
+mod readbacks;
 mod retention;
 mod samples;
 mod seals;

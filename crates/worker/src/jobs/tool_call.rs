@@ -3,11 +3,10 @@
 
 use connectors::{CallContext, OnSend};
 use domain::job::{AttemptEnd, JobError, ToolCallPayload};
-use domain::{CallErrorKind, CallOutcome, Effect, Provider, RecordId, Tool};
-use proto::v1::AuditRecord;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use domain::{CallErrorKind, CallOutcome, Effect};
+use serde_json::json;
 
+use super::call_audit::{Audited, admit, audit};
 use super::{Kinds, Run, payload, unreachable};
 
 /// HTTP 429: the upstream has refused the call before it did anything.
@@ -29,13 +28,8 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
         }
         Err(error) => return Some(unreachable(error)),
     };
-    if let Err(why) = kinds.spool.admit() {
-        tracing::warn!(error = why, "call_refused_without_audit");
-        let message = "the worker cannot record this call in its audit log now, so it did not make it";
-        return Some(AttemptEnd::Retry(JobError::new(
-            CallErrorKind::Unavailable.as_str(),
-            message,
-        )));
+    if let Err(end) = admit(kinds) {
+        return Some(*end);
     }
     let context = context(run);
     let began = tokio::time::Instant::now();
@@ -43,8 +37,21 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
         .connectors
         .call(&provider, &tool, call.arguments.clone(), &context)
         .await;
-    let record = audit(run, &tool, &provider, &call.arguments, &outcome, began.elapsed());
-    kinds.spool.record(&record).await;
+    kinds
+        .spool
+        .record(&audit(
+            run,
+            Audited {
+                action: "job/tool_call".to_owned(),
+                job: run.job.id,
+                tool: &tool,
+                provider: &provider,
+                arguments: &call.arguments,
+                outcome: &outcome,
+                took: began.elapsed(),
+            },
+        ))
+        .await;
     let sent = context.may_have_had_effect();
     if run.cancel.is_cancelled() && !sent {
         return None;
@@ -120,41 +127,6 @@ fn error(kind: CallErrorKind, outcome: &CallOutcome) -> JobError {
         details: serde_json::to_value(outcome)
             .ok()
             .map(|outcome| json!({ "outcome": outcome })),
-    }
-}
-
-fn audit(
-    run: &Run<'_>,
-    tool: &Tool,
-    provider: &Provider,
-    arguments: &Value,
-    outcome: &CallOutcome,
-    took: std::time::Duration,
-) -> AuditRecord {
-    let arguments = arguments.to_string();
-    let kind = outcome.error;
-    AuditRecord {
-        id: RecordId::generate().to_string(),
-        at_ms: run.clock.now().timestamp_millis(),
-        tenant_id: run.job.tenant_id.to_string(),
-        key_id: run
-            .job
-            .requested_by
-            .map(|key| key.to_string())
-            .unwrap_or_default(),
-        service: "worker".to_owned(),
-        action: "job/tool_call".to_owned(),
-        tool: tool.name.clone(),
-        provider: provider.name.clone(),
-        outcome: kind.map_or("ok", CallErrorKind::as_str).to_owned(),
-        status: u32::from(kind.map_or(200, CallErrorKind::status)),
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        request_bytes: arguments.len() as u64,
-        response_bytes: outcome.response_bytes,
-        arguments_sha256: hex::encode(Sha256::digest(arguments.as_bytes())),
-        trace_id: telemetry::propagation::current_trace_id().unwrap_or_default(),
-        request_id: telemetry::propagation::current_request_id().unwrap_or_default(),
-        job_id: run.job.id.to_string(),
     }
 }
 

@@ -118,7 +118,8 @@ pub trait Jobs: Send + Sync {
     ) -> Result<()>;
     /// Notes that from now on the attempt may have had its effect. [`StoreError::Stale`] when the lease is lost.
     async fn begin_effect(&self, tenant: TenantId, id: JobId, attempt: u32, owner: &str) -> Result<()>;
-    /// Ends the attempt as [`Job::after`] decides; a job that runs again gets its outbox row in the same transaction.
+    /// Ends the attempt as [`Job::after`] decides; a job that runs again gets its outbox row in the same transaction,
+    /// a write in doubt the job of its read-back check, and what such a check found closes the write.
     /// [`StoreError::Stale`] when the lease is lost. Doing it again with the same end changes nothing.
     async fn end_attempt(
         &self,

@@ -11,6 +11,7 @@ use crate::page::PageRequest;
 use crate::provider::Health;
 use crate::provider::Provider;
 use crate::provider::Skipped;
+use crate::readback::Readback;
 use crate::tool::Tool;
 
 /// A provider as it is imported or refreshed: the row, its tools, and what was left out.
@@ -80,6 +81,10 @@ pub trait Providers: Send + Sync {
     async fn credential(&self, tenant: TenantId, id: ProviderId) -> Result<Option<SealedCredential>>;
     /// One tool by its name.
     async fn tool(&self, tenant: TenantId, name: &str) -> Result<Tool>;
+    /// The tool's read-back check, if it has one.
+    async fn readback(&self, tenant: TenantId, tool: &str) -> Result<Option<Readback>>;
+    /// Gives the tool a read-back check, or takes it away. It outlives refreshes as long as the tool does.
+    async fn set_readback(&self, tenant: TenantId, tool: &str, readback: Option<&Readback>) -> Result<()>;
     /// The tenant's tools, by name; of one provider when given.
     async fn tools(
         &self,

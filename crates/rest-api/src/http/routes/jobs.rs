@@ -27,6 +27,7 @@ mirrored! {
         ProviderImport = "provider_import",
         ProviderRefresh = "provider_refresh",
         ProviderHealth = "provider_health",
+        ReadBack = "read_back",
     }
 }
 
