@@ -64,7 +64,7 @@ impl Guarded {
         CallFailure::new(
             CallErrorKind::Unavailable,
             format!(
-                "calls of `{}` are refused for now, because too many of them failed or took too long \
+                "calls of `{}` are refused at present, because too many of them failed or took too long \
                  (circuit breaker); nothing was sent; try again in {seconds} s",
                 self.name
             ),
