@@ -64,7 +64,9 @@ impl Things {
 fn body(path: &str) -> serde_json::Value {
     match path {
         _ if path.ends_with("/resolve") => json!({ "as": "done" }),
-        _ if path.ends_with("/readback") => json!({ "tool": "x", "done": { "status": 200 }, "failed": { "status": 404 } }),
+        _ if path.ends_with("/readback") => {
+            json!({ "tool": "x", "done": { "status": 200 }, "failed": { "status": 404 } })
+        }
         _ if path.ends_with("/rotate") => json!({ "grace_seconds": 0 }),
         _ if path.ends_with("/calls") => json!({ "arguments": {} }),
         _ if path.starts_with("/api/v1/keys/") && !path.ends_with("/revoke") => json!({ "pins": [] }),
