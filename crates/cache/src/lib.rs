@@ -5,6 +5,7 @@
 //!
 //! [`connect`] chooses the adapter by URL. `tests/contract` runs one suite on both.
 
+mod limiter;
 mod memory;
 mod metrics;
 mod options;
@@ -16,6 +17,7 @@ use domain::ports::{Cache, cache::CacheError};
 use telemetry::Telemetry;
 
 pub use crate::redis::RedisCache;
+pub use limiter::{Exceeded, LimitMetrics, Limiter, LimiterOptions};
 pub use memory::MemoryCache;
 pub use metrics::CacheMetrics;
 pub use options::CacheOptions;

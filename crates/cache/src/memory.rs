@@ -1,12 +1,16 @@
 //! The cache in this process: bounded in bytes, gone with the process.
 
+mod buckets;
 mod channels;
 mod entry;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::ports::{Cache, cache::CacheError};
+use domain::{
+    limit::{Bucket, Taken},
+    ports::{Cache, cache::CacheError},
+};
 use futures::stream::BoxStream;
 use moka::{
     notification::RemovalCause,
@@ -16,6 +20,7 @@ use moka::{
 };
 
 use self::{
+    buckets::Buckets,
     channels::Channels,
     entry::{Entry, Expires, List, Value},
 };
@@ -26,6 +31,7 @@ use crate::{CacheMetrics, CacheOptions, metrics::cache_of};
 pub struct MemoryCache {
     store: Store<String, Entry>,
     channels: Arc<Channels>,
+    buckets: Arc<Buckets>,
     metrics: Option<CacheMetrics>,
 }
 
@@ -45,6 +51,7 @@ impl MemoryCache {
         Self {
             store,
             channels: Arc::default(),
+            buckets: Arc::default(),
             metrics,
         }
     }
@@ -149,6 +156,10 @@ impl Cache for MemoryCache {
             Some(entry) => Ok(entry.value.list()?.after(after)),
             None => Ok(Vec::new()),
         }
+    }
+
+    async fn take(&self, buckets: &[Bucket]) -> Result<Taken, CacheError> {
+        Ok(self.buckets.take(buckets))
     }
 
     async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CacheError> {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::ports::{Cache, cache::CacheError};
+use domain::{
+    limit::{Bucket, Taken},
+    ports::{Cache, cache::CacheError},
+};
 use futures::stream::BoxStream;
 
 telemetry::metrics! {
@@ -94,6 +97,10 @@ impl<C: Cache> Cache for Measured<C> {
 
     async fn entries(&self, key: &str, after: u64) -> Result<Vec<(u64, Vec<u8>)>, CacheError> {
         self.timed("entries", self.cache.entries(key, after)).await
+    }
+
+    async fn take(&self, buckets: &[Bucket]) -> Result<Taken, CacheError> {
+        self.timed("take", self.cache.take(buckets)).await
     }
 
     async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CacheError> {

@@ -1,11 +1,15 @@
 //! The cache in Redis (5.0 or newer, or Valkey).
 
 mod link;
+mod take;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::{Cache, cache::CacheError};
+use domain::{
+    limit::{Bucket, Taken},
+    ports::{Cache, cache::CacheError},
+};
 use futures::{StreamExt, stream::BoxStream};
 use redis::{Cmd, cmd};
 
@@ -116,6 +120,12 @@ impl Cache for RedisCache {
             .into_iter()
             .map(|(id, (_, value))| Ok((number(&id)?, value)))
             .collect()
+    }
+
+    async fn take(&self, buckets: &[Bucket]) -> Result<Taken, CacheError> {
+        let command = take::command(buckets, |key| self.name(key));
+        let answer: Vec<i64> = self.link.query(&command).await?;
+        take::taken(buckets, &answer)
     }
 
     async fn publish(&self, channel: &str, message: &[u8]) -> Result<(), CacheError> {

@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod error;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod providers;
 pub mod relay;
 pub mod schedule;

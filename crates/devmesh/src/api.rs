@@ -73,6 +73,14 @@ impl Api {
             .await
     }
 
+    /// `PUT path` with a JSON body.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(self.request(Method::PUT, path, &[])?.json(body)).await
+    }
+
     /// `DELETE path`.
     ///
     /// # Errors

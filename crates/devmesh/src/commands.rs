@@ -8,6 +8,7 @@ mod generate;
 mod init;
 mod jobs;
 mod keys;
+mod limits;
 mod mcp;
 mod probe;
 mod secrets;
@@ -31,6 +32,8 @@ pub enum Command {
     Keys(keys::Keys),
     /// What seals credentials, and how to rotate it.
     Secrets(secrets::Secrets),
+    /// How often tools may be called.
+    Limits(limits::Limits),
     /// Tools and the providers that they come from.
     Tools(tools::Tools),
     /// Background work and its results.
@@ -63,6 +66,7 @@ impl Command {
             Self::Init(init) => init.run(global, terminal),
             Self::Keys(keys) => wait_for(keys.run(global, terminal)),
             Self::Secrets(secrets) => wait_for(secrets.run(global, terminal)),
+            Self::Limits(limits) => wait_for(limits.run(global, terminal)),
             Self::Tools(tools) => wait_for(tools.run(global, terminal)),
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),

@@ -63,8 +63,9 @@ fn configuration() -> String {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 9] = [
+    let crates: [&'static [Declaration]; 10] = [
         cache::CacheMetrics::DECLARATIONS,
+        cache::LimitMetrics::DECLARATIONS,
         connectors::BreakerMetrics::DECLARATIONS,
         connectors::ToolMetrics::DECLARATIONS,
         mcp_server::catalogue::watch::CatalogueMetrics::DECLARATIONS,

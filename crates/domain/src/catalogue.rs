@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::id::TenantId;
 use crate::key::ApiKey;
+use crate::limit::RateLimit;
 use crate::provider::Provider;
 use crate::tenant::Tenant;
 use crate::tool::Tool;
@@ -21,6 +22,8 @@ pub enum EntityKind {
     Provider,
     /// A tool.
     Tool,
+    /// A rate limit.
+    Limit,
 }
 
 impl EntityKind {
@@ -32,6 +35,7 @@ impl EntityKind {
             Self::Key => "key",
             Self::Provider => "provider",
             Self::Tool => "tool",
+            Self::Limit => "limit",
         }
     }
 }
@@ -48,6 +52,8 @@ pub enum Entity {
     Provider(Provider),
     /// A tool.
     Tool(Box<Tool>),
+    /// A rate limit.
+    Limit(RateLimit),
 }
 
 /// One numbered change. Numbers are given under one lock at commit: who has seen number n has seen all below it.

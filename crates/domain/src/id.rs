@@ -44,6 +44,8 @@ ids! {
     ProviderId,
     /// One tool of a provider.
     ToolId,
+    /// A rate limit.
+    LimitId,
     /// A background job.
     JobId,
     /// An audit record; the receiver drops a record whose id it has already.

@@ -46,6 +46,14 @@ impl Api {
         succeeded(path, &self.request(Method::POST, path).json(body).send().await?)
     }
 
+    /// The body of a 2xx answer to PUT.
+    ///
+    /// # Errors
+    /// On any other answer, with it.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        succeeded(path, &self.request(Method::PUT, path).json(body).send().await?)
+    }
+
     /// Expects 2xx from DELETE.
     ///
     /// # Errors

@@ -21,7 +21,8 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use domain::catalogue::EntityKind;
 use domain::key::KeyRefusal;
-use domain::{Entity, KeyId, PresentedKey, Principal, Provider, ProviderId, TenantId, Tool};
+use domain::limit::Subject;
+use domain::{Entity, KeyId, Limit, PresentedKey, Principal, Provider, ProviderId, TenantId, Tool};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -148,6 +149,12 @@ impl Catalogue {
     pub fn pins(&self, key: KeyId) -> Vec<String> {
         let view = self.0.view.load();
         view.keys.get(key).map(|key| key.pins.clone()).unwrap_or_default()
+    }
+
+    /// The rate limits that were set in a tenant; none when there are none.
+    #[must_use]
+    pub fn limits(&self, tenant: TenantId) -> Option<Arc<HashMap<Subject, Limit>>> {
+        self.0.view.load().limits.get(tenant).map(Arc::clone)
     }
 
     /// One tool with its provider.

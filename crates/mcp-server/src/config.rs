@@ -9,6 +9,7 @@ use uplink::{ControlPlaneConfig, SpoolConfig};
 
 use crate::catalogue::CatalogueConfig;
 use crate::engine::EngineConfig;
+use crate::limits::LimitsConfig;
 use crate::session::SessionConfig;
 use crate::transport::TransportConfig;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub http: TransportConfig,
     /// How MCP requests are answered.
     pub mcp: EngineConfig,
+    /// Rate limits of those who have none of their own.
+    pub limits: LimitsConfig,
     /// Sessions of the older eras of MCP.
     pub sessions: SessionConfig,
     /// What replicas share.
@@ -58,6 +61,7 @@ impl Default for Config {
             catalogue: CatalogueConfig::default(),
             http: TransportConfig::default(),
             mcp: EngineConfig::default(),
+            limits: LimitsConfig::default(),
             sessions: SessionConfig::default(),
             cache: CacheConfig::default(),
             egress: EgressConfig::default(),

@@ -2,12 +2,13 @@
 //!
 //! A request passes [`transport`] (who asks, may the session be used), rmcp (the protocol), [`engine`] (the course of a
 //! request) and ends in a backend: the mesh's catalogue and connectors. [`session`] keeps what the older eras of MCP
-//! need between requests. [`catalogue`] follows the control plane. Nothing here reads a database.
+//! need between requests. [`limits`] says how often. [`catalogue`] follows the control plane. Nothing here reads a database.
 
 pub mod audit;
 pub mod catalogue;
 pub mod control_plane;
 pub mod engine;
+pub mod limits;
 pub mod search;
 pub mod session;
 pub mod transport;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use cache::Limiter;
 use connectors::{Connectors, EgressError};
 use domain::Clock;
 use domain::ports::Cache;
@@ -24,6 +25,7 @@ use crate::config::{CacheConfig, Config};
 use crate::control_plane::RestApi;
 use crate::engine::mesh::{Mesh, Shelves, follow_catalogue, keep_indexes};
 use crate::engine::{Engine, EngineError, EngineMetrics, EngineParts, Listeners};
+use crate::limits::Limits;
 use crate::session::Sessions;
 use crate::transport::{Transport, TransportParts, Upkeep};
 
@@ -95,6 +97,7 @@ pub struct Service {
     shelves: Shelves,
     watch: Watch,
     connectors: Arc<Connectors>,
+    limiter: Arc<Limiter>,
     key_uses: Arc<KeyUses>,
     spool: Arc<Spool>,
     link: Link,
@@ -134,10 +137,13 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         &telemetry,
         forget(Arc::clone(&connectors), metrics.clone()),
     );
+    let limiter = Limiter::new(Arc::clone(&cache), config.limits.options(), &telemetry);
+    let limiter = Arc::new(limiter);
     let mesh = Mesh::new(
         catalogue.clone(),
         Arc::clone(&connectors),
         Arc::new(RestApi::new(link.clone(), timeout)),
+        Limits::new(catalogue.clone(), Arc::clone(&limiter), &config.limits),
         config.mcp.clone(),
     );
     let shelves = mesh.shelves();
@@ -171,6 +177,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         shelves,
         watch,
         connectors,
+        limiter,
         key_uses,
         spool,
         link,
@@ -255,6 +262,7 @@ impl Service {
             shelves,
             watch,
             connectors,
+            limiter,
             key_uses,
             spool,
             link,
@@ -275,6 +283,7 @@ impl Service {
         parts::spawn(&life, "watch", watch.run(stop.clone()));
         parts::spawn(&life, "key uses", tell_key_uses(key_uses, link, stop.clone()));
         parts::spawn(&life, "connectors", parts::sweep(connectors, stop.clone()));
+        parts::spawn(&life, "limits", parts::show_limits(limiter, stop.clone()));
         parts::spawn(&life, "search", keep_indexes(shelves, stop.clone()));
         let of_sessions = upkeep.clone();
         let soft = stop.clone();

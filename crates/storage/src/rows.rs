@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod job;
 pub mod key;
+pub mod limit;
 pub mod provider;
 pub mod tenant;
 pub mod tool;

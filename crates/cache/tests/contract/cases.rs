@@ -1,5 +1,7 @@
 //! What any cache does.
 
+pub use crate::buckets::*;
+
 use std::sync::Arc;
 
 use domain::ports::Cache;

@@ -10,6 +10,7 @@
     reason = "a panic is how a test says no"
 )]
 
+mod buckets;
 mod cases;
 mod subject;
 
@@ -48,4 +49,8 @@ on_both![
     every_listener_hears_every_message,
     a_message_that_nobody_hears_is_no_error,
     it_answers_a_ping,
+    a_bucket_gives_its_burst_and_then_says_how_long_to_wait,
+    a_call_that_one_bucket_refuses_takes_nothing_from_the_others,
+    buckets_of_other_tenants_and_subjects_are_others,
+    two_participants_together_get_what_the_limit_says,
 ];

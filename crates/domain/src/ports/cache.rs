@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use thiserror::Error;
 
+use crate::limit::{Bucket, Taken};
+
 /// The cache cannot be reached; the caller goes on with what it has itself.
 #[derive(Debug, Error)]
 #[error("the cache is not available: {0}")]
@@ -31,6 +33,9 @@ pub trait Cache: Send + Sync {
     async fn append(&self, key: &str, value: &[u8], max: usize, ttl: Duration) -> Result<u64>;
     /// Entries of such a list with numbers above `after`, oldest first, each with its number.
     async fn entries(&self, key: &str, after: u64) -> Result<Vec<(u64, Vec<u8>)>>;
+    /// Takes a token from each of these buckets, or none from any. Buckets are told apart by their keys; time is the
+    /// cache's own.
+    async fn take(&self, buckets: &[Bucket]) -> Result<Taken>;
     /// Tells everybody who listens to `channel`.
     async fn publish(&self, channel: &str, message: &[u8]) -> Result<()>;
     /// Listens to `channel`. The stream ends when the connection does.

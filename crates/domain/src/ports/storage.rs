@@ -1,6 +1,6 @@
 //! The storage port. Every call is one transaction, and every call of a tenant's data takes the tenant first.
 //!
-//! Calls that change what the edge's catalogue holds (tenants, keys, providers, tools) write their numbered
+//! Calls that change what the edge's catalogue holds (tenants, keys, limits, providers, tools) write their numbered
 //! [`Change`](crate::Change)s in the same transaction. Calls that cause a job write the job and its outbox row in the same
 //! transaction. Calls under "across tenants" are for the relay, the sweeper, the watch and retention, which run
 //! under a role of their own.
@@ -11,6 +11,7 @@ mod database;
 mod idempotency;
 mod jobs;
 mod keys;
+mod limits;
 mod providers;
 mod seals;
 mod tenants;
@@ -25,6 +26,7 @@ pub use database::{Database, Pruned, Retention};
 pub use idempotency::{Idempotency, StoredAnswer};
 pub use jobs::{Claim, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 pub use keys::Keys;
+pub use limits::Limits;
 pub use providers::{Description, Import, Providers, ToolDiff};
 pub use seals::{Seal, SealPlace, Seals};
 pub use tenants::Tenants;
@@ -38,6 +40,8 @@ pub struct Storage {
     pub tenants: Arc<dyn Tenants>,
     /// API keys.
     pub keys: Arc<dyn Keys>,
+    /// Rate limits.
+    pub limits: Arc<dyn Limits>,
     /// Providers, their tools and credentials.
     pub providers: Arc<dyn Providers>,
     /// Jobs and their outbox.

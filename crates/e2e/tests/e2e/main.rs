@@ -18,6 +18,7 @@ macro_rules! on_both {
 mod audit;
 mod calls;
 mod crashes;
+mod limits;
 mod lists;
 mod logs;
 mod metrics;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::catalogue::EntityKind;
-use domain::{ApiKey, Entity, KeyId, Provider, ProviderId, TenantId, Tool, ToolId};
+use domain::{ApiKey, Entity, KeyId, LimitId, Provider, ProviderId, RateLimit, TenantId, Tool, ToolId};
 use uuid::Uuid;
 
-use super::view::{Keys, TenantTools, View};
+use super::view::{Keys, Limits, TenantTools, View};
 
 /// One step of the catalogue.
 #[derive(Debug)]
@@ -30,12 +30,14 @@ pub(super) struct Contents {
     tools: HashMap<TenantId, BTreeMap<String, Arc<Tool>>>,
     /// Where a tool is, by its id: its name may change.
     places: HashMap<ToolId, (TenantId, String)>,
+    limits: HashMap<LimitId, RateLimit>,
     changed: Changed,
 }
 
 #[derive(Default)]
 struct Changed {
     keys: bool,
+    limits: bool,
     tenants: BTreeSet<TenantId>,
 }
 
@@ -55,6 +57,13 @@ impl Contents {
             }
             Update::Remove(EntityKind::Provider, id) => self.remove_provider(ProviderId(id)),
             Update::Remove(EntityKind::Tool, id) => self.remove_tool(ToolId(id)),
+            Update::Put(Entity::Limit(limit)) => {
+                self.limits.insert(limit.id, limit);
+                self.changed.limits = true;
+            }
+            Update::Remove(EntityKind::Limit, id) => {
+                self.changed.limits |= self.limits.remove(&LimitId(id)).is_some();
+            }
         }
     }
 
@@ -64,6 +73,9 @@ impl Contents {
         let mut view = old.clone();
         if changed.keys {
             view.keys = Arc::new(Keys::of(self.keys.values()));
+        }
+        if changed.limits {
+            view.limits = Arc::new(Limits::of(self.limits.values()));
         }
         if !changed.tenants.is_empty() {
             let tenants = Arc::make_mut(&mut view.tenants);
@@ -79,7 +91,7 @@ impl Contents {
 
     /// Makes the next view look at everything, and at what `old` has and this has not.
     pub(super) fn all_changed(&mut self, old: &View) {
-        self.changed.keys = true;
+        (self.changed.keys, self.changed.limits) = (true, true);
         let tenants = self.providers.keys().chain(old.tenants.keys()).copied();
         self.changed.tenants.extend(tenants);
     }
@@ -142,6 +154,9 @@ impl Contents {
         let keys = self.keys.len();
         self.keys.retain(|_, key| key.tenant_id != tenant);
         self.changed.keys |= self.keys.len() != keys;
+        let limits = self.limits.len();
+        self.limits.retain(|_, limit| limit.tenant_id != tenant);
+        self.changed.limits |= self.limits.len() != limits;
         self.providers.remove(&tenant);
         self.tools.remove(&tenant);
         self.places.retain(|_, (of, _)| *of != tenant);

@@ -30,6 +30,7 @@ pub(super) fn update(entity: CatalogueEntity) -> Result<Option<Update>, Broken> 
         EntityKind::Key => json(&entity.json).map(Entity::Key),
         EntityKind::Provider => json(&entity.json).map(Entity::Provider),
         EntityKind::Tool => json(&entity.json).map(|tool| Entity::Tool(Box::new(tool))),
+        EntityKind::Limit => json(&entity.json).map(Entity::Limit),
     };
     Ok(Some(read.map_or_else(
         |error| {
@@ -50,6 +51,7 @@ fn kind(kind: v1::EntityKind) -> Option<EntityKind> {
         v1::EntityKind::Key => Some(EntityKind::Key),
         v1::EntityKind::Provider => Some(EntityKind::Provider),
         v1::EntityKind::Tool => Some(EntityKind::Tool),
+        v1::EntityKind::Limit => Some(EntityKind::Limit),
         v1::EntityKind::Unspecified => None,
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{ApiKey, KeyId, Provider, ProviderId, TenantId, Tool};
+use domain::limit::Subject;
+use domain::{ApiKey, KeyId, Limit, Provider, ProviderId, RateLimit, TenantId, Tool};
 
 use super::CatalogueEvent;
 
@@ -11,6 +12,7 @@ use super::CatalogueEvent;
 #[derive(Clone, Default)]
 pub(super) struct View {
     pub(super) keys: Arc<Keys>,
+    pub(super) limits: Arc<Limits>,
     pub(super) tenants: Arc<HashMap<TenantId, Arc<TenantTools>>>,
 }
 
@@ -20,6 +22,10 @@ pub(super) struct Keys {
     by_id: HashMap<KeyId, Arc<ApiKey>>,
     by_prefix: HashMap<String, Arc<ApiKey>>,
 }
+
+/// The rate limits of each tenant that has any.
+#[derive(Default)]
+pub(super) struct Limits(HashMap<TenantId, Arc<HashMap<Subject, Limit>>>);
 
 /// One tenant's tools, sorted by name, with their providers.
 pub(super) struct TenantTools {
@@ -56,6 +62,25 @@ impl Keys {
 
     fn is_usable(&self, id: KeyId) -> bool {
         self.get(id).is_some_and(|key| key.revoked_at.is_none())
+    }
+}
+
+impl Limits {
+    pub(super) fn of<'a>(limits: impl Iterator<Item = &'a RateLimit>) -> Self {
+        let mut of: HashMap<TenantId, HashMap<Subject, Limit>> = HashMap::new();
+        for limit in limits {
+            let tenant = of.entry(limit.tenant_id).or_default();
+            tenant.insert(limit.subject.clone(), limit.limit);
+        }
+        Self(
+            of.into_iter()
+                .map(|(tenant, limits)| (tenant, Arc::new(limits)))
+                .collect(),
+        )
+    }
+
+    pub(super) fn get(&self, tenant: TenantId) -> Option<&Arc<HashMap<Subject, Limit>>> {
+        self.0.get(&tenant)
     }
 }
 

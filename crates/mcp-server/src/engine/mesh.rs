@@ -26,6 +26,7 @@ use super::config::EngineConfig;
 use super::method::Method;
 use crate::catalogue::Catalogue;
 use crate::control_plane::ControlPlane;
+use crate::limits::Limits;
 
 pub use finder::{all as own_tools, found};
 pub use follow::follow_catalogue;
@@ -39,6 +40,7 @@ pub struct Mesh {
     catalogue: Catalogue,
     connectors: Arc<Connectors>,
     control_plane: Arc<dyn ControlPlane>,
+    limits: Limits,
     config: EngineConfig,
     shelves: Shelves,
 }
@@ -50,6 +52,7 @@ impl Mesh {
         catalogue: Catalogue,
         connectors: Arc<Connectors>,
         control_plane: Arc<dyn ControlPlane>,
+        limits: Limits,
         config: EngineConfig,
     ) -> Self {
         Self {
@@ -57,6 +60,7 @@ impl Mesh {
             catalogue,
             connectors,
             control_plane,
+            limits,
             config,
         }
     }
@@ -158,6 +162,10 @@ impl Backend for Mesh {
         if let Err(stale) = self.catalogue.freshness(&tool) {
             let outcome = CallOutcome::failed(CallErrorKind::Unavailable, stale.to_string());
             return Ok(answers::answer(outcome, &provider));
+        }
+        // At the door, also for what becomes a task: the worker has nothing to refuse then.
+        if let Err(exceeded) = self.limits.take(&call.caller.principal, &tool, &provider).await {
+            return Ok(answers::limited(&exceeded, &provider));
         }
         if self.becomes_task(&call, &provider) {
             return self.enqueue(&call, &tool, &provider).await;

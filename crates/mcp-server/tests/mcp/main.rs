@@ -16,6 +16,7 @@ mod direct;
 mod faults;
 mod finder;
 mod keys;
+mod limits;
 mod lists;
 mod questions;
 mod sessions;

@@ -172,6 +172,7 @@ fn wire(entity: &Entity) -> CatalogueEntity {
         Entity::Key(key) => (EntityKind::Key, key.id.0, serde_json::to_vec(key)),
         Entity::Provider(provider) => (EntityKind::Provider, provider.id.0, serde_json::to_vec(provider)),
         Entity::Tool(tool) => (EntityKind::Tool, tool.id.0, serde_json::to_vec(tool)),
+        Entity::Limit(limit) => (EntityKind::Limit, limit.id.0, serde_json::to_vec(limit)),
     };
     of(kind, id, json.unwrap().into())
 }
@@ -182,6 +183,7 @@ fn of(kind: EntityKind, id: Uuid, json: Bytes) -> CatalogueEntity {
         EntityKind::Key => v1::EntityKind::Key,
         EntityKind::Provider => v1::EntityKind::Provider,
         EntityKind::Tool => v1::EntityKind::Tool,
+        EntityKind::Limit => v1::EntityKind::Limit,
     };
     CatalogueEntity {
         kind: kind.into(),

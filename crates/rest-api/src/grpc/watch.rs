@@ -157,6 +157,7 @@ fn whole(entity: &Entity) -> Result<CatalogueEntity, Status> {
             to_json(provider)?,
         ),
         Entity::Tool(tool) => (EntityKind::Tool, tool.id.0, tool.tenant_id, to_json(tool)?),
+        Entity::Limit(limit) => (EntityKind::Limit, limit.id.0, limit.tenant_id, to_json(limit)?),
     };
     Ok(CatalogueEntity {
         kind: number(kind).into(),
@@ -192,5 +193,6 @@ fn number(kind: EntityKind) -> v1::EntityKind {
         EntityKind::Key => v1::EntityKind::Key,
         EntityKind::Provider => v1::EntityKind::Provider,
         EntityKind::Tool => v1::EntityKind::Tool,
+        EntityKind::Limit => v1::EntityKind::Limit,
     }
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod dead_letters;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod providers;
 pub mod readbacks;
 pub mod tenants;
@@ -32,6 +33,7 @@ use super::{Http, authenticate, idempotency};
     components(schemas(super::problem::Problem, super::problem::FieldError)),
     tags(
         (name = "keys", description = "API keys"),
+        (name = "limits", description = "How often tools may be called"),
         (name = "tenants", description = "Tenants of the organization"),
         (name = "providers", description = "Upstreams whose operations are tools"),
         (name = "tools", description = "What agents can call"),
@@ -84,6 +86,10 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(keys::get))
         .routes(routes!(keys::update))
         .routes(routes!(keys::revoke))
+        .routes(routes!(limits::set))
+        .routes(routes!(limits::list))
+        .routes(routes!(limits::get))
+        .routes(routes!(limits::remove))
         .routes(routes!(tenants::list))
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))

@@ -28,6 +28,7 @@ struct Things {
     job: String,
     provider: String,
     tool: String,
+    limit: String,
 }
 
 impl Things {
@@ -38,6 +39,7 @@ impl Things {
             job: id(),
             provider: "nowhere".into(),
             tool: "nowhere_get".into(),
+            limit: "tool:nowhere_get".into(),
         }
     }
 
@@ -49,6 +51,7 @@ impl Things {
             "jobs" => &self.job,
             "providers" => &self.provider,
             "tools" => &self.tool,
+            "limits" => &self.limit,
             _ => "",
         };
         let path = template.replace("{id}", thing).replace("{name}", thing);
@@ -70,6 +73,7 @@ fn body(path: &str) -> serde_json::Value {
         _ if path.ends_with("/rotate") => json!({ "grace_seconds": 0 }),
         _ if path.ends_with("/calls") => json!({ "arguments": {} }),
         _ if path.starts_with("/api/v1/keys/") && !path.ends_with("/revoke") => json!({ "pins": [] }),
+        _ if path.starts_with("/api/v1/limits/") => json!({ "rate": "10/s" }),
         "/api/v1/keys" => json!({ "name": "x", "kind": "agent" }),
         "/api/v1/tenants" => json!({ "name": "x" }),
         "/api/v1/providers" => json!({ "name": "x", "source": { "type": "inline", "text": "{}" } }),
@@ -113,7 +117,8 @@ on_both! {
         let (_, key) = app.key(&app.admin, json!({ "name": "theirs", "kind": "agent" })).await;
         let call = app.post(&app.admin, "/api/v1/tools/theirs_get/calls", json!({ "arguments": {} })).await.expect(202);
         let job = call["id"].as_str().unwrap().to_owned();
-        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into() };
+        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into() };
+        app.put(&app.admin, "/api/v1/limits/tool:theirs_get", json!({ "rate": "1/s" })).await.expect(200);
         let stranger = app.tenant("stranger").await;
         for (method, template) in routes().into_iter().filter(|(_, template)| template.contains('{')) {
             let real = ask(app, Some(&stranger), &method, &theirs.fill(&template)).await;

@@ -155,6 +155,10 @@ impl App {
         Self::send(self.request("GET", path).bearer_auth(key)).await
     }
 
+    pub async fn put(&self, key: &str, path: &str, body: Value) -> Answer {
+        Self::send(self.request("PUT", path).bearer_auth(key).json(&body)).await
+    }
+
     pub async fn post(&self, key: &str, path: &str, body: Value) -> Answer {
         Self::send(self.request("POST", path).bearer_auth(key).json(&body)).await
     }

@@ -15,6 +15,7 @@ mod credentials;
 mod idempotency;
 mod jobs;
 mod keys;
+mod limits;
 mod providers;
 mod rotation;
 

@@ -9,6 +9,7 @@ mod entities;
 mod import;
 mod jobs;
 mod keys;
+mod limits;
 mod outbox;
 mod providers;
 mod read_back;
@@ -46,6 +47,7 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
     Storage {
         tenants: Arc::clone(&store) as _,
         keys: Arc::clone(&store) as _,
+        limits: Arc::clone(&store) as _,
         providers: Arc::clone(&store) as _,
         jobs: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,

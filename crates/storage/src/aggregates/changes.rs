@@ -25,11 +25,12 @@ const SINCE: &str = "
      LIMIT $2";
 
 /// The order of a snapshot: what others refer to comes first.
-const ORDER: [EntityKind; 4] = [
+const ORDER: [EntityKind; 5] = [
     EntityKind::Tenant,
     EntityKind::Key,
     EntityKind::Provider,
     EntityKind::Tool,
+    EntityKind::Limit,
 ];
 
 type Row = (i64, Uuid, Word<EntityKind>, Uuid);

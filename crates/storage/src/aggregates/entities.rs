@@ -10,6 +10,7 @@ use super::{BATCH, Connection, Db};
 use crate::column::signed;
 use crate::fault::Fault;
 use crate::rows::key::{KeyRow, key_columns};
+use crate::rows::limit::{LimitRow, limit_columns};
 use crate::rows::provider::{ProviderRow, provider_columns};
 use crate::rows::tenant::{TenantRow, tenant_columns};
 use crate::rows::tool::{ToolRow, tool_columns};
@@ -74,6 +75,7 @@ fn select(kind: EntityKind) -> QueryBuilder<Db> {
         EntityKind::Key => concat!("SELECT ", key_columns!(), " FROM api_keys "),
         EntityKind::Provider => concat!("SELECT ", provider_columns!(), " FROM providers "),
         EntityKind::Tool => concat!("SELECT ", tool_columns!(), " FROM tools "),
+        EntityKind::Limit => concat!("SELECT ", limit_columns!(), " FROM rate_limits "),
     })
 }
 
@@ -83,6 +85,7 @@ fn read(kind: EntityKind, row: &Row) -> Result<Entity, sqlx::Error> {
         EntityKind::Key => Entity::Key(KeyRow::from_row(row)?.into()),
         EntityKind::Provider => Entity::Provider(ProviderRow::from_row(row)?.into()),
         EntityKind::Tool => Entity::Tool(Box::new(ToolRow::from_row(row)?.into())),
+        EntityKind::Limit => Entity::Limit(LimitRow::from_row(row)?.into()),
     })
 }
 
@@ -92,5 +95,6 @@ fn id_of(entity: &Entity) -> Uuid {
         Entity::Key(key) => key.id.0,
         Entity::Provider(provider) => provider.id.0,
         Entity::Tool(tool) => tool.id.0,
+        Entity::Limit(limit) => limit.id.0,
     }
 }

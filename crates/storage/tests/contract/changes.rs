@@ -72,6 +72,7 @@ fn kind_of(entity: &Entity) -> u8 {
         Entity::Key(_) => 1,
         Entity::Provider(_) => 2,
         Entity::Tool(_) => 3,
+        Entity::Limit(_) => 4,
     }
 }
 

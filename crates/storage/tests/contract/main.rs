@@ -19,6 +19,7 @@ mod imports;
 mod isolation;
 mod jobs;
 mod keys;
+mod limits;
 mod logins;
 mod lost;
 mod outage;

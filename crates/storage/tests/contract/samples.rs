@@ -8,8 +8,9 @@ use domain::ports::storage::Import;
 use domain::provider::{AuthScheme, CallLimits, Health, ProviderKind, Selection, Skipped};
 use domain::tool::{Annotations, Binding, HttpBinding};
 use domain::{
-    ApiKey, AuditRecord, Effect, Isolation, Job, JobId, JobKind, JobState, KeyId, KeyKind, Organization,
-    OrganizationId, Priority, Provider, ProviderId, RecordId, Tenant, TenantId, Tool, ToolId,
+    ApiKey, AuditRecord, Effect, Isolation, Job, JobId, JobKind, JobState, KeyId, KeyKind, Limit, LimitId,
+    Organization, OrganizationId, Priority, Provider, ProviderId, RateLimit, RecordId, Tenant, TenantId,
+    Tool, ToolId,
 };
 use serde_json::json;
 
@@ -32,6 +33,20 @@ pub fn organization_and_tenant(name: &str) -> (Organization, Tenant) {
         created_at: at(0),
     };
     (organization, tenant)
+}
+
+/// A limit of ten calls a second.
+pub fn limit(tenant: TenantId, subject: &str) -> RateLimit {
+    RateLimit {
+        id: LimitId::generate(),
+        tenant_id: tenant,
+        subject: subject.parse().unwrap(),
+        limit: Limit {
+            rate: "10/s".parse().unwrap(),
+            burst: 20,
+        },
+        updated_at: at(0),
+    }
 }
 
 pub fn key(tenant_id: TenantId, name: &str) -> ApiKey {

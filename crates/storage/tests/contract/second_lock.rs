@@ -5,10 +5,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use storage::{StorageOptions, connect};
 
 use crate::backend::{Backend, options, quiet};
-use crate::samples::{at, credential, import, job, key, provider, record};
+use crate::samples::{at, credential, import, job, key, limit, provider, record};
 
 /// Every table with a column `tenant_id`.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "api_keys",
     "providers",
     "credentials",
@@ -18,6 +18,7 @@ const TABLES: [&str; 9] = [
     "outbox",
     "audit_records",
     "answers",
+    "rate_limits",
 ];
 
 /// Two tenants with a row in every table.
@@ -34,6 +35,11 @@ async fn two_tenants() -> (Backend, [TenantId; 2]) {
         backend
             .jobs
             .enqueue(tenant, &job(tenant, Effect::Read))
+            .await
+            .unwrap();
+        backend
+            .limits
+            .set(tenant, &limit(tenant, "tenant"))
             .await
             .unwrap();
         backend.audit.append(&[record(tenant, "t")]).await.unwrap();

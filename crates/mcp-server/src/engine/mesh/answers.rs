@@ -1,10 +1,14 @@
 //! A call's outcome as MCP answers it.
 
+use cache::Exceeded;
 use domain::call::EmbeddedResource;
-use domain::{CallOutcome, Content, Provider};
-use rmcp::model::{CallToolResult, ContentBlock, Resource, ResourceContents};
+use domain::{CallErrorKind, CallOutcome, Content, Provider};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, MetaObject, Resource, ResourceContents};
 
 use crate::engine::backend::Answer;
+
+/// Key of `_meta` in the answer to a call that a rate limit refused: seconds until it may be made.
+const META_RETRY_AFTER: &str = "io.devmesh/retry-after-seconds";
 
 /// The answer of a call that `provider` ran, or would have run.
 pub(super) fn answer(outcome: CallOutcome, provider: &Provider) -> Answer {
@@ -15,6 +19,22 @@ pub(super) fn answer(outcome: CallOutcome, provider: &Provider) -> Answer {
         response_bytes,
         ..Answer::of(result(outcome))
     }
+}
+
+/// The answer to a call that a rate limit refused: words for the model, and the wait for programs. A tool result, because
+/// clients keep HTTP and protocol errors from the model, which would then not know to wait.
+pub(super) fn limited(exceeded: &Exceeded, provider: &Provider) -> Answer {
+    let seconds = exceeded.retry_after_seconds();
+    let message = format!(
+        "rate limit of `{}` reached ({}, bursts of {}): nothing was called; try again in {seconds} s",
+        exceeded.subject, exceeded.limit.rate, exceeded.limit.burst,
+    );
+    let mut answer = answer(CallOutcome::failed(CallErrorKind::RateLimited, message), provider);
+    if let CallToolResponse::Complete(result) = &mut answer.response {
+        let meta = result.meta.get_or_insert_with(MetaObject::new);
+        meta.insert(META_RETRY_AFTER.to_owned(), seconds.into());
+    }
+    answer
 }
 
 /// The outcome as a tool result (MCP 2025-11-25, "Tool Result").
@@ -62,7 +82,6 @@ fn embedded(resource: EmbeddedResource) -> ResourceContents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::CallErrorKind;
     use serde_json::json;
 
     /// The domain's content has MCP's own wire shape, so nothing may change on the way.

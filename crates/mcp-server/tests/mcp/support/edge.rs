@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cache::Limiter;
 use connectors::{Connectors, EgressConfig};
 use domain::ports::Cache;
 use domain::{Clock, SystemClock};
 use mcp_server::catalogue::{Catalogue, CatalogueConfig};
 use mcp_server::engine::mesh::{Mesh, follow_catalogue};
 use mcp_server::engine::{Backend, Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
+use mcp_server::limits::{Limits, LimitsConfig};
 use mcp_server::session::{SessionConfig, Sessions};
 use mcp_server::transport::{Transport, TransportConfig, TransportParts};
 use runtime::lifecycle::Lifecycle;
@@ -25,6 +27,7 @@ pub struct Options {
     pub cache: Arc<dyn Cache>,
     pub catalogue: CatalogueConfig,
     pub engine: EngineConfig,
+    pub limits: LimitsConfig,
     pub sessions: SessionConfig,
     pub transport: TransportConfig,
 }
@@ -35,6 +38,7 @@ impl Default for Options {
             cache: cache::memory(),
             catalogue: CatalogueConfig::default(),
             engine: EngineConfig::default(),
+            limits: LimitsConfig::default(),
             sessions: SessionConfig::default(),
             transport: TransportConfig::default(),
         }
@@ -73,10 +77,12 @@ impl Edge {
         let connectors = Arc::new(Connectors::new(egress, Arc::new(NoCredentials), &telemetry).unwrap());
         let jobs = Arc::new(Jobs::default());
         let control_plane = Arc::clone(&jobs);
+        let limiter = Limiter::new(Arc::clone(&options.cache), options.limits.options(), &telemetry);
         let mesh = Mesh::new(
             catalogue.clone(),
             connectors,
             control_plane,
+            Limits::new(catalogue.clone(), Arc::new(limiter), &options.limits),
             options.engine.clone(),
         );
         Self::serving(mesh, catalogue, jobs, telemetry, options).await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::limit::{Bucket, Taken};
 use domain::ports::{Cache, cache::CacheError};
 use futures::stream::BoxStream;
 
@@ -39,6 +40,10 @@ impl Cache for Lost {
     }
 
     async fn entries(&self, _: &str, _: u64) -> Result<Vec<(u64, Vec<u8>)>, CacheError> {
+        lost()
+    }
+
+    async fn take(&self, _: &[Bucket]) -> Result<Taken, CacheError> {
         lost()
     }
 

@@ -1,0 +1,130 @@
+//! Rate limits across replicas: a change is live within a second, and the replicas together let through what it says.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Mcp, Mesh, Setup, Shop};
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use test_support::eventually;
+
+on_both!(
+    a_limit_is_live_on_every_replica_within_a_second,
+    all_replicas_together_let_through_what_a_limit_says,
+);
+
+/// What the design promises.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+async fn call(client: &Mcp) -> Result<Value> {
+    client.call(Shop::GET_ITEM, &json!({"id": 1})).await
+}
+
+/// Whether the call was let through.
+async fn passes(client: &Mcp) -> Result<bool> {
+    let result = call(client).await?;
+    let limited = result["_meta"]["io.devmesh/retry-after-seconds"].is_u64();
+    ensure!(limited == (result["isError"] == true), "{result}");
+    Ok(!limited)
+}
+
+async fn shop_on(mesh: &Mesh) -> Result<(Shop, Vec<Mcp>)> {
+    let shop = Shop::open().await?;
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(mesh, &key).await?;
+    let urls = mesh.mcp_urls();
+    let clients: Vec<Mcp> = urls.iter().map(|url| Mcp::stateless(url, &key)).collect();
+    for client in &clients {
+        eventually(e2e::PATIENCE, || async {
+            let tools = client.tools().await?;
+            ensure!(tools.iter().any(|tool| tool == Shop::GET_ITEM), "{tools:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok((shop, clients))
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figure that the design promises, for whoever runs this"
+)]
+async fn a_limit_is_live_on_every_replica_within_a_second(setup: Setup) -> Result<()> {
+    let mesh = setup.start().await?;
+    let (_shop, clients) = shop_on(&mesh).await?;
+    for client in &clients {
+        ensure!(passes(client).await?, "nothing is limited yet");
+    }
+    let path = format!("/limits/tool:{}", Shop::GET_ITEM);
+    mesh.admin()?
+        .put(&path, &json!({"rate": "1/h", "burst": 1}))
+        .await?;
+    let began = Instant::now();
+    let limited = clients.iter().map(|client| {
+        eventually(AT_ONCE, || async {
+            ensure!(!passes(client).await?, "it is not limited");
+            Ok(())
+        })
+    });
+    try_join_all(limited).await?;
+    println!(
+        "limited on {} replicas after {:?}",
+        clients.len(),
+        began.elapsed()
+    );
+    mesh.admin()?.delete(&path).await?;
+    let free = clients.iter().map(|client| {
+        eventually(AT_ONCE, || async {
+            ensure!(passes(client).await?, "it is still limited");
+            Ok(())
+        })
+    });
+    try_join_all(free).await?;
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the figure that the design promises, for whoever runs this"
+)]
+async fn all_replicas_together_let_through_what_a_limit_says(setup: Setup) -> Result<()> {
+    const RATE: f64 = 40.0;
+    let mesh = setup.start().await?;
+    let (shop, clients) = shop_on(&mesh).await?;
+    let limit = json!({"rate": "40/s", "burst": 10});
+    mesh.admin()?.put("/limits/provider:shop", &limit).await?;
+    // From when every replica knows the limit and the burst is used up, what is let through is the rate.
+    let knows = |client| async move {
+        while passes(client).await? {}
+        anyhow::Ok(())
+    };
+    try_join_all(clients.iter().map(knows)).await?;
+    let (accepted, seconds) = hammer(&clients, Duration::from_secs(10)).await?;
+    let allowed = RATE * seconds;
+    let share = f64::from(accepted) / allowed;
+    println!(
+        "{} replicas let through {accepted} of {allowed:.0}",
+        clients.len()
+    );
+    ensure!((0.95..=1.05).contains(&share), "{accepted} of {allowed}");
+    let reached = shop.upstream().requests_to("/items/1").len();
+    ensure!(reached >= accepted as usize, "{reached} reached the upstream");
+    Ok(())
+}
+
+/// Calls on every replica at once for so long; answers how many were let through, and the seconds it took.
+async fn hammer(clients: &[Mcp], time: Duration) -> Result<(u32, f64)> {
+    let began = Instant::now();
+    let callers = clients
+        .iter()
+        .flat_map(|client| [client, client])
+        .map(|client| async move {
+            let mut accepted = 0_u32;
+            while began.elapsed() < time {
+                accepted += u32::from(passes(client).await.context("a call failed")?);
+            }
+            anyhow::Ok(accepted)
+        });
+    let accepted: u32 = try_join_all(callers).await?.into_iter().sum();
+    Ok((accepted, began.elapsed().as_secs_f64()))
+}

@@ -1,0 +1,130 @@
+//! The rate limits of a call: those that somebody set, which the catalogue knows, else the defaults of the settings.
+
+use std::sync::Arc;
+
+use cache::{Exceeded, Limiter, LimiterOptions};
+use domain::limit::{Bucket, Limit, MAX_BURST, Rate, Subject};
+use domain::{Principal, Provider, Tool};
+use runtime::config::Duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Catalogue;
+
+/// Rate limits of those who have none of their own (`devmesh limits`).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Calls of each tenant. Off by default: a limit that nobody chose refuses calls that nobody expects, and a call
+    /// without a limit costs no round trip to the cache.
+    pub tenant: DefaultLimit,
+    /// Calls with each key. Off by default, as for tenants.
+    pub key: DefaultLimit,
+    /// Calls of each tool in each tenant. Off by default, as for tenants.
+    pub tool: DefaultLimit,
+    /// How long a call waits for the shared cache before it is counted on this replica alone. Default 100ms: ten times
+    /// what a busy Redis takes, and little beside the call itself.
+    pub wait: Duration,
+    /// How often the same limit may be logged as nearly used up. Default 1m: often enough for an alert.
+    pub warn_every: Duration,
+}
+
+/// A limit, if there is one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DefaultLimit {
+    /// How often: `10/s`, `600/m`, `5/h`, or calls a second such as `0.5`. None by default.
+    #[schemars(with = "Option<String>")]
+    pub rate: Option<Rate>,
+    /// How many calls may come at once. Default: as many as the rate allows in a second, at least one.
+    pub burst: Option<u32>,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            tenant: DefaultLimit::default(),
+            key: DefaultLimit::default(),
+            tool: DefaultLimit::default(),
+            wait: Duration::from_millis(100),
+            warn_every: Duration::from_mins(1),
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// What a limiter needs of it.
+    #[must_use]
+    pub fn options(&self) -> LimiterOptions {
+        LimiterOptions {
+            timeout: self.wait.get(),
+            warn_every: self.warn_every.get(),
+            ..LimiterOptions::default()
+        }
+    }
+}
+
+impl DefaultLimit {
+    fn limit(&self) -> Option<Limit> {
+        let rate = self.rate?;
+        let burst = self.burst.unwrap_or_else(|| rate.default_burst());
+        Some(Limit {
+            rate,
+            burst: burst.clamp(1, MAX_BURST),
+        })
+    }
+}
+
+/// The limits of calls.
+#[derive(Clone)]
+pub struct Limits {
+    catalogue: Catalogue,
+    limiter: Arc<Limiter>,
+    tenant: Option<Limit>,
+    key: Option<Limit>,
+    tool: Option<Limit>,
+}
+
+impl Limits {
+    /// The limits that `catalogue` knows, over the defaults of `config`.
+    #[must_use]
+    pub fn new(catalogue: Catalogue, limiter: Arc<Limiter>, config: &LimitsConfig) -> Self {
+        Self {
+            catalogue,
+            limiter,
+            tenant: config.tenant.limit(),
+            key: config.key.limit(),
+            tool: config.tool.limit(),
+        }
+    }
+
+    /// Takes what a call costs, if the caller may make it now.
+    ///
+    /// # Errors
+    /// The limit that is used up.
+    pub async fn take(&self, caller: &Principal, tool: &Tool, provider: &Provider) -> Result<(), Exceeded> {
+        self.limiter.take(&self.buckets(caller, tool, provider)).await
+    }
+
+    fn buckets(&self, caller: &Principal, tool: &Tool, provider: &Provider) -> Vec<Bucket> {
+        let set = self.catalogue.limits(caller.tenant_id);
+        if set.is_none() && self.tenant.is_none() && self.key.is_none() && self.tool.is_none() {
+            return Vec::new();
+        }
+        let subjects = [
+            (Subject::Tenant, self.tenant),
+            (Subject::Key(caller.name.clone()), self.key),
+            (Subject::Provider(provider.name.clone()), None),
+            (Subject::Tool(tool.name.clone()), self.tool),
+        ];
+        let bucket = |(subject, default)| {
+            let own = set.as_ref().and_then(|set| set.get(&subject).copied());
+            Some(Bucket {
+                tenant_id: caller.tenant_id,
+                limit: own.or(default)?,
+                subject,
+            })
+        };
+        subjects.into_iter().filter_map(bucket).collect()
+    }
+}
