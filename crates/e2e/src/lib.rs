@@ -7,6 +7,7 @@
 
 mod api;
 mod binary;
+mod canary;
 mod mcp;
 mod mesh;
 mod page;
@@ -15,8 +16,10 @@ mod shop;
 mod trace;
 
 pub use api::Api;
+pub use binary::binary;
+pub use canary::Canaries;
 pub use mcp::{Era, Mcp, Reply, Stream};
-pub use mesh::{Mesh, Running, ServicePage};
+pub use mesh::{Mesh, Running, ServicePage, sealing_key, unique};
 pub use page::{Family, Page, Sample};
 pub use setup::{Service, Setup, Shape};
 pub use shop::Shop;

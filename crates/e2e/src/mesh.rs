@@ -16,6 +16,7 @@ use test_support::{OtlpReceiver, http};
 
 use crate::{Api, Mcp, PATIENCE, Page, Service, Setup, Shape};
 
+pub use cluster::{sealing_key, unique};
 pub use process::Running;
 
 /// A running mesh with a directory of its own; its processes are killed when it is dropped.
@@ -75,6 +76,24 @@ impl Mesh {
     /// The broker's URL; none in the shape `up`.
     pub fn broker_url(&self) -> Option<&str> {
         self.backends.as_ref().map(cluster::BackEnds::broker)
+    }
+
+    /// The database's URL; none in the shape `up`.
+    pub fn database_url(&self) -> Option<&str> {
+        self.backends.as_ref().map(cluster::BackEnds::database)
+    }
+
+    /// Where everything lies that its processes keep.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// rest-api's address.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn api_url(&self) -> Result<String> {
+        self.url(Service::RestApi)
     }
 
     /// The processes.
@@ -253,7 +272,13 @@ impl Mesh {
     pub fn secrets(&self) -> Result<Vec<String>> {
         let mut secrets = vec![self.admin_key()?];
         match self.setup.shape {
-            Shape::Cluster => secrets.extend([cluster::SERVICE_KEY, cluster::SEALING_KEY].map(str::to_owned)),
+            Shape::Cluster => {
+                for file in [self.service_keys("rest-api"), self.sealing_keys()] {
+                    let text = std::fs::read_to_string(file)?;
+                    let last = |line: &str| line.rsplit(' ').next().unwrap_or_default().to_owned();
+                    secrets.extend(text.lines().map(last));
+                }
+            }
             Shape::Up => {
                 let sealing_key = std::fs::read_to_string(self.data_dir().join("credentials.key"))?;
                 secrets.push(sealing_key.trim().to_owned());

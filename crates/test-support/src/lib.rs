@@ -33,7 +33,7 @@ pub use settings::{Ended, ended_by_settings};
 pub use shared::{
     POSTGRES_URL, RABBITMQ_API_URL, RABBITMQ_URL, REDIS_URL, fresh_database, fresh_redis_prefix,
     fresh_vhost_or_prefix, postgres_url, rabbitmq_url, redis_url, shared_postgres, shared_rabbitmq,
-    shared_redis,
+    shared_redis, with_broker_user,
 };
 pub use upstream::{Gate, RawUpstream, Recorded, Reply, Then, Upstream};
 pub use wait::{Probe, eventually, free_port};

@@ -26,10 +26,12 @@ use crate::{background::Background, wait::eventually};
 pub struct OtlpReceiver {
     endpoint: String,
     spans: Spans,
+    texts: Texts,
     _server: Background,
 }
 
 type Spans = Arc<Mutex<Vec<ReceivedSpan>>>;
+type Texts = Arc<Mutex<Vec<String>>>;
 
 /// A span as it arrived, ids in lower-case hex.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,8 +74,8 @@ impl OtlpReceiver {
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let spans = Spans::default();
-        let service = TraceServiceServer::new(Collector(spans.clone()));
+        let (spans, texts) = (Spans::default(), Texts::default());
+        let service = TraceServiceServer::new(Collector(spans.clone(), texts.clone()));
         let server = Background::serve(listener, |listener| async move {
             let router = tonic::transport::Server::builder().add_service(service);
             // An error here is a connection's; the test sees that spans are missing.
@@ -82,6 +84,7 @@ impl OtlpReceiver {
         Ok(Self {
             endpoint,
             spans,
+            texts,
             _server: server,
         })
     }
@@ -94,6 +97,11 @@ impl OtlpReceiver {
     /// Everything received so far, in order of arrival.
     pub fn spans(&self) -> Vec<ReceivedSpan> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything that was exported, with what [`ReceivedSpan`] leaves out, as text.
+    pub fn texts(&self) -> Vec<String> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The spans of one trace, in order of arrival.
@@ -132,7 +140,7 @@ impl OtlpReceiver {
     }
 }
 
-struct Collector(Spans);
+struct Collector(Spans, Texts);
 
 #[tonic::async_trait]
 impl TraceService for Collector {
@@ -140,7 +148,10 @@ impl TraceService for Collector {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let received = request.into_inner().resource_spans.into_iter().flat_map(spans_of);
+        let request = request.into_inner();
+        let text = format!("{request:?}");
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        let received = request.resource_spans.into_iter().flat_map(spans_of);
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

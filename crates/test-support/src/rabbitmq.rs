@@ -179,14 +179,49 @@ pub(crate) async fn create_vhost(amqp_url: &str, api_url: &str, name: &str) -> R
     Ok(url.into())
 }
 
+/// Creates a user who may do everything in the virtual host of `vhost_url`; the URL as that user.
+pub(crate) async fn create_user(
+    vhost_url: &str,
+    api_url: &str,
+    name: &str,
+    password: &str,
+) -> Result<String> {
+    let mut url = url::Url::parse(vhost_url)?;
+    let vhost = url.path().trim_start_matches('/').to_owned();
+    let user = serde_json::json!({"password": password, "tags": ""});
+    let permissions = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
+    for (path, body) in [
+        (format!("/api/users/{name}"), user),
+        (format!("/api/permissions/{vhost}/{name}"), permissions),
+    ] {
+        let answer = put(api_url, &path, &body).await?;
+        ensure!(answer.is_success(), "the RabbitMQ API answers {answer} to {path}");
+    }
+    url.set_username(name).ok().context("the URL has no host")?;
+    url.set_password(Some(password))
+        .ok()
+        .context("the URL has no host")?;
+    Ok(url.into())
+}
+
+async fn put(api_url: &str, path: &str, body: &serde_json::Value) -> Result<StatusCode> {
+    let request = as_guest(api_url, Method::PUT, path)?.json(body);
+    let answer = request.send().await.context("the RabbitMQ API does not answer")?;
+    Ok(answer.status)
+}
+
 async fn api(api_url: &str, method: Method, path: &str) -> Result<StatusCode> {
+    let request = as_guest(api_url, method, path)?;
+    let answer = request.send().await.context("the RabbitMQ API does not answer")?;
+    Ok(answer.status)
+}
+
+fn as_guest(api_url: &str, method: Method, path: &str) -> Result<Request> {
     let url = url::Url::parse(api_url)?.join(path)?;
     let login = STANDARD.encode(format!(
         "{}:{}",
         url.username(),
         url.password().unwrap_or_default()
     ));
-    let request = Request::new(method, url.as_str()).header("authorization", &format!("Basic {login}"));
-    let answer = request.send().await.context("the RabbitMQ API does not answer")?;
-    Ok(answer.status)
+    Ok(Request::new(method, url.as_str()).header("authorization", &format!("Basic {login}")))
 }

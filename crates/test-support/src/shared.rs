@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     postgres::{Postgres, create_database},
-    rabbitmq::{RabbitMq, create_vhost},
+    rabbitmq::{RabbitMq, create_user, create_vhost},
     redis::Redis,
 };
 
@@ -122,6 +122,18 @@ pub async fn fresh_vhost_or_prefix() -> Result<String> {
         None => shared_rabbitmq().await?.api_url(),
     };
     create_vhost(&amqp, &api, &unique_name()).await
+}
+
+/// The same virtual host for a user of its own, with this password.
+///
+/// # Errors
+/// When the broker does not make one.
+pub async fn with_broker_user(vhost_url: &str, password: &str) -> Result<String> {
+    let api = match given(RABBITMQ_API_URL) {
+        Some(url) => url,
+        None => shared_rabbitmq().await?.api_url(),
+    };
+    create_user(vhost_url, &api, &unique_name(), password).await
 }
 
 fn unique_name() -> String {

@@ -1,19 +1,18 @@
 //! The shape `cluster`: each service a process, on PostgreSQL, RabbitMQ and Redis.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use test_support::{
     Process, ProcessBuilder, fresh_database, fresh_redis_prefix, fresh_vhost_or_prefix, redis_url,
 };
+use uuid::Uuid;
 
 use super::environment::{common, settings};
 use super::{Mesh, Running};
 use crate::binary::binary;
 use crate::{Service, Setup};
 
-/// What services show each other.
-pub(crate) const SERVICE_KEY: &str = "e2e-service-key-0123456789abcdef";
-/// What seals credentials, as hexadecimal digits.
-pub(crate) const SEALING_KEY: &str = "5ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea15ea1";
 /// Replicas of mcp-server.
 const REPLICAS: usize = 2;
 
@@ -23,6 +22,16 @@ pub(super) struct BackEnds {
     broker: String,
     cache: String,
     cache_prefix: String,
+}
+
+/// A secret that no other test has.
+pub fn unique(name: &str) -> String {
+    format!("canary-{name}-{}", Uuid::new_v4().simple())
+}
+
+/// A line of the file of key-encryption keys.
+pub fn sealing_key(name: &str) -> String {
+    format!("{name} {}{}\n", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 /// Where rest-api listens: on free ports at first.
@@ -45,6 +54,10 @@ impl Default for Addresses {
 impl BackEnds {
     pub(super) fn broker(&self) -> &str {
         &self.broker
+    }
+
+    pub(super) fn database(&self) -> &str {
+        &self.database
     }
 
     pub(super) async fn fresh(setup: &Setup) -> Result<Self> {
@@ -71,12 +84,27 @@ impl BackEnds {
 
 impl Mesh {
     pub(super) async fn start_cluster(&mut self) -> Result<()> {
+        let service_key = format!("{}\n", unique("service"));
+        for of in ["rest-api", "clients"] {
+            std::fs::write(self.service_keys(of), &service_key)?;
+        }
+        std::fs::write(self.sealing_keys(), sealing_key("e2e"))?;
         self.start_rest_api().await?;
         self.start_worker().await?;
         for replica in 1..=REPLICAS {
             self.start_mcp_server(replica).await?;
         }
         Ok(())
+    }
+
+    /// The file of service keys that `rest-api` accepts, or that its `clients` show.
+    pub fn service_keys(&self, of: &str) -> PathBuf {
+        self.dir.path().join(format!("service-keys-{of}"))
+    }
+
+    /// The file of key-encryption keys.
+    pub fn sealing_keys(&self) -> PathBuf {
+        self.dir.path().join("sealing-keys")
     }
 
     /// Starts one service; of mcp-server the first replica.
@@ -95,11 +123,8 @@ impl Mesh {
             .env("DEVMESH_DATA_DIR", self.data_dir())
             .env("DEVMESH_LISTEN__ADDRESS", &self.rest_api.http)
             .env("DEVMESH_GRPC__LISTEN__ADDRESS", &self.rest_api.grpc)
-            .env("DEVMESH_GRPC__SERVICE_KEY", SERVICE_KEY)
-            .env(
-                "DEVMESH_CREDENTIALS__KEYS",
-                format!(r#"[{{ id = "e2e", key = "{SEALING_KEY}" }}]"#),
-            )
+            .env("DEVMESH_GRPC__SERVICE_KEY_FILE", self.service_keys("rest-api"))
+            .env("DEVMESH_CREDENTIALS__FILE", self.sealing_keys())
             .env("DATABASE_URL", &backends.database)
             .env("QUEUE_URL", &backends.broker);
         self.run(command, Service::RestApi).await?;
@@ -133,7 +158,10 @@ impl Mesh {
         Ok(self
             .service(service)?
             .env("DEVMESH_CONTROL_PLANE__URL", grpc)
-            .env("DEVMESH_CONTROL_PLANE__SERVICE_KEY", SERVICE_KEY))
+            .env(
+                "DEVMESH_CONTROL_PLANE__SERVICE_KEY_FILE",
+                self.service_keys("clients"),
+            ))
     }
 
     fn service(&self, service: Service) -> Result<ProcessBuilder> {

@@ -17,6 +17,7 @@ macro_rules! on_both {
 
 mod audit;
 mod calls;
+mod canaries;
 mod crashes;
 mod limits;
 mod lists;
@@ -26,6 +27,7 @@ mod outages;
 mod poison;
 mod readbacks;
 mod revocation;
+mod rotation;
 mod sessions;
 mod shutdown;
 mod tour;

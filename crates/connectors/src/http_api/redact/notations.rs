@@ -28,6 +28,8 @@ pub(super) fn notations(secret: &str) -> Vec<Zeroizing<String>> {
         forms.extend([
             lower_hex(&percent),
             percent.replace("%20", "+"),
+            // As a query carries it, which is how we send one ourselves.
+            url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
             percent,
             hexadecimal.to_uppercase(),
             hexadecimal,
