@@ -102,7 +102,7 @@ is_ready() { http_address "$1" >/dev/null || ! runs "$1"; }
 start_services() {
     settings=(DEVMESH_ENVIRONMENT=cluster DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port 8081)"
         DEVMESH_GRPC__LISTEN__ADDRESS="127.0.0.1:$(port 9081)" DEVMESH_GRPC__SERVICE_KEY="$service_key"
-        DEVMESH_DATA_DIR="$dir/data" DATABASE_URL="$database" QUEUE_URL="$broker"
+        DEVMESH_DATA_DIR="$dir/data" DATABASE_URL="$database" QUEUE_URL="$broker" CACHE_URL="$cache"
         DEVMESH_CREDENTIALS__KEYS="[{ id = \"cluster\", key = \"$sealing_key\" }]")
     service rest-api rest-api
     local common=(DEVMESH_ENVIRONMENT=cluster DEVMESH_CONTROL_PLANE__URL="http://$(grpc_address)"

@@ -1,7 +1,7 @@
 //! Rate limits: set, shown and removed by people; the edge enforces them.
 
-use domain::limit::{MAX_BURST, Rate, Subject};
-use domain::{Limit, LimitId, Page, PageRequest, Principal, RateLimit, Scope};
+use domain::limit::{Bucket, MAX_BURST, Rate, Subject};
+use domain::{Limit, LimitId, Page, PageRequest, Principal, RateLimit, Scope, TenantId};
 
 use crate::error::Check;
 use crate::{Control, ControlError, require};
@@ -84,6 +84,55 @@ impl Control {
         require(caller, Scope::KeysWrite)?;
         let subject = subject.parse().map_err(|_| ControlError::NotFound)?;
         Ok(self.storage.limits.remove(caller.tenant_id, &subject).await?)
+    }
+
+    /// The limits that somebody set and that a call of `tool` is under. A tool that does not exist is under none of its
+    /// own: that it does not exist is found out when it is called.
+    ///
+    /// # Errors
+    /// Without `tools:call`; when storage is away.
+    pub async fn limits_of_call(&self, caller: &Principal, tool: &str) -> Result<Vec<Bucket>, ControlError> {
+        require(caller, Scope::ToolsCall)?;
+        let set = self.all_limits(caller.tenant_id).await?;
+        if set.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut subjects = vec![
+            Subject::Tenant,
+            Subject::Key(caller.name.clone()),
+            Subject::Tool(tool.to_owned()),
+        ];
+        if let Ok(tool) = self.storage.providers.tool(caller.tenant_id, tool).await {
+            let provider = self
+                .storage
+                .providers
+                .get(caller.tenant_id, tool.provider_id)
+                .await?;
+            subjects.push(Subject::Provider(provider.name));
+        }
+        let bound = set.into_iter().filter(|limit| subjects.contains(&limit.subject));
+        let bucket = |limit: RateLimit| Bucket {
+            tenant_id: limit.tenant_id,
+            subject: limit.subject,
+            limit: limit.limit,
+        };
+        Ok(bound.map(bucket).collect())
+    }
+
+    async fn all_limits(&self, tenant: TenantId) -> Result<Vec<RateLimit>, ControlError> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = PageRequest {
+                limit: PageRequest::MAX,
+                after,
+            };
+            let page = self.storage.limits.list(tenant, page).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
     }
 
     async fn exists(&self, caller: &Principal, subject: &Subject) -> Result<(), ControlError> {

@@ -100,6 +100,7 @@ fn rest_api_aliases(sources: Sources) -> Sources {
     sources
         .env_alias("DATABASE_URL", "database.url")
         .env_alias("QUEUE_URL", "queue.url")
+        .env_alias("CACHE_URL", "cache.url")
 }
 
 fn read<T: DeserializeOwned + JsonSchema>(sources: Sources) -> Result<T, Failure> {

@@ -7,7 +7,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Secrets that must be found nowhere, by name.
 #[derive(Default)]
-pub struct Canaries(Vec<(String, String, Vec<(String, Finder<'static>)>)>);
+pub struct Canaries(Vec<Canary>);
+
+/// Its name, itself, and each notation of it with what finds that.
+type Canary = (String, String, Vec<(String, Finder<'static>)>);
 
 impl Canaries {
     /// Looks for `secret` from now on, under this name.

@@ -29,6 +29,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The message broker.
     pub queue: QueueConfig,
+    /// What replicas share with those of mcp-server: the buckets of rate limits.
+    pub cache: CacheConfig,
     /// How credentials are encrypted at rest.
     pub credentials: CredentialsConfig,
     /// Jobs and schedules.
@@ -53,6 +55,7 @@ impl Default for Config {
             grpc: GrpcConfig::default(),
             database: DatabaseConfig::default(),
             queue: QueueConfig::default(),
+            cache: CacheConfig::default(),
             credentials: CredentialsConfig::default(),
             jobs: JobsConfig::default(),
             retention: RetentionConfig::default(),
@@ -264,6 +267,26 @@ impl Default for RetentionConfig {
             audit: Duration::from_hours(90 * 24),
             changes: Duration::from_hours(24),
             changes_kept: 10_000,
+        }
+    }
+}
+
+/// What replicas share with those of mcp-server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// `memory:` (limits are each replica's own) or `redis://…`, `rediss://…`, the one of mcp-server. May hold a password.
+    /// Also `CACHE_URL`.
+    pub url: Secret,
+    /// What every key begins with; the same as that of mcp-server.
+    pub prefix: String,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("memory:"),
+            prefix: cache::CacheOptions::default().prefix,
         }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
+use cache::Limiter;
 use control::Control;
 use domain::ports::Queue;
 use tower_http::timeout::TimeoutLayer;
@@ -27,6 +28,8 @@ pub struct Http {
     pub control: Control,
     /// The broker, for its dead letters.
     pub queue: Arc<dyn Queue>,
+    /// How often callers may call.
+    pub limiter: Arc<Limiter>,
     /// What is counted of jobs.
     pub jobs: JobMetrics,
     /// What authentication counts.

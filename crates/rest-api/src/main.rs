@@ -9,7 +9,11 @@ use rest_api::{Config, Deps};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let aliases = [("DATABASE_URL", "database.url"), ("QUEUE_URL", "queue.url")];
+    let aliases = [
+        ("DATABASE_URL", "database.url"),
+        ("QUEUE_URL", "queue.url"),
+        ("CACHE_URL", "cache.url"),
+    ];
     runtime::process::run("rest-api", &aliases, async |config: Config, telemetry, life| {
         let clock = Arc::new(domain::SystemClock);
         let deps = Deps {
@@ -17,6 +21,7 @@ fn main() -> ExitCode {
             life,
             clock,
             queue: None,
+            cache: None,
             link: None,
         };
         rest_api::build(config, deps).await?.start();

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use cache::{Limiter, LimiterOptions};
 use control::{Control, SystemEntropy};
 use domain::Clock;
-use domain::ports::{Queue, Storage};
+use domain::ports::{Cache, Queue, Storage};
 use runtime::lifecycle::Lifecycle;
 use runtime::link::LinkIncoming;
 use runtime::listen::{ListenError, Listener};
@@ -39,6 +40,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// The queue that it shares with the worker of the same process; from `queue.url` when absent.
     pub queue: Option<Arc<dyn Queue>>,
+    /// The cache that it shares with mcp-server of the same process; from `cache.url` when absent.
+    pub cache: Option<Arc<dyn Cache>>,
     /// The link to the services of the same process; gRPC listens on `grpc.listen` when absent.
     pub link: Option<LinkIncoming>,
 }
@@ -60,6 +63,9 @@ pub enum BuildError {
     /// The broker's address is wrong.
     #[error("queue.url: {0}")]
     Queue(#[from] domain::ports::QueueError),
+    /// The cache's address is wrong.
+    #[error("cache.url: {0}")]
+    Cache(#[from] domain::ports::cache::CacheError),
     /// A listener cannot be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -83,7 +89,7 @@ impl BuildError {
     /// Whether the settings are at fault, so that trying again will not help.
     fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::Setting { .. } | Self::Queue(_) => true,
+            Self::Setting { .. } | Self::Queue(_) | Self::Cache(_) => true,
             Self::Listen(error) => error.is_of_the_settings(),
             Self::Database(_) | Self::FirstStart(_) | Self::Recovery(_) | Self::DataDir { .. } => false,
         }
@@ -107,6 +113,7 @@ pub struct Service {
     grpc_on: GrpcOn,
     control: Control,
     queue: Arc<dyn Queue>,
+    limiter: Arc<Limiter>,
     rewrap: Rewrap,
     config: Config,
     deps: (Telemetry, Lifecycle),
@@ -128,6 +135,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         life,
         clock,
         queue,
+        cache,
         link,
     } = deps;
     let started = telemetry.health().latch("started");
@@ -142,6 +150,11 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         None => queue::connect(config.queue.url.expose(), &queue_options(&config), &telemetry)?,
     };
     register_checks(&telemetry, &storage, &queue);
+    let cache = match cache {
+        Some(cache) => cache,
+        None => cache::connect(config.cache.url.expose(), &cache_options(&config), &telemetry)?,
+    };
+    let limiter = Arc::new(Limiter::new(cache, LimiterOptions::default(), &telemetry));
     let rewrap = Rewrap::new(sealing_keys, config.credentials.rewrap_interval, &telemetry);
     let control = Control {
         storage,
@@ -167,7 +180,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     };
     let http = (
         Listener::bind(&config.listen).await?,
-        router(&control, &queue, &config, &telemetry),
+        router(&control, &queue, &limiter, &config, &telemetry),
     );
     let grpc = services(grpc, &service_key);
     Ok(Service {
@@ -176,6 +189,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         grpc_on,
         control,
         queue,
+        limiter,
         rewrap,
         config,
         deps: (telemetry, life),
@@ -219,6 +233,13 @@ async fn open_database(
     }
 }
 
+fn cache_options(config: &Config) -> cache::CacheOptions {
+    cache::CacheOptions {
+        prefix: config.cache.prefix.clone(),
+        ..cache::CacheOptions::default()
+    }
+}
+
 fn queue_options(config: &Config) -> queue::QueueOptions {
     queue::QueueOptions {
         prefix: config.queue.prefix.clone(),
@@ -240,11 +261,18 @@ fn register_checks(telemetry: &Telemetry, storage: &Storage, queue: &Arc<dyn Que
     });
 }
 
-fn router(control: &Control, queue: &Arc<dyn Queue>, config: &Config, telemetry: &Telemetry) -> Router {
+fn router(
+    control: &Control,
+    queue: &Arc<dyn Queue>,
+    limiter: &Arc<Limiter>,
+    config: &Config,
+    telemetry: &Telemetry,
+) -> Router {
     let auth = AuthMetrics::new(telemetry);
     let http = Http {
         control: control.clone(),
         queue: Arc::clone(queue),
+        limiter: Arc::clone(limiter),
         jobs: JobMetrics::new(telemetry),
         auth,
         config: config.http.clone(),
@@ -287,6 +315,7 @@ impl Service {
             grpc_on,
             control,
             queue,
+            limiter,
             rewrap,
             config,
             deps: (telemetry, life),
@@ -338,7 +367,7 @@ impl Service {
         life.spawn("rewrap", rewrap.run(control.clone(), stop.clone()));
         life.spawn(
             "gauges",
-            parts::gauges::run(control.clone(), jobs, keys, stop.clone()),
+            parts::gauges::run(control.clone(), jobs, keys, limiter, stop.clone()),
         );
         let health = telemetry.health().clone();
         life.spawn_task(async move {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use control::Control;
 use domain::SystemClock;
-use domain::ports::Queue;
+use domain::ports::{Cache, Queue};
 use runtime::link::{InMemoryLink, LinkConnector, LinkIncoming};
 use runtime::process::ServiceConfig;
 use uplink::Target;
@@ -33,9 +33,13 @@ pub(super) fn start(config: &Config, logs: &Logs) -> Result<Started, Failure> {
     let _ = tracing::dispatcher::set_global_default(place.telemetry.dispatch());
     let queue = queue::connect("memory:", &queue::QueueOptions::default(), &place.telemetry)
         .map_err(|error| Failure::of("queue", error))?;
-    let (rest_api, control) = rest_api(config, place, Arc::clone(&queue), incoming)?;
+    let edge = Place::prepare(Role::McpServer, config, logs)?;
+    let cache = cache::connect("memory:", &cache::CacheOptions::default(), &edge.telemetry)
+        .map_err(|error| Failure::of("cache", error))?;
+    let shared = (Arc::clone(&queue), Arc::clone(&cache));
+    let (rest_api, control) = rest_api(config, place, shared, incoming)?;
     let worker = worker(config, logs, queue, connector.clone())?;
-    let mcp_server = mcp_server(config, logs, connector.clone())?;
+    let mcp_server = mcp_server(config, edge, cache, connector.clone())?;
     Ok(Started {
         hosts: vec![rest_api, worker, mcp_server],
         control,
@@ -46,7 +50,7 @@ pub(super) fn start(config: &Config, logs: &Logs) -> Result<Started, Failure> {
 fn rest_api(
     config: &Config,
     place: Place,
-    queue: Arc<dyn Queue>,
+    (queue, cache): (Arc<dyn Queue>, Arc<dyn Cache>),
     link: LinkIncoming,
 ) -> Result<(Host, Control), Failure> {
     let config = config.rest_api.clone();
@@ -55,6 +59,7 @@ fn rest_api(
         life: place.life.clone(),
         clock: Arc::new(SystemClock),
         queue: Some(queue),
+        cache: Some(cache),
         link: Some(link),
     };
     let how = (config.drain(), config.listen.tls.is_some());
@@ -93,14 +98,18 @@ fn worker(
     })
 }
 
-fn mcp_server(config: &Config, logs: &Logs, connector: LinkConnector) -> Result<Host, Failure> {
-    let place = Place::prepare(Role::McpServer, config, logs)?;
+fn mcp_server(
+    config: &Config,
+    place: Place,
+    cache: Arc<dyn Cache>,
+    connector: LinkConnector,
+) -> Result<Host, Failure> {
     let config = config.mcp_server.clone();
     let deps = mcp_server::Deps {
         telemetry: place.telemetry.clone(),
         life: place.life.clone(),
         clock: Arc::new(SystemClock),
-        cache: None,
+        cache: Some(cache),
         target: Target::InProcess(connector),
     };
     place.fill((config.drain(), config.listen.tls.is_some()), async {

@@ -82,6 +82,7 @@ impl RestApi {
             life: life.clone(),
             clock: Arc::new(SystemClock),
             queue: Some(queue::memory()),
+            cache: None,
             link: None,
         };
         let service = rest_api::build(config(&identity, &data), deps).await.unwrap();

@@ -126,7 +126,9 @@ impl Mesh {
             .env("DEVMESH_GRPC__SERVICE_KEY_FILE", self.service_keys("rest-api"))
             .env("DEVMESH_CREDENTIALS__FILE", self.sealing_keys())
             .env("DATABASE_URL", &backends.database)
-            .env("QUEUE_URL", &backends.broker);
+            .env("QUEUE_URL", &backends.broker)
+            .env("CACHE_URL", &backends.cache)
+            .env("DEVMESH_CACHE__PREFIX", &backends.cache_prefix);
         self.run(command, Service::RestApi).await?;
         // Started again it must be where the others look for it.
         self.rest_api = self.process(Service::RestApi)?.addresses()?;

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cache::Exceeded;
 use control::ControlError;
 use control::error::Invalid;
 use http::{HeaderValue, StatusCode, header};
@@ -31,6 +32,9 @@ pub struct Problem {
     /// The fields that are not as expected, all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// When to ask again, in seconds; it goes into the header `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
     /// The request id, as in the header `X-Request-ID`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -57,6 +61,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
             request_id: None,
             trace_id: None,
         }
@@ -89,6 +94,10 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }
+        if let Some(seconds) = self.retry_after {
+            let value = HeaderValue::from(seconds);
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -117,6 +126,20 @@ impl From<ControlError> for Problem {
                 tracing::error!(error = %cause, "a request failed for a reason of ours");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
+        }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        let seconds = exceeded.retry_after_seconds();
+        let detail = format!(
+            "the rate limit of {} ({}) is used up; nothing was called. Try again in {seconds} s",
+            exceeded.subject, exceeded.limit.rate
+        );
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
         }
     }
 }

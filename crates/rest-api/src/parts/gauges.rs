@@ -1,8 +1,10 @@
 //! Reads the gauges that only the database knows.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use cache::Limiter;
 use control::{Control, ControlError};
 use domain::JobKind;
 use tokio_util::sync::CancellationToken;
@@ -21,12 +23,14 @@ pub async fn run(
     control: Control,
     jobs: JobMetrics,
     keys: KeyMetrics,
+    limiter: Arc<Limiter>,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     loop {
         if let Err(error) = read(&control, &jobs, &keys).await {
             tracing::debug!(%error, "gauges cannot be read");
         }
+        limiter.show();
         if !pause(&stop, EVERY).await {
             return Ok(());
         }

@@ -112,6 +112,7 @@ impl App {
             life: life.clone(),
             clock,
             queue: Some(queue::memory()),
+            cache: None,
             link: None,
         };
         let service = rest_api::build(config, deps).await.unwrap();

@@ -40,4 +40,21 @@ on_both! {
         app.put(&agent, "/api/v1/limits/key:ci", json!({ "rate": "1000/s" })).await.expect(403);
         app.get(&agent, "/api/v1/limits").await.expect(403);
     }
+
+    async fn calls_beyond_a_limit_are_refused_with_when_to_try_again_and_make_no_job(app: &App) {
+        app.provider(&app.admin, "api").await;
+        let (agent, _) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
+        app.put(&app.admin, "/api/v1/limits/key:ci", json!({ "rate": "1/h", "burst": 2 })).await.expect(200);
+        let call = async |key: &str| app.post(key, "/api/v1/tools/api_get/calls", json!({ "arguments": {} })).await;
+        call(&agent).await.expect(202);
+        call(&agent).await.expect(202);
+        let refused = call(&agent).await;
+        let problem = refused.expect(429);
+        assert!(problem["detail"].as_str().unwrap().contains("key:ci"), "{problem}");
+        let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=3_600).contains(&wait), "{wait}");
+        let jobs = app.get(&agent, "/api/v1/jobs?kind=tool_call").await.expect(200);
+        assert_eq!(jobs["items"].as_array().unwrap().len(), 2, "{jobs}");
+        call(&app.admin).await.expect(202);
+    }
 }

@@ -180,6 +180,8 @@ pub async fn call(
         .get("idempotency-key")
         .map(|key| key.to_str().map(str::to_owned));
     let unreadable = |_| Problem::field(StatusCode::BAD_REQUEST, "Idempotency-Key", "visible characters");
+    let buckets = http.control.limits_of_call(&caller, &name).await?;
+    http.limiter.take(&buckets).await?;
     let call = NewCall {
         tool: name,
         arguments: Value::Object(body.arguments),
