@@ -60,10 +60,6 @@ impl Hunt {
         found.dedup();
         ensure!(found.is_empty(), "found:\n{}", found.join("\n"));
         ensure!(self.canaries.len() >= 10);
-        eprintln!(
-            "{} secrets, in none of these (bytes): {bytes:?}",
-            self.canaries.len()
-        );
         Ok(())
     }
 }

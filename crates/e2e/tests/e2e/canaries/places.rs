@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Mesh, Shape, binary};
@@ -44,7 +44,7 @@ impl Cache {
         std::thread::spawn(move || {
             let mut part = [0; 1 << 16];
             while let Ok(size @ 1..) = monitor.read(&mut part) {
-                kept.lock().unwrap().extend_from_slice(&part[..size]);
+                locked(&kept).extend_from_slice(&part[..size]);
             }
         });
         Ok(Self {
@@ -64,8 +64,12 @@ impl Cache {
 
     /// The commands, with every key and value that was ever written.
     pub fn heard(&self) -> Vec<u8> {
-        self.heard.lock().unwrap().clone()
+        locked(&self.heard).clone()
     }
+}
+
+fn locked(heard: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The messages that lie in the queues now, with their headers; they are put back.
