@@ -8,7 +8,8 @@ set -euo pipefail
 
 seed=${1:-1}
 calls=scripts/tests.d/lib/github_calls
-node=$(tool_node)
+# The program itself: the tool is a script that starts it, and ending the script would leave it running.
+node=$("$(tool_node)" -p process.execPath)
 prism=$(tool_node_modules prism)
 generated=$(tool_node_modules descriptions)/node_modules/@octokit/openapi/generated
 
