@@ -135,7 +135,7 @@ fn missing(pages: &[ServicePage], shape: Shape) -> BTreeSet<&'static str> {
 }
 
 /// What a healthy run does not show, and why.
-const QUIET: [(&str, &str); 6] = [
+const QUIET: [(&str, &str); 8] = [
     (
         "mcp_jobs_dead_lettered_total",
         "only a message that nobody can read",
@@ -150,6 +150,14 @@ const QUIET: [(&str, &str); 6] = [
         "only more than a thousand values of one label",
     ),
     ("http_panics_total", "only a bug"),
+    (
+        "mcp_circuit_breaker_trips_total",
+        "only an upstream that does not work",
+    ),
+    (
+        "mcp_job_readbacks_total",
+        "only a write in doubt whose tool says how to look",
+    ),
     ("cache_evictions_total", "only a full in-process cache"),
 ];
 /// The same for one of the two sets of back ends.

@@ -28,6 +28,7 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     }
     sessions(mesh, &mut notes, &key).await?;
     jobs(mesh, &mut notes, &key).await?;
+    limits(mesh, &mut notes, &key, &key_id).await?;
     refusals(mesh, &mut notes).await?;
     let admin = mesh.admin()?;
     admin.post(&format!("/keys/{key_id}/revoke"), &json!({})).await?;
@@ -101,6 +102,31 @@ async fn jobs(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
     notes.keep(&test_support::eventually(e2e::PATIENCE, retried).await?);
     let refresh = admin.post("/providers/shop/refresh", &json!({})).await?;
     notes.keep(&admin.result_of(&refresh).await?);
+    Ok(())
+}
+
+/// A limit of each kind, until it refuses a call.
+async fn limits(mesh: &Mesh, notes: &mut Notes, key: &str, key_id: &str) -> Result<()> {
+    let admin = mesh.admin()?;
+    let named = admin.get(&format!("/keys/{key_id}")).await?;
+    let name = named["name"].as_str().context("no name")?;
+    let client = mesh.stateless_mcp(key)?;
+    let ends = async |refused: bool| {
+        let probe = || async {
+            let answer = client.call(Shop::GET_ITEM, &json!({"id": 3})).await?;
+            let waits = answer["_meta"]["io.devmesh/retry-after-seconds"].is_u64();
+            ensure!(waits == refused, "{answer}");
+            anyhow::Ok(answer)
+        };
+        test_support::eventually(e2e::PATIENCE, probe).await
+    };
+    for subject in ["tenant".to_owned(), format!("key:{name}"), format!("tool:{}", Shop::GET_ITEM)] {
+        let path = format!("/limits/{subject}");
+        admin.put(&path, &json!({"rate": "1/h", "burst": 1})).await?;
+        notes.keep(&ends(true).await?);
+        admin.delete(&path).await?;
+        ends(false).await?;
+    }
     Ok(())
 }
 
