@@ -120,7 +120,11 @@ async fn limits(mesh: &Mesh, notes: &mut Notes, key: &str, key_id: &str) -> Resu
         };
         test_support::eventually(e2e::PATIENCE, probe).await
     };
-    for subject in ["tenant".to_owned(), format!("key:{name}"), format!("tool:{}", Shop::GET_ITEM)] {
+    for subject in [
+        "tenant".to_owned(),
+        format!("key:{name}"),
+        format!("tool:{}", Shop::GET_ITEM),
+    ] {
         let path = format!("/limits/{subject}");
         admin.put(&path, &json!({"rate": "1/h", "burst": 1})).await?;
         notes.keep(&ends(true).await?);
