@@ -18,6 +18,7 @@ async fn both_keys_of_a_cluster_are_rotated_under_calls_and_the_old_ones_are_not
     let (key, _) = mesh.agent_key().await?;
     shop.add_to(&mesh, &key).await?;
     let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    #[expect(clippy::disallowed_methods, reason = "it calls while the test rotates")]
     let hammer = tokio::spawn(hammer(
         mesh.mcp_urls(),
         key.clone(),
