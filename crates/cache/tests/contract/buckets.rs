@@ -45,7 +45,7 @@ pub async fn a_call_that_one_bucket_refuses_takes_nothing_from_the_others(subjec
     let refused = cache.take(&both).await.unwrap().refused.unwrap();
     assert_eq!(refused.0, 1);
     assert_eq!(
-        cache.take(&[wide.clone()]).await.unwrap().refused,
+        cache.take(std::slice::from_ref(&wide)).await.unwrap().refused,
         None,
         "a token was lost"
     );
@@ -62,7 +62,7 @@ pub async fn buckets_of_other_tenants_and_subjects_are_others(subject: Tested) {
         bucket(TenantId::generate(), Subject::Tenant, "1/h", 1),
     ] {
         assert_eq!(
-            cache.take(&[bucket.clone()]).await.unwrap().refused,
+            cache.take(std::slice::from_ref(&bucket)).await.unwrap().refused,
             None,
             "{bucket:?}"
         );
