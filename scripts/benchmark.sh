@@ -30,6 +30,7 @@ fi
 bench() { "$target/$build/bench" "$@" "${quick[@]}" --devmesh "$target/$build/devmesh" --figures "$figures"; }
 
 bench calls
+bench bulkhead
 bench up
 bench import --description "$github"
 # On the servers of a run of the tests, or on some of its own.

@@ -151,7 +151,8 @@ async fn telemetry(compared: &Compared, pairs: usize, time: Duration) -> Result<
     Ok(json!({ "cost_percent": median(&costs), "low": low, "high": high, "pairs": pairs }))
 }
 
-fn description() -> String {
+/// An API of one operation.
+pub fn description() -> String {
     let item = json!({ "type": "object", "required": ["id", "name"], "properties": {
         "id": { "type": "integer" }, "name": { "type": "string" } } });
     let answer = json!({ "description": "The item", "content": { "application/json": { "schema": item } } });

@@ -97,8 +97,16 @@ pub async fn open(target: &Target, connections: usize, rate: f64, time: Duration
 /// # Errors
 /// When the answer is not what was expected.
 pub async fn once(target: &Target) -> Result<()> {
+    nth(target, 0).await
+}
+
+/// The request of this number by itself.
+///
+/// # Errors
+/// When the answer is not what was expected.
+pub async fn nth(target: &Target, number: usize) -> Result<()> {
     let mut connection = connect(&target.address).await?;
-    send(&mut connection, &target.requests[0]).await
+    send(&mut connection, &target.requests[number % target.requests.len()]).await
 }
 
 type Connection = SendRequest<Full<Bytes>>;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "it tells its figures")]
 
+mod bulkhead;
 mod calls;
 mod curves;
 mod import;
@@ -33,6 +34,8 @@ struct Arguments {
 enum What {
     /// Tool calls over MCP: through the mesh, the API itself, a bare proxy, the least MCP server.
     Calls(Options),
+    /// A provider that hangs, and what that costs the calls of another one.
+    Bulkhead(Options),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
@@ -77,6 +80,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         match arguments.what {
             What::Calls(options) => calls::run(&options).await,
+            What::Bulkhead(options) => bulkhead::run(&options).await,
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,

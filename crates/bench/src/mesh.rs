@@ -189,6 +189,15 @@ impl Mesh {
         }
     }
 
+    /// Changes what a provider may do.
+    ///
+    /// # Errors
+    /// When the mesh refuses.
+    pub async fn change_provider(&self, name: &str, change: &Value) -> Result<()> {
+        let url = format!("{}/api/v1/providers/{name}", self.api);
+        self.answer(self.http.patch(url).json(change)).await.map(drop)
+    }
+
     /// `devmesh tools add` of a description in a file; from its start to its end.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
     let tables = [
         rates(&calls),
         latencies(&calls),
+        bulkhead(&read("bulkhead.json")?),
         worker(&read("worker.json")?),
         import(&read("import.json")?),
         growth(&up),
@@ -92,6 +93,28 @@ fn latencies(calls: &Value) -> String {
             number(row, "p50"),
             p99,
             p99 - direct,
+        );
+    }
+    table.push('\n');
+    table
+}
+
+fn bulkhead(bulkhead: &Value) -> String {
+    let mut table = format!(
+        "A provider that hangs, with {} calls of it held, beside one that is well at {} calls a second; medians of {} interleaved \
+         pairs of {} s:\n\n| | alone | beside it | more | 95 % |\n|---|---|---|---|---|\n",
+        bulkhead["held"], bulkhead["per_second"], bulkhead["pairs"], bulkhead["seconds_each"],
+    );
+    for name in ["p50", "p99"] {
+        let row = &bulkhead[name];
+        let _ = writeln!(
+            table,
+            "| {name} | {:.2} ms | {:.2} ms | {:+.1} % | {:+.1} to {:+.1} % |",
+            number(row, "alone_ms"),
+            number(row, "beside_ms"),
+            number(row, "more_percent"),
+            number(row, "low"),
+            number(row, "high"),
         );
     }
     table.push('\n');

@@ -67,14 +67,19 @@ pub fn plain(url: &str) -> Target {
 
 /// `tools/call` at `url`, in a session of its own in the era that has them.
 pub fn call(url: &str, key: Option<&str>, era: Era, session: Option<&str>) -> Target {
+    call_of(TOOL, url, key, era, session)
+}
+
+/// [`call`] of this tool.
+pub fn call_of(tool: &str, url: &str, key: Option<&str>, era: Era, session: Option<&str>) -> Target {
     let of = |id: u64| {
-        let mut params = json!({ "name": TOOL, "arguments": { "id": id } });
+        let mut params = json!({ "name": tool, "arguments": { "id": id } });
         let mut more = mcp_headers(url, key, era, session);
         if era == Era::Stateless {
             params["_meta"] = meta();
             more.extend([
                 ("mcp-method", "tools/call".to_owned()),
-                ("mcp-name", TOOL.to_owned()),
+                ("mcp-name", tool.to_owned()),
             ]);
         }
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });

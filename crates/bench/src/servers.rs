@@ -5,6 +5,8 @@ mod proxy;
 
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -33,6 +35,8 @@ pub enum Kind {
     Api,
     /// A reverse proxy and nothing else.
     Proxy,
+    /// The API that answers nothing; `GET /held`: how many requests wait now.
+    Hanging,
     /// An rmcp server with one tool, which calls the API.
     Least,
 }
@@ -48,6 +52,7 @@ pub struct Running {
 pub async fn run(serve: Serve) -> Result<()> {
     let router = match serve.kind {
         Kind::Api => api(),
+        Kind::Hanging => hanging(),
         Kind::Proxy => proxy::router(&serve.upstream)?,
         Kind::Least => least::router(serve.upstream),
     };
@@ -94,4 +99,36 @@ pub fn item(id: u64) -> String {
 fn api() -> Router {
     let item = async |Path(id): Path<u64>| ([(CONTENT_TYPE, "application/json")], item(id)).into_response();
     Router::new().route("/items/{id}", get(item))
+}
+
+fn hanging() -> Router {
+    let held = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&held);
+    let hang = move || {
+        let waiting = Waiting::new(&held);
+        async move {
+            std::future::pending::<()>().await;
+            drop(waiting);
+        }
+    };
+    Router::new().route("/items/{id}", get(hang)).route(
+        "/held",
+        get(async move || count.load(Ordering::SeqCst).to_string()),
+    )
+}
+
+/// A request that waits, counted for as long as it does.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn new(held: &Arc<AtomicUsize>) -> Self {
+        held.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(held))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }

@@ -58,12 +58,23 @@ impl Buckets {
         let used = used.collect();
         if refused.is_none() {
             held.put(steps, now);
+        } else {
+            held.clamp(steps);
         }
         Taken { refused, used }
     }
 }
 
 impl Held {
+    /// A bucket whose limit became wider is no emptier than empty: what it waits for is counted from now on.
+    fn clamp(&mut self, steps: Vec<(String, Step)>) {
+        for (key, step) in steps {
+            if let Some(full_at) = self.by_key.get_mut(&key) {
+                *full_at = full_at.min(step.before);
+            }
+        }
+    }
+
     fn put(&mut self, steps: Vec<(String, Step)>, now: f64) {
         self.by_key
             .extend(steps.into_iter().map(|(key, step)| (key, step.after)));

@@ -7,27 +7,29 @@ use domain::{
 use redis::{Cmd, cmd};
 use std::time::Duration;
 
-/// [`Bucket::after_one`] for each bucket, and all of it written only when no bucket has to wait. A key holds the moment at
-/// which its bucket is full again, in microseconds, and is gone then. Lua's numbers are exact to a quarter of a microsecond
+/// [`Bucket::after_one`] for each bucket, and all of it written only when no bucket has to wait: else only that a bucket
+/// is no emptier than empty, where its limit became wider. A key holds the moment at which its bucket is full again, in
+/// microseconds, and is gone then. Lua's numbers are exact to a quarter of a microsecond
 /// here, hence the whole one that is no wait.
 const TAKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local refused, wait, before, after = 0, 0, {}, {}
+local refused, wait, held, before, after = 0, 0, {}, {}, {}
 for i, key in ipairs(KEYS) do
   local interval, whole = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local full = tonumber(redis.call('GET', key) or now)
-  before[i] = math.min(math.max(full, now), now + whole)
+  held[i] = tonumber(redis.call('GET', key) or now)
+  before[i] = math.min(math.max(held[i], now), now + whole)
   after[i] = before[i] + interval
   local more = after[i] - whole - now
   if more >= 1 and more > wait then refused, wait = i, more end
 end
 local answer = {refused, math.ceil(wait)}
 for i, key in ipairs(KEYS) do
-  if refused == 0 then
-    redis.call('SET', key, string.format('%.2f', after[i]), 'PX', math.ceil((after[i] - now) / 1000))
+  local full = refused == 0 and after[i] or before[i]
+  if refused == 0 or full < held[i] then
+    redis.call('SET', key, string.format('%.2f', full), 'PX', math.ceil((full - now) / 1000))
   end
-  answer[i + 2] = math.ceil((refused == 0 and after[i] or before[i]) - now)
+  answer[i + 2] = math.ceil(full - now)
 end
 return answer
 ";

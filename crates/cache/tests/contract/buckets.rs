@@ -6,7 +6,7 @@ use domain::TenantId;
 use domain::limit::{Bucket, Limit, Subject};
 use futures::future::join_all;
 
-use crate::subject::Subject as Tested;
+use crate::subject::{SOON, Subject as Tested};
 
 fn bucket(tenant_id: TenantId, subject: Subject, rate: &str, burst: u32) -> Bucket {
     let rate = rate.parse().unwrap();
@@ -92,4 +92,15 @@ pub async fn two_participants_together_get_what_the_limit_says(subject: Tested) 
     let allowed = 50.0 + 200.0 * began.elapsed().as_secs_f64();
     let share = f64::from(accepted) / allowed;
     assert!((0.95..=1.05).contains(&share), "{accepted} of {allowed}");
+}
+
+pub async fn a_limit_that_becomes_wider_has_a_token_again_after_an_interval_of_its_own(subject: Tested) {
+    let cache = subject.cache();
+    let tenant = TenantId::generate();
+    let narrow = [bucket(tenant, Subject::Tenant, "1/h", 1)];
+    assert_eq!(cache.take(&narrow).await.unwrap().refused, None);
+    assert!(cache.take(&narrow).await.unwrap().refused.is_some());
+    let wide = [bucket(tenant, Subject::Tenant, "20/s", 2)];
+    let passes = || async { cache.take(&wide).await.unwrap().refused.is_none().then_some(()) };
+    test_support::eventually(SOON, passes).await.unwrap();
 }

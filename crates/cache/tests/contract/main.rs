@@ -52,5 +52,6 @@ on_both![
     a_bucket_gives_its_burst_and_then_says_how_long_to_wait,
     a_call_that_one_bucket_refuses_takes_nothing_from_the_others,
     buckets_of_other_tenants_and_subjects_are_others,
+    a_limit_that_becomes_wider_has_a_token_again_after_an_interval_of_its_own,
     two_participants_together_get_what_the_limit_says,
 ];
