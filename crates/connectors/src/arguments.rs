@@ -8,10 +8,11 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use domain::{CallErrorKind, Tool, ToolId};
+use foldhash::quality::RandomState;
 use jsonschema::{Draft, PatternOptions, Validator};
 use moka::sync::Cache;
 use serde_json::{Map, Value};
@@ -29,7 +30,9 @@ const PATTERN_BYTES: usize = 1 << 20;
 
 /// Compiled schemas, bounded.
 pub(crate) struct Schemas {
-    compiled: Cache<Key, Compiled>,
+    compiled: Cache<Key, Compiled, RandomState>,
+    /// Of schemas. Its seed is random: what hashes alike in one process does not in another.
+    hash: RandomState,
 }
 
 /// The tool, which of its two schemas, and the hash of that: a refresh that changes the schema compiles it anew.
@@ -45,7 +48,11 @@ impl Schemas {
     pub(crate) fn new() -> Self {
         let weigh = |_: &Key, compiled: &Compiled| compiled.bytes.max(1);
         Self {
-            compiled: Cache::builder().weigher(weigh).max_capacity(CACHE_BYTES).build(),
+            compiled: Cache::builder()
+                .weigher(weigh)
+                .max_capacity(CACHE_BYTES)
+                .build_with_hasher(RandomState::default()),
+            hash: RandomState::default(),
         }
     }
 
@@ -108,10 +115,9 @@ impl Schemas {
     }
 
     fn validator(&self, tool: ToolId, output: bool, schema: &Value) -> Result<Arc<Validator>, Arc<str>> {
-        let mut hasher = DefaultHasher::new();
-        schema.hash(&mut hasher);
+        let hash = self.hash.hash_one(schema);
         self.compiled
-            .get_with((tool, output, hasher.finish()), || compile(schema))
+            .get_with((tool, output, hash), || compile(schema))
             .validator
     }
 }

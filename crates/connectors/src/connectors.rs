@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::{CallErrorKind, CallOutcome, Content, Provider, ProviderId, Tool};
 use serde_json::{Map, Value};
-use tracing::{Instrument, field};
+use tracing::{Instrument, Span, field};
 
 use crate::arguments::Schemas;
 use crate::breaker::Board;
@@ -61,14 +61,7 @@ impl Connectors {
         arguments: Value,
         context: &CallContext,
     ) -> CallOutcome {
-        let span = tracing::info_span!(
-            "ExecuteTool",
-            tool.name = %tool.name,
-            tool.provider = %provider.name,
-            otel.kind = "internal",
-            otel.status_code = field::Empty,
-            error.type = field::Empty,
-        );
+        let span = span(provider, tool);
         let begin = Instant::now();
         let outcome = self
             .checked(provider, tool, arguments, context)
@@ -233,6 +226,20 @@ impl Connectors {
     pub fn sweep(&self) {
         self.pool.sweep();
     }
+}
+
+fn span(provider: &Provider, tool: &Tool) -> Span {
+    if !telemetry::propagation::is_recording() {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "ExecuteTool",
+        tool.name = %tool.name,
+        tool.provider = %provider.name,
+        otel.kind = "internal",
+        otel.status_code = field::Empty,
+        error.type = field::Empty,
+    )
 }
 
 fn no_place(provider: &Provider, reason: NoPlace) -> CallFailure {

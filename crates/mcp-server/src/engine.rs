@@ -81,7 +81,7 @@ struct Shared<B> {
     backend: B,
     audit: Arc<dyn AuditSink>,
     listeners: Listeners,
-    metrics: EngineMetrics,
+    metrics: Arc<EngineMetrics>,
     config: EngineConfig,
     clock: Arc<dyn Clock>,
     codec: RequestStateCodec,
@@ -99,7 +99,7 @@ impl<B: Backend> Engine<B> {
             backend: parts.backend,
             audit: parts.audit,
             listeners: parts.listeners,
-            metrics: parts.metrics,
+            metrics: Arc::new(parts.metrics),
             places: Semaphore::new(parts.config.max_calls.min(Semaphore::MAX_PERMITS)),
             config: parts.config,
             clock: parts.clock,
@@ -123,7 +123,7 @@ impl<B: Backend> Engine<B> {
 
     /// What it counts.
     #[must_use]
-    pub fn metrics(&self) -> &EngineMetrics {
+    pub fn metrics(&self) -> &Arc<EngineMetrics> {
         &self.shared.metrics
     }
 }

@@ -1,8 +1,10 @@
 //! MCP over Streamable HTTP at `/mcp`: what happens to a request before rmcp sees it, and to its answer afterwards.
 //!
-//! In this order: is there room ([`limits`]), who asks ([`authenticate`]), is the body one JSON-RPC message ([`body`]),
-//! does the session belong to the caller ([`serve`]), then rmcp, or for a plain call the engine itself ([`direct`]). Answers that stay open are closed when their key is
-//! gone or the service stops ([`stream`]); refusals that rmcp words as plain text become JSON-RPC errors ([`answers`]).
+//! In this order ([`serve`]): is there room ([`limits`]), who asks ([`authenticate`]), does the session belong to the
+//! caller, is the body one JSON-RPC message ([`body`]), then rmcp, or for a plain call the engine itself ([`direct`]).
+//! Answers that stay open are closed when their key is gone or the service stops ([`stream`]); refusals that rmcp words
+//! as plain text become JSON-RPC errors ([`answers`]). One handler and no layers: each layer would cost every call a copy
+//! of all that is behind it.
 
 mod answers;
 mod authenticate;
@@ -19,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
 use domain::key::KeyRefusal;
 use domain::{Clock, KeyId, PresentedKey, Principal};
@@ -90,13 +91,13 @@ pub struct Upkeep {
 }
 
 /// What every request passes through.
-#[derive(Clone)]
 struct Gate {
     keys: Arc<dyn Keys>,
     in_use: KeysInUse,
     sessions: Sessions,
-    metrics: EngineMetrics,
-    config: Arc<TransportConfig>,
+    places: limits::Places,
+    metrics: Arc<EngineMetrics>,
+    config: TransportConfig,
     clock: Arc<dyn Clock>,
     soft_stop: CancellationToken,
 }
@@ -119,8 +120,9 @@ impl Transport {
             keys: Arc::clone(&keys),
             in_use: in_use.clone(),
             sessions: sessions.clone(),
-            metrics: engine.metrics().clone(),
-            config: Arc::new(config.clone()),
+            places: limits::Places::new(config.max_requests),
+            metrics: Arc::clone(engine.metrics()),
+            config: config.clone(),
             clock: Arc::clone(&clock),
             soft_stop,
         };
@@ -130,15 +132,8 @@ impl Transport {
             Arc::new(sessions.clone()),
             rmcp_config(&config, &sessions, hard_stop),
         );
-        let places = limits::Places::new(config.max_requests);
-        let router = Router::new()
-            .route(
-                PATH,
-                any(serve::serve::<B>).with_state((gate.clone(), rmcp, Arc::new(direct))),
-            )
-            .layer(from_fn(answers::speak_json_rpc))
-            .layer(from_fn_with_state(gate, authenticate::authenticate))
-            .layer(from_fn_with_state(places, limits::limit));
+        let endpoint = Arc::new(serve::Endpoint { gate, rmcp, direct });
+        let router = Router::new().route(PATH, any(serve::serve::<B>).with_state(endpoint));
         Self {
             router,
             upkeep: Upkeep {

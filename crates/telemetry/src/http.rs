@@ -43,7 +43,8 @@ crate::metrics! {
 ///   `X-Request-ID` and `X-Trace-ID` in the answer's headers;
 /// - a server span under the caller's `traceparent`; `X-Debug-Trace: true` has it exported whatever the ratio says;
 ///   [`RequestSpan`] in the extensions is where authentication records `tenant_id` and `user_id`;
-/// - exactly one closing line for each request (`event = "http_request_completed"`), at debug for probes and scrapes;
+/// - exactly one closing line for each request (`event = "http_request_completed"`), at debug for probes and scrapes, and
+///   where a protocol inside of HTTP has written the closing line ([`RequestSpan::told`]);
 /// - a panic is answered with 500 and counted.
 pub fn layer(router: Router, telemetry: &Telemetry) -> Router {
     router.layer(from_fn_with_state(telemetry.clone(), observe::observe))

@@ -113,6 +113,37 @@ pub fn span_from(carrier: &impl Carrier, make: impl FnOnce() -> Span) -> Span {
     )
 }
 
+/// A span's place in its trace, to begin others under it.
+#[derive(Clone, Debug)]
+pub struct Parent(TraceContext);
+
+impl Parent {
+    /// Of the current span.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        with_state(&Span::current(), |state| state.context.clone()).map(Self)
+    }
+
+    /// The one that the carrier names, if it is valid.
+    #[must_use]
+    pub fn named(carrier: &impl Carrier) -> Option<Self> {
+        extract(carrier).map(Self)
+    }
+}
+
+/// Makes a span under `parent`, or the root of a new trace; see [`span_from`].
+pub fn span_under(parent: Option<&Parent>, make: impl FnOnce() -> Span) -> Span {
+    let parent = parent.map(|parent| parent.0.clone());
+    begin_with(Begin { parent, force: false }, make)
+}
+
+/// Whether the current span is exported. Where it is not, a further span inside of it is seen by nobody: log lines have
+/// the trace and the caller from the one around it.
+#[must_use]
+pub fn is_recording() -> bool {
+    with_state(&Span::current(), |state| state.is_recording()).unwrap_or(true)
+}
+
 /// The parent that the carrier names, if it is valid.
 pub(crate) fn extract(carrier: &impl Carrier) -> Option<TraceContext> {
     let context = TraceContext::parse(&carrier.get(TRACEPARENT)?)?;

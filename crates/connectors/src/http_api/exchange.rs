@@ -98,10 +98,7 @@ impl Exchange<'_> {
 
     async fn hop(&self, outgoing: &Outgoing, hop: usize, trusted: bool) -> Result<Response, CallFailure> {
         let span = self.span(outgoing, hop);
-        let result = self
-            .send(outgoing, hop, trusted, &span)
-            .instrument(span.clone())
-            .await;
+        let result = self.send(outgoing, hop, trusted).instrument(span.clone()).await;
         match &result {
             Ok(response) => {
                 span.record("http.response.status_code", response.status().as_u16());
@@ -119,19 +116,13 @@ impl Exchange<'_> {
         result
     }
 
-    async fn send(
-        &self,
-        outgoing: &Outgoing,
-        hop: usize,
-        trusted: bool,
-        span: &Span,
-    ) -> Result<Response, CallFailure> {
+    async fn send(&self, outgoing: &Outgoing, hop: usize, trusted: bool) -> Result<Response, CallFailure> {
         let client = self.clients.client_for(&outgoing.url)?;
         let (mut headers, mut url) = (outgoing.headers.clone(), outgoing.url.clone());
         if trusted {
             self.authorization.apply(&mut headers, &mut url);
         }
-        telemetry::propagation::inject_span(span, &mut headers);
+        telemetry::propagation::inject(&mut headers);
         // Baggage is ours; strangers get the identifiers only.
         headers.remove("baggage");
         let first_of_call = match self.purpose {
@@ -156,6 +147,9 @@ impl Exchange<'_> {
     }
 
     fn span(&self, outgoing: &Outgoing, hop: usize) -> Span {
+        if !telemetry::propagation::is_recording() {
+            return Span::none();
+        }
         let method = outgoing.method.as_str();
         let span = tracing::info_span!(
             "http.client",

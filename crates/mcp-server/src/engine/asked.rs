@@ -19,6 +19,8 @@ pub(crate) struct Asked {
     pub(super) meta: RequestMetaObject,
     /// Cancelled when nobody waits for the answer any more.
     pub(super) given_up: CancellationToken,
+    /// It did not come through the SDK.
+    in_request: bool,
 }
 
 /// What is observed of a request besides its method and its caller.
@@ -26,6 +28,8 @@ pub(crate) struct Envelope<'a> {
     pub(super) id: &'a RequestId,
     pub(super) meta: &'a RequestMetaObject,
     pub(super) version: Option<ProtocolVersion>,
+    /// It is answered in the HTTP request's own task, inside of that one's span.
+    pub(super) in_request: bool,
 }
 
 impl<'a> From<&'a RequestContext<RoleServer>> for Envelope<'a> {
@@ -34,6 +38,7 @@ impl<'a> From<&'a RequestContext<RoleServer>> for Envelope<'a> {
             id: &context.id,
             meta: &context.meta,
             version: context.protocol_version(),
+            in_request: false,
         }
     }
 }
@@ -53,6 +58,7 @@ impl Asked {
             id: context.id,
             meta: context.meta,
             given_up: context.ct,
+            in_request: false,
         })
     }
 
@@ -65,6 +71,7 @@ impl Asked {
             id,
             meta,
             given_up: CancellationToken::new(),
+            in_request: true,
         })
     }
 
@@ -78,6 +85,7 @@ impl Asked {
             id: &self.id,
             meta: &self.meta,
             version: self.client.protocol_version().cloned(),
+            in_request: self.in_request,
         }
     }
 }

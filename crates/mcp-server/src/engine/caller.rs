@@ -1,11 +1,11 @@
 //! Who sent a request, and what every part of the engine needs to know of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::Principal;
 use rmcp::ErrorData;
 use rmcp::model::Extensions;
+use telemetry::propagation::Parent;
 use tokio_util::sync::CancellationToken;
 
 use super::method::Method;
@@ -41,8 +41,8 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// The request id: taken from the caller's `X-Request-ID` or made.
     pub request_id: Arc<str>,
-    /// W3C trace context of the HTTP request (`traceparent`, `tracestate`, `baggage`).
-    pub trace: Arc<BTreeMap<String, String>>,
+    /// The place of the HTTP request in its trace.
+    pub trace: Option<Parent>,
     /// Through which door it came.
     pub door: Door,
     /// The session that it belongs to, in the eras that have sessions.

@@ -1,5 +1,7 @@
 //! One request under observation: its span, its metrics, its closing line.
 
+use std::sync::Arc;
+
 use domain::CallErrorKind;
 use rmcp::ErrorData;
 use rmcp::model::RequestMetaObject;
@@ -58,7 +60,7 @@ impl Ending {
 
 /// One request, from its arrival on.
 pub(crate) struct Operation {
-    metrics: EngineMetrics,
+    metrics: Arc<EngineMetrics>,
     method: Method,
     /// The tool as a label: `unknown` for names that the caller made up, empty for other methods.
     tool: String,
@@ -72,7 +74,7 @@ pub(crate) struct Operation {
 impl Operation {
     /// Begins a request of any method but `tools/call`.
     pub(crate) fn begin(
-        metrics: &EngineMetrics,
+        metrics: &Arc<EngineMetrics>,
         method: Method,
         caller: &Caller,
         envelope: &Envelope<'_>,
@@ -82,7 +84,7 @@ impl Operation {
 
     /// Begins a `tools/call`. `name` is what the caller sent, `known` whether it is a tool.
     pub(crate) fn begin_call(
-        metrics: &EngineMetrics,
+        metrics: &Arc<EngineMetrics>,
         name: &str,
         known: bool,
         caller: &Caller,
@@ -102,7 +104,7 @@ impl Operation {
     }
 
     fn new(
-        metrics: &EngineMetrics,
+        metrics: &Arc<EngineMetrics>,
         method: Method,
         tool: String,
         name: &str,
@@ -116,7 +118,7 @@ impl Operation {
             .unwrap_or_default();
         let span = span(method, name, &protocol_version, caller, envelope);
         Self {
-            metrics: metrics.clone(),
+            metrics: Arc::clone(metrics),
             method,
             tool,
             door: caller.door.as_str(),
@@ -204,7 +206,8 @@ impl Operation {
     }
 }
 
-/// The server span of a request, under the trace that `_meta` names, else under the HTTP request's.
+/// The server span of a request, under the trace that `_meta` names, else under the HTTP request's. Where that one is
+/// the current span and is not exported, it is the request's too.
 fn span(
     method: Method,
     tool: &str,
@@ -212,6 +215,10 @@ fn span(
     caller: &Caller,
     envelope: &Envelope<'_>,
 ) -> Span {
+    let has_parent = names_a_parent(envelope.meta);
+    if envelope.in_request && !has_parent && !propagation::is_recording() {
+        return Span::current();
+    }
     let tool = Some(tool).filter(|tool| !tool.is_empty());
     let method = method.as_str();
     let make = || {
@@ -235,10 +242,10 @@ fn span(
             user_id = caller.principal.name.as_str(),
         )
     };
-    if names_a_parent(envelope.meta) {
+    if has_parent {
         propagation::span_from(&envelope.meta.0.0, make)
     } else {
-        propagation::span_from(&*caller.trace, make)
+        propagation::span_under(caller.trace.as_ref(), make)
     }
 }
 

@@ -1,10 +1,8 @@
 //! Refusals as JSON-RPC errors, whoever made them.
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
 use rmcp::model::ErrorCode;
@@ -31,8 +29,7 @@ pub(super) fn no_such_session() -> Response {
 }
 
 /// Gives the plain-text refusals of rmcp the form of JSON-RPC errors, with the same status.
-pub(super) async fn speak_json_rpc(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+pub(super) async fn speak_json_rpc(response: Response) -> Response {
     let status = response.status();
     let is_refusal = status.is_client_error() || status.is_server_error();
     if !is_refusal || is_json(&response) {

@@ -1,19 +1,18 @@
 //! Who asks: the API key of a request becomes a [`Caller`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 use domain::key::KeyRefusal;
 use domain::{PresentedKey, Principal};
 use telemetry::http::RequestSpan;
-use telemetry::propagation::{self, Carrier};
+use telemetry::propagation::Parent;
 
 use super::answers::refuse;
+use super::keys_in_use::Held;
 use super::{Gate, serve};
 use crate::engine::Caller;
 use crate::engine::caller::Door;
@@ -21,9 +20,9 @@ use crate::engine::refusal;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Lets a request through that carries a valid key; its caller is in the extensions, the key itself is gone from the
-/// headers, so that nothing behind can log or forward it.
-pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+/// Lets a request through that carries a valid key; the key itself is gone from the headers then, so that nothing
+/// behind can log or forward it.
+pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller, Held), Response> {
     let (way, presented) = presented(request.headers());
     let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
     let outcome = principal
@@ -32,21 +31,19 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     gate.metrics.auth_attempts.with([way, outcome]).increment(1);
     let principal = match principal {
         Ok(principal) => principal,
-        Err(refusal) => return refused(&gate, &request, way, refusal),
+        Err(refusal) => return Err(refused(gate, request, way, refusal)),
     };
     request.headers_mut().remove(AUTHORIZATION);
     request.headers_mut().remove(API_KEY);
     let held = gate.in_use.hold(principal.key_id);
-    let caller = caller(principal, &request, held.gone());
+    let caller = caller(principal, request, held.gone());
     if let Some(span) = request.extensions().get::<RequestSpan>() {
         span.identify(
             Some(&caller.principal.tenant_id.to_string()),
             Some(&caller.principal.name),
         );
     }
-    request.extensions_mut().insert(caller);
-    request.extensions_mut().insert(Arc::new(held));
-    next.run(request).await
+    Ok((caller, held))
 }
 
 /// The key, and the way it came: `bearer`, `api_key` or `none`, the words that rest-api uses too.
@@ -90,24 +87,12 @@ fn caller(principal: Principal, request: &Request, gone: tokio_util::sync::Cance
     Caller {
         principal: Arc::new(principal),
         request_id: request_id.into(),
-        trace: Arc::new(trace(headers)),
+        // The current span is the HTTP request's.
+        trace: Parent::current().or_else(|| Parent::named(headers)),
         door: if is_bridge { Door::Stdio } else { Door::Http },
         session_id: text(serve::SESSION_ID).map(Arc::from),
         gone,
     }
-}
-
-/// The current span's context (the HTTP request's), else the one that the headers name.
-fn trace(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let current = propagation::current_context();
-    if !current.is_empty() {
-        return current;
-    }
-    let named = ["traceparent", "tracestate", "baggage"];
-    let pairs = named
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), Carrier::get(headers, name)?.into_owned())));
-    pairs.collect()
 }
 
 /// 401, the same for every reason: only metrics and logs tell a wrong key from an expired one.

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 use rmcp::model::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,24 +11,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answers::refuse;
 
 /// The places for requests and streams.
-#[derive(Clone)]
 pub(super) struct Places(Arc<Semaphore>);
 
 /// The place of one request; a stream keeps it while it is open.
-#[derive(Clone)]
 pub(super) struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Places {
     pub(super) fn new(places: usize) -> Self {
         Self(Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))))
     }
-}
 
-/// Gives a request its place, or refuses it at once: a queue here would only hide the overload.
-pub(super) async fn limit(State(places): State<Places>, mut request: Request, next: Next) -> Response {
-    let Ok(permit) = places.0.try_acquire_owned() else {
+    /// Gives a request its place, or refuses it at once: a queue here would only hide the overload.
+    pub(super) fn take(&self) -> Result<Place, Response> {
+        if let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() {
+            return Ok(Place { _permit: permit });
+        }
         tracing::warn!(event = "request_refused", "no place for a further request");
         let mut response = refuse(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -40,10 +37,6 @@ pub(super) async fn limit(State(places): State<Places>, mut request: Request, ne
         response
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        return response;
-    };
-    request.extensions_mut().insert(Place {
-        _permit: Arc::new(permit),
-    });
-    next.run(request).await
+        Err(response)
+    }
 }

@@ -9,14 +9,13 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::transport::StreamableHttpService;
 
-use super::answers::{no_such_session, refuse};
+use super::answers::{no_such_session, speak_json_rpc};
+use super::authenticate::authenticate;
 use super::direct::Direct;
-use super::keys_in_use::Held;
-use super::limits::Place;
 use super::stream::{Hold, guard};
 use super::{Gate, body};
 use crate::engine::caller::CALLER;
-use crate::engine::{self as mcp, Backend, Caller, Engine, refusal};
+use crate::engine::{self as mcp, Backend, Engine};
 use crate::session::Sessions;
 
 /// The header that names a session (MCP 2025-11-25, "Session Management").
@@ -36,42 +35,46 @@ fn claimed(headers: &HeaderMap) -> Option<mcp::Method> {
 
 type Rmcp<B> = StreamableHttpService<Engine<B>, Sessions>;
 
+/// What serves the requests.
+pub(super) struct Endpoint<B: Backend> {
+    pub(super) gate: Gate,
+    pub(super) rmcp: Rmcp<B>,
+    pub(super) direct: Direct<B>,
+}
+
 /// Serves one request.
 pub(super) async fn serve<B: Backend>(
-    State((gate, rmcp, direct)): State<(Gate, Rmcp<B>, Arc<Direct<B>>)>,
+    State(endpoint): State<Arc<Endpoint<B>>>,
     request: Request,
 ) -> Response {
-    let extensions = request.extensions();
-    let (Some(caller), Some(key)) = (
-        extensions.get::<Caller>().cloned(),
-        extensions.get::<Arc<Held>>().cloned(),
-    ) else {
-        return refuse(
-            StatusCode::UNAUTHORIZED,
-            refusal::UNAUTHENTICATED,
-            "the request was not authenticated",
-        );
-    };
+    match answer(&endpoint, request).await {
+        Ok(response) | Err(response) => speak_json_rpc(response).await,
+    }
+}
+
+/// The answer, or the refusal.
+async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Result<Response, Response> {
+    let Endpoint { gate, rmcp, direct } = endpoint;
+    let place = gate.places.take()?;
+    let (caller, key) = authenticate(gate, &mut request)?;
     let hold = Hold {
         key,
-        place: extensions.get::<Place>().cloned(),
+        place,
         stop: waits(&request).then(|| gate.soft_stop.clone()),
     };
     if let Some(id) = &caller.session_id
         && !gate.sessions.admits(id, caller.principal.key_id).await
     {
-        return no_such_session();
+        return Err(no_such_session());
     }
-    let (parts, body) = request.into_parts();
-    let bytes = match body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await {
-        Ok(bytes) => bytes,
-        Err(refusal) => return refusal,
-    };
+    let (mut parts, body) = request.into_parts();
+    let bytes = body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await?;
     if let Some(answer) = direct.answer(&parts, &bytes, &caller).await {
-        return answer;
+        return Ok(answer);
     }
-    match CALLER.scope(caller, through(&rmcp, parts, bytes)).await {
-        Ok(response) | Err(response) => guard(response, hold),
+    parts.extensions.insert(caller.clone());
+    match CALLER.scope(caller, through(rmcp, parts, bytes)).await {
+        Ok(response) | Err(response) => Ok(guard(response, hold)),
     }
 }
 

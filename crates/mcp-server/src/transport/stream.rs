@@ -1,7 +1,5 @@
 //! Answers that stay open: closed when the key behind them is gone, or when they only wait and the service stops.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
@@ -13,8 +11,8 @@ use super::limits::Place;
 
 /// What an open answer holds, and what closes it.
 pub(super) struct Hold {
-    pub(super) key: Arc<Held>,
-    pub(super) place: Option<Place>,
+    pub(super) key: Held,
+    pub(super) place: Place,
     /// Also closed by this: the soft stop, for streams that only wait.
     pub(super) stop: Option<CancellationToken>,
 }

@@ -71,7 +71,7 @@ where
         let path = request.uri().path().to_owned();
         let span = span(&path, &id, request.headers());
         request.extensions_mut().insert(id);
-        request.extensions_mut().insert(RequestSpan(span.clone()));
+        request.extensions_mut().insert(RequestSpan::new(span.clone()));
         let mut call = Call::begin(self.metrics.clone(), Side::Server, &path, span.clone());
         let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
         Box::pin(async move {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -10,18 +10,19 @@ use http_body::{Frame, SizeHint};
 use tracing::Span;
 
 use super::observe::Exchange;
+use super::request::Seen;
 
 type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
 /// Counts a request body's bytes.
 pub(super) struct CountedBody {
     inner: Body,
-    bytes: Arc<AtomicU64>,
+    seen: Arc<Seen>,
 }
 
 impl CountedBody {
-    pub(super) fn new(inner: Body, bytes: Arc<AtomicU64>) -> Self {
-        CountedBody { inner, bytes }
+    pub(super) fn new(inner: Body, seen: Arc<Seen>) -> Self {
+        CountedBody { inner, seen }
     }
 }
 
@@ -32,7 +33,7 @@ impl HttpBody for CountedBody {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         if let Some(Ok(frame)) = &frame {
-            self.bytes.fetch_add(data_len(frame), Relaxed);
+            self.seen.bytes.fetch_add(data_len(frame), Relaxed);
         }
         Poll::Ready(frame)
     }

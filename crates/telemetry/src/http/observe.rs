@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use tracing::{Instrument, Span};
 
 use super::HttpMetrics;
 use super::body::{CountedBody, ObservedBody};
-use super::request::{self, RequestSpan, Route};
+use super::request::{self, RequestSpan, Route, Seen};
 use crate::endpoints::problem;
 use crate::ids::{REQUEST_ID, RequestId};
 use crate::metrics::GaugeGuard;
@@ -36,8 +35,9 @@ pub(super) async fn observe(
     let id = request::request_id(request.headers());
     let span = request::span(&request, &route, &id);
     request.extensions_mut().insert(id.clone());
-    request.extensions_mut().insert(RequestSpan(span.clone()));
-    let exchange = Exchange::begin(telemetry.http_metrics().clone(), route, span.clone());
+    let shown = RequestSpan::new(span.clone());
+    let exchange = Exchange::begin(telemetry, route, span.clone(), shown.seen());
+    request.extensions_mut().insert(shown);
     let request = exchange.count_request_body(request);
     let mut response = match AssertUnwindSafe(next.run(request))
         .catch_unwind()
@@ -62,13 +62,13 @@ fn add_ids(headers: &mut HeaderMap, id: &RequestId, span: &Span) {
 
 /// One request under observation. Dropping it closes it: exactly one closing line, however the request ends.
 pub(super) struct Exchange {
-    metrics: HttpMetrics,
+    telemetry: Telemetry,
     route: Route,
     pub(super) span: Span,
     began: Instant,
     in_flight: Option<GaugeGuard>,
     stream: Option<GaugeGuard>,
-    request_bytes: Arc<AtomicU64>,
+    seen: Arc<Seen>,
     pub(super) response_bytes: u64,
     status: Option<StatusCode>,
     /// The answer ended as it should; otherwise the caller went away or the body failed.
@@ -77,16 +77,16 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    fn begin(metrics: HttpMetrics, route: Route, span: Span) -> Self {
-        let in_flight = Some(metrics.in_flight.with(route.labels()).hold());
+    fn begin(telemetry: Telemetry, route: Route, span: Span, seen: Arc<Seen>) -> Self {
+        let in_flight = telemetry.http_metrics().in_flight.with(route.labels());
         Exchange {
-            metrics,
+            telemetry,
             route,
             span,
             began: Instant::now(),
-            in_flight,
+            in_flight: Some(in_flight.hold()),
             stream: None,
-            request_bytes: Arc::default(),
+            seen,
             response_bytes: 0,
             status: None,
             complete: false,
@@ -98,10 +98,10 @@ impl Exchange {
     fn count_request_body(&self, request: Request) -> Request {
         match request.body().size_hint().exact() {
             Some(bytes) => {
-                self.request_bytes.store(bytes, Relaxed);
+                self.seen.bytes.store(bytes, Relaxed);
                 request
             }
-            None => request.map(|body| Body::new(CountedBody::new(body, Arc::clone(&self.request_bytes)))),
+            None => request.map(|body| Body::new(CountedBody::new(body, Arc::clone(&self.seen)))),
         }
     }
 
@@ -110,7 +110,7 @@ impl Exchange {
         let text = text
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
-        self.metrics.panics.with(self.route.labels()).increment(1);
+        self.metrics().panics.with(self.route.labels()).increment(1);
         tracing::error!(panic = text, "handler panicked");
         problem(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -129,7 +129,7 @@ impl Exchange {
         if is_event_stream(response.headers()) {
             self.count();
             self.in_flight = None;
-            self.stream = Some(self.metrics.streams.with([&*self.route.path]).hold());
+            self.stream = Some(self.metrics().streams.with([&*self.route.path]).hold());
         }
         response.map(|body| Body::new(ObservedBody::new(body, self)))
     }
@@ -144,8 +144,8 @@ impl Exchange {
         }
         let [method, path] = self.route.labels();
         let labels = [method, path, self.status_label()];
-        self.metrics.requests.with(labels).increment(1);
-        self.metrics
+        self.metrics().requests.with(labels).increment(1);
+        self.metrics()
             .duration
             .with(labels)
             .record(self.began.elapsed().as_secs_f64());
@@ -161,6 +161,15 @@ impl Exchange {
         }
     }
 
+    fn metrics(&self) -> &HttpMetrics {
+        self.telemetry.http_metrics()
+    }
+
+    /// Whether all that the line would say has been said.
+    fn is_told(&self) -> bool {
+        self.complete && self.seen.told.load(Relaxed)
+    }
+
     fn close(&self) {
         let seconds = self.began.elapsed().as_secs_f64();
         let status = self.status_label().parse::<u64>().unwrap_or_default();
@@ -168,7 +177,7 @@ impl Exchange {
         if status >= 500 {
             self.span.record("otel.status_code", "ERROR");
         }
-        let (request_size, response_size) = (self.request_bytes.load(Relaxed), self.response_bytes);
+        let (request_size, response_size) = (self.seen.bytes.load(Relaxed), self.response_bytes);
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -187,7 +196,7 @@ impl Exchange {
         }
         self.span.in_scope(|| match status {
             500.. => line!(error),
-            _ if self.route.is_probe() => line!(debug),
+            _ if self.route.is_probe() || self.is_told() => line!(debug),
             _ => line!(info),
         });
     }
@@ -197,11 +206,11 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.count();
         let labels = self.route.labels();
-        self.metrics
+        self.metrics()
             .request_size
             .with(labels)
-            .record(self.request_bytes.load(Relaxed) as f64);
-        self.metrics
+            .record(self.seen.bytes.load(Relaxed) as f64);
+        self.metrics()
             .response_size
             .with(labels)
             .record(self.response_bytes as f64);

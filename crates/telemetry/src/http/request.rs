@@ -1,6 +1,9 @@
 //! What is known of a request before it is handled.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
@@ -15,16 +18,45 @@ use crate::trace::{Begin, begin_with};
 /// The request's own span, in its extensions: record `tenant_id` and `user_id` on it once they are known, and the closing
 /// line and every line in between carry them.
 #[derive(Clone, Debug)]
-pub struct RequestSpan(pub Span);
+pub struct RequestSpan {
+    span: Span,
+    seen: Arc<Seen>,
+}
+
+/// What is found out about a request while it is handled.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Bytes of its body so far.
+    pub(super) bytes: AtomicU64,
+    /// Another closing line than ours has told how it ended.
+    pub(super) told: AtomicBool,
+}
 
 impl RequestSpan {
+    pub(crate) fn new(span: Span) -> Self {
+        Self {
+            span,
+            seen: Arc::default(),
+        }
+    }
+
+    pub(super) fn seen(&self) -> Arc<Seen> {
+        Arc::clone(&self.seen)
+    }
+
+    /// Says that a protocol inside of HTTP has written the request's closing line: a second one, of the same
+    /// request, is then written at debug only, unless the answer fails on its way.
+    pub fn told(&self) {
+        self.seen.told.store(true, Relaxed);
+    }
+
     /// Says for whom the request is.
     pub fn identify(&self, tenant_id: Option<&str>, user_id: Option<&str>) {
         if let Some(tenant) = tenant_id {
-            self.0.record("tenant_id", tenant);
+            self.span.record("tenant_id", tenant);
         }
         if let Some(user) = user_id {
-            self.0.record("user_id", user);
+            self.span.record("user_id", user);
         }
     }
 }

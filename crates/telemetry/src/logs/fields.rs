@@ -1,10 +1,9 @@
-//! Fields as JSON values, and the few that spans pass on to the lines inside of them.
+//! Fields of events, and the few that spans pass on to the lines inside of them.
 
-use std::borrow::Cow;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
+use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::Value;
 use tracing::field::{Field, Visit};
 
 /// Longest text of one field, in bytes; the rest is cut off.
@@ -57,92 +56,157 @@ impl Lifted {
 
 impl Visit for Lifted {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if let Some(slot) = self.slot(field.name()) {
-            *slot = Some(cut(value.to_owned()).into());
+        let Some(slot) = self.slot(field.name()) else {
+            return;
+        };
+        if value.len() <= MAX_TEXT {
+            *slot = Some(value.into());
+        } else {
+            let mut text = value.to_owned();
+            cut(&mut text, 0);
+            *slot = Some(text.into());
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if let Some(slot) = self.slot(field.name()) {
-            *slot = Some(cut(format!("{value:?}")).into());
+            let mut text = format!("{value:?}");
+            cut(&mut text, 0);
+            *slot = Some(text.into());
         }
     }
 }
 
-/// An event's message and its own fields.
+/// An event's message and its own fields. Texts lie one after the other in one string, and all of it is used again for
+/// the next event of the thread: a line costs no allocation for each of its fields.
 #[derive(Default)]
 pub(crate) struct EventFields {
-    pub(crate) message: String,
     pub(crate) critical: bool,
     pub(crate) lifted: Lifted,
-    /// In the order in which they were recorded; each name once.
-    pub(crate) own: Vec<(Cow<'static, str>, Value)>,
+    message: Range<usize>,
+    texts: String,
+    own: Vec<Own>,
+}
+
+/// A field of the event's own.
+struct Own {
+    name: &'static str,
+    value: Scalar,
+}
+
+enum Scalar {
+    /// In [`EventFields::texts`].
+    Text(Range<usize>),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+    Bool(bool),
+}
+
+/// The value of a field as a line shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Shown<'a> {
+    Text(&'a str),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+    Bool(bool),
 }
 
 impl EventFields {
-    pub(crate) fn of(event: &tracing::Event<'_>) -> Self {
-        let mut fields = EventFields::default();
-        event.record(&mut fields);
-        fields
+    /// Forgets the last event and reads this one.
+    pub(crate) fn read(&mut self, event: &tracing::Event<'_>) {
+        self.critical = false;
+        self.lifted = Lifted::default();
+        self.message = 0..0;
+        self.texts.clear();
+        self.own.clear();
+        event.record(self);
     }
 
-    fn text(&mut self, name: &'static str, value: String) {
+    pub(crate) fn message(&self) -> &str {
+        self.texts.get(self.message.clone()).unwrap_or_default()
+    }
+
+    /// In the order in which they were recorded; each name once, and those of standard fields with a prefix before them.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, Shown<'_>)> {
+        self.own.iter().map(|own| {
+            let prefix = if RESERVED.contains(&own.name) {
+                "field_"
+            } else {
+                ""
+            };
+            let value = match &own.value {
+                Scalar::Text(range) => Shown::Text(self.texts.get(range.clone()).unwrap_or_default()),
+                Scalar::Signed(value) => Shown::Signed(*value),
+                Scalar::Unsigned(value) => Shown::Unsigned(*value),
+                Scalar::Float(value) => Shown::Float(*value),
+                Scalar::Bool(value) => Shown::Bool(*value),
+            };
+            (prefix, own.name, value)
+        })
+    }
+
+    /// What `write` adds to the texts becomes the value of `name`.
+    fn text(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
+        let begin = self.texts.len();
+        write(&mut self.texts);
+        cut(&mut self.texts, begin);
+        let range = begin..self.texts.len();
         if name == "message" {
-            self.message = cut(value);
+            self.message = range;
         } else if let Some(slot) = self.lifted.slot(name) {
-            *slot = Some(cut(value).into());
+            *slot = self.texts.get(range).map(Arc::from);
         } else {
-            self.put(name, cut(value).into());
+            self.put(name, Scalar::Text(range));
         }
     }
 
-    fn put(&mut self, name: &'static str, value: Value) {
-        let name = if RESERVED.contains(&name) {
-            Cow::Owned(format!("field_{name}"))
-        } else {
-            Cow::Borrowed(name)
-        };
-        match self.own.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.own.push((name, value)),
+    fn put(&mut self, name: &'static str, value: Scalar) {
+        match self.own.iter_mut().find(|own| own.name == name) {
+            Some(own) => own.value = value,
+            None => self.own.push(Own { name, value }),
         }
     }
 }
 
 impl Visit for EventFields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field.name(), value.to_owned());
+        self.text(field.name(), |texts| texts.push_str(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text(field.name(), format!("{value:?}"));
+        self.text(field.name(), |texts| {
+            // Writing to a string does not fail; a `Debug` that does has written what it could.
+            let _ = write!(texts, "{value:?}");
+        });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), value.into());
+        self.put(field.name(), Scalar::Signed(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), value.into());
+        self.put(field.name(), Scalar::Unsigned(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), value.into());
+        self.put(field.name(), Scalar::Float(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         if field.name() == "critical" {
             self.critical = value;
         } else {
-            self.put(field.name(), value.into());
+            self.put(field.name(), Scalar::Bool(value));
         }
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(MAX_TEXT));
+/// Cuts what follows `begin` to the longest text of a field.
+fn cut(text: &mut String, begin: usize) {
+    if text.len() - begin > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(begin + MAX_TEXT));
         text.push('…');
     }
-    text
 }

@@ -1,108 +1,197 @@
 //! The line as a JSON object.
 
-use serde::Serialize;
+use std::io::Write as _;
 
+use super::fields::Shown;
 use super::layer::Line;
 use crate::clock;
 use crate::config::LogField;
 use crate::service::ServiceInfo;
 
-/// Room for a line, so that most are written without growing.
-const USUAL: usize = 512;
-
-/// Which standard fields a line carries, in the contract's order, and the service's values for them.
+/// Which standard fields a line carries, in the contract's order.
 pub(crate) struct JsonStyle {
-    info: ServiceInfo,
-    fields: Vec<LogField>,
+    parts: Vec<Part>,
 }
 
-/// A JSON object that is written as its fields come.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn begin() -> Self {
-        let mut text = Vec::with_capacity(USUAL);
-        text.push(b'{');
-        Object(text)
-    }
-
-    /// A value that has no form in JSON is null.
-    fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        self.write(name);
-        self.0.push(b':');
-        self.write(value);
-    }
-
-    fn write(&mut self, value: &(impl Serialize + ?Sized)) {
-        let before = self.0.len();
-        if serde_json::to_writer(&mut self.0, value).is_err() {
-            self.0.truncate(before);
-            self.0.extend_from_slice(b"null");
-        }
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(b"}\n");
-        self.0
-    }
+/// What follows the message.
+enum Part {
+    /// The same in every line, with its comma: `,"service":"worker"`.
+    Fixed(Vec<u8>),
+    /// The line's own value, where it has one.
+    Of(LogField),
 }
 
 impl JsonStyle {
     pub(crate) fn new(info: &ServiceInfo, fields: &[LogField]) -> Self {
-        let fields = LogField::ALL
+        let fixed = |name: &str, value: &str| {
+            let mut text = Vec::new();
+            member(&mut text, name, value);
+            Part::Fixed(text)
+        };
+        let part = |field: LogField| match field {
+            LogField::Service => fixed("service", info.name),
+            LogField::Version => fixed("version", info.version),
+            LogField::Environment => fixed("environment", &info.environment),
+            field => Part::Of(field),
+        };
+        let chosen = LogField::ALL
             .iter()
             .copied()
-            .filter(|field| fields.contains(field))
-            .collect();
+            .filter(|field| fields.contains(field));
         JsonStyle {
-            info: info.clone(),
-            fields,
+            parts: chosen.map(part).collect(),
         }
     }
 
-    pub(crate) fn format(&self, line: &Line<'_>) -> Vec<u8> {
-        let mut object = Object::begin();
-        object.put("time", &clock::rfc3339(line.time));
-        object.put("level", line.level());
-        object.put("msg", &line.fields.message);
-        for field in &self.fields {
-            self.standard(*field, line, &mut object);
-        }
-        for (name, value) in &line.fields.own {
-            object.put(name, value);
-        }
-        object.end()
-    }
-
-    /// Writes a standard field, if the line has it.
-    fn standard(&self, field: LogField, line: &Line<'_>, object: &mut Object) {
-        let lifted = &line.fields.lifted;
-        let mut text = |name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                object.put(name, value);
+    /// Appends the line to `out`.
+    pub(crate) fn format(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"time\":\"");
+        clock::write_rfc3339(line.time, out);
+        out.push(b'"');
+        member(out, "level", line.level());
+        member(out, "msg", line.fields.message());
+        for part in &self.parts {
+            match part {
+                Part::Fixed(text) => out.extend_from_slice(text),
+                Part::Of(field) => standard(*field, line, out),
             }
-        };
-        let trace = line.trace.as_ref();
-        match field {
-            LogField::Service => text("service", Some(self.info.name)),
-            LogField::Version => text("version", Some(self.info.version)),
-            LogField::Environment => text("environment", Some(&self.info.environment)),
-            LogField::Caller => text("caller", caller(line).as_deref()),
-            LogField::TraceId => text(
-                "trace_id",
-                trace.map(|trace| trace.trace_id.to_string()).as_deref(),
-            ),
-            LogField::SpanId => text("span_id", trace.map(|trace| trace.span_id.to_string()).as_deref()),
-            LogField::CorrelationId => text("correlation_id", lifted.correlation_id.as_deref()),
-            LogField::TenantId => text("tenant_id", lifted.tenant_id.as_deref()),
-            LogField::UserId => text("user_id", lifted.user_id.as_deref()),
         }
+        for (prefix, own, value) in line.fields.own() {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(prefix.as_bytes());
+            escaped(out, own);
+            out.extend_from_slice(b"\":");
+            scalar(out, value);
+        }
+        out.extend_from_slice(b"}\n");
     }
 }
 
-fn caller(line: &Line<'_>) -> Option<String> {
-    Some(format!("{}:{}", line.metadata.file()?, line.metadata.line()?))
+/// Writes a standard field, if the line has it.
+fn standard(field: LogField, line: &Line<'_>, out: &mut Vec<u8>) {
+    let lifted = &line.fields.lifted;
+    let (name, value) = match field {
+        LogField::CorrelationId => ("correlation_id", &lifted.correlation_id),
+        LogField::TenantId => ("tenant_id", &lifted.tenant_id),
+        LogField::UserId => ("user_id", &lifted.user_id),
+        LogField::TraceId => {
+            return id(
+                out,
+                "trace_id",
+                line.trace.as_ref().map(|trace| trace.trace_id.to_bytes()),
+            );
+        }
+        LogField::SpanId => {
+            return id(
+                out,
+                "span_id",
+                line.trace.as_ref().map(|trace| trace.span_id.to_bytes()),
+            );
+        }
+        LogField::Caller => return caller(out, line),
+        // The same in every line: written before.
+        LogField::Service | LogField::Version | LogField::Environment => return,
+    };
+    if let Some(value) = value {
+        member(out, name, value);
+    }
+}
+
+/// Identifiers of traces and spans, in lower-case hexadecimal.
+fn id<const N: usize>(out: &mut Vec<u8>, name: &str, bytes: Option<[u8; N]>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let Some(bytes) = bytes else { return };
+    begin(out, name);
+    out.push(b'"');
+    for byte in bytes {
+        out.extend([byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
+    }
+    out.push(b'"');
+}
+
+/// The place in the source.
+fn caller(out: &mut Vec<u8>, line: &Line<'_>) {
+    let (Some(file), Some(number)) = (line.metadata.file(), line.metadata.line()) else {
+        return;
+    };
+    begin(out, "caller");
+    out.push(b'"');
+    escaped(out, file);
+    // Writing to a vector does not fail.
+    let _ = write!(out, ":{number}\"");
+}
+
+fn begin(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn member(out: &mut Vec<u8>, name: &str, value: &str) {
+    begin(out, name);
+    text(out, value);
+}
+
+fn text(out: &mut Vec<u8>, value: &str) {
+    out.push(b'"');
+    escaped(out, value);
+    out.push(b'"');
+}
+
+/// The text without its quotation marks. Nearly every text needs no escape, and is copied in one piece.
+fn escaped(out: &mut Vec<u8>, value: &str) {
+    let plain = value.bytes().fold(true, |plain, byte| {
+        plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+    });
+    if plain {
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, value).is_ok() {
+        out.pop();
+        out.remove(before);
+    }
+}
+
+/// A number that has no form in JSON is null.
+fn scalar(out: &mut Vec<u8>, value: Shown<'_>) {
+    let written = match value {
+        Shown::Text(value) => return text(out, value),
+        Shown::Signed(value) => serde_json::to_writer(&mut *out, &value),
+        Shown::Unsigned(value) => serde_json::to_writer(&mut *out, &value),
+        Shown::Float(value) => serde_json::to_writer(&mut *out, &value),
+        Shown::Bool(value) => serde_json::to_writer(&mut *out, &value),
+    };
+    debug_assert!(written.is_ok(), "a number cannot fail to be written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_as_json_asks() {
+        for value in [
+            "",
+            "plain",
+            "ünï",
+            "a\"b",
+            "back\\slash",
+            "line\nfeed",
+            "\u{1}\u{7f}",
+        ] {
+            let mut out = Vec::new();
+            text(&mut out, value);
+            let read: String = serde_json::from_slice(&out).unwrap();
+            assert_eq!(read, value, "{}", String::from_utf8_lossy(&out));
+        }
+    }
+
+    #[test]
+    fn numbers_without_a_form_in_json_are_null() {
+        let mut out = Vec::new();
+        scalar(&mut out, Shown::Float(f64::NAN));
+        assert_eq!(out, b"null");
+    }
 }

@@ -1,5 +1,6 @@
 //! The subscriber layer that turns events into lines.
 
+use std::cell::Cell;
 use std::time::SystemTime;
 
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -17,7 +18,7 @@ use crate::trace::{SpanState, TraceContext};
 pub(crate) struct Line<'a> {
     pub(crate) time: SystemTime,
     pub(crate) metadata: &'a Metadata<'static>,
-    pub(crate) fields: EventFields,
+    pub(crate) fields: &'a EventFields,
     pub(crate) trace: Option<TraceContext>,
 }
 
@@ -40,10 +41,10 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    fn format(&self, line: &Line<'_>) -> Vec<u8> {
+    fn format(&self, line: &Line<'_>, out: &mut Vec<u8>) {
         match self {
-            Style::Json(style) => style.format(line),
-            Style::Pretty(style) => style.format(line),
+            Style::Json(style) => style.format(line, out),
+            Style::Pretty(style) => out.extend(style.format(line)),
         }
     }
 }
@@ -59,7 +60,9 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = EventFields::of(event);
+        // A value whose `Debug` logs something itself finds the thread's parts in use.
+        let mut parts = PARTS.take();
+        parts.fields.read(event);
         let mut trace = None;
         for span in context.event_scope(event).into_iter().flatten() {
             let extensions = span.extensions();
@@ -67,14 +70,33 @@ where
                 continue;
             };
             trace.get_or_insert_with(|| state.context.clone());
-            fields.lifted.fill_from(&state.lifted);
+            parts.fields.lifted.fill_from(&state.lifted);
         }
         let line = Line {
             time: clock::now(),
             metadata: event.metadata(),
-            fields,
+            fields: &parts.fields,
             trace,
         };
-        self.writer.write(self.style.format(&line));
+        parts.text.clear();
+        self.style.format(&line, &mut parts.text);
+        self.writer.write(&parts.text);
+        if parts.text.capacity() <= KEPT {
+            PARTS.set(parts);
+        }
     }
+}
+
+/// What a thread makes its lines in.
+#[derive(Default)]
+struct Parts {
+    fields: EventFields,
+    text: Vec<u8>,
+}
+
+/// Largest line whose room is kept, in bytes: a few long ones should not be paid for by every thread for ever.
+const KEPT: usize = 16 << 10;
+
+thread_local! {
+    static PARTS: Cell<Parts> = Cell::default();
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::fields::Shown;
 use super::layer::Line;
 use crate::clock;
 
@@ -22,11 +23,17 @@ impl PrettyStyle {
             self.dim(time),
             self.level(level),
             self.service,
-            line.fields.message
+            line.fields.message()
         );
-        for (name, value) in &line.fields.own {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let _ = write!(text, " {}{value}", self.dim(&format!("{name}=")));
+        for (prefix, name, value) in line.fields.own() {
+            let _ = write!(text, " {}", self.dim(&format!("{prefix}{name}=")));
+            let _ = match value {
+                Shown::Text(value) => write!(text, "{value}"),
+                Shown::Signed(value) => write!(text, "{value}"),
+                Shown::Unsigned(value) => write!(text, "{value}"),
+                Shown::Float(value) => write!(text, "{value}"),
+                Shown::Bool(value) => write!(text, "{value}"),
+            };
         }
         let lifted = &line.fields.lifted;
         for (name, value) in [

@@ -1,26 +1,52 @@
 //! The thread that writes lines: callers hand over and go on, whatever the disk or terminal does.
 
-use std::io::{BufWriter, Write};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::io::Write;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::TelemetryError;
 use crate::metrics::{Counter, Family};
 
-/// Bytes that are gathered while lines wait: whole lines go out, in one write where there are many.
-const GATHERED: usize = 32 << 10;
-
-enum Message {
-    Line(Vec<u8>),
-    /// Answered once everything before it is written.
-    Flush(SyncSender<()>),
-}
+/// How long lines are gathered after a write. A thread that is woken for every line costs each caller more than the line
+/// itself; nobody who reads a log sees five milliseconds.
+const GATHER: Duration = Duration::from_millis(5);
+/// Largest room that is kept for lines, in bytes.
+const KEPT: usize = 1 << 20;
 
 /// The bounded queue before the writing thread. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct LogWriter {
-    queue: SyncSender<Message>,
+pub(crate) struct LogWriter(Arc<Handle>);
+
+/// Ends the thread when the last clone is gone.
+struct Handle {
+    queue: Arc<Queue>,
     queue_full: Counter,
+    /// Most lines that wait.
+    bound: usize,
+}
+
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// There is something to do for the thread.
+    work: Condvar,
+    /// What was waiting is written.
+    written: Condvar,
+}
+
+/// What the thread has not taken yet.
+#[derive(Default)]
+struct Waiting {
+    text: Vec<u8>,
+    lines: usize,
+    /// The thread sleeps and has to be woken for a line.
+    idle: bool,
+    /// Somebody waits for all of it to be written.
+    urgent: bool,
+    /// Batches that were taken and that were written.
+    taken: u64,
+    done: u64,
+    closed: bool,
 }
 
 impl LogWriter {
@@ -30,56 +56,102 @@ impl LogWriter {
         bound: usize,
         dropped: &Family<Counter, 2>,
     ) -> Result<Self, TelemetryError> {
-        let (queue, lines) = sync_channel(bound);
-        let failed = dropped.with(["logs", "write_failed"]);
+        let queue = Arc::new(Queue {
+            waiting: Mutex::default(),
+            work: Condvar::new(),
+            written: Condvar::new(),
+        });
+        let (own, failed) = (Arc::clone(&queue), dropped.with(["logs", "write_failed"]));
         std::thread::Builder::new()
             .name("telemetry-logs".to_owned())
-            .spawn(move || drain(&lines, output, &failed))?;
-        Ok(LogWriter {
+            .spawn(move || own.drain(output, &failed))?;
+        Ok(LogWriter(Arc::new(Handle {
             queue,
             queue_full: dropped.with(["logs", "queue_full"]),
-        })
+            bound,
+        })))
     }
 
-    /// Queues a line, or drops and counts it; never waits.
-    pub(crate) fn write(&self, line: Vec<u8>) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.queue.try_send(Message::Line(line))
-        {
-            self.queue_full.increment(1);
+    /// Queues a line, or drops and counts it; never waits for the output.
+    pub(crate) fn write(&self, line: &[u8]) {
+        let Handle { queue, bound, .. } = &*self.0;
+        let mut waiting = queue.lock();
+        if waiting.lines >= *bound {
+            drop(waiting);
+            self.0.queue_full.increment(1);
+            return;
+        }
+        waiting.text.extend_from_slice(line);
+        waiting.lines += 1;
+        if mem::take(&mut waiting.idle) {
+            drop(waiting);
+            queue.work.notify_one();
         }
     }
 
     /// Waits until the lines so far are written, for at most `bound`; answers whether they were.
     pub(crate) fn flush(&self, bound: Duration) -> bool {
-        let (done, written) = sync_channel(1);
-        // A full queue means that the output is stuck: then there is nothing to wait for.
-        self.queue.try_send(Message::Flush(done)).is_ok() && written.recv_timeout(bound).is_ok()
+        let queue = &self.0.queue;
+        let until = Instant::now() + bound;
+        let mut waiting = queue.lock();
+        let wanted = waiting.taken + u64::from(waiting.lines > 0);
+        waiting.urgent = true;
+        queue.work.notify_one();
+        while waiting.done < wanted {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let woken = queue.written.wait_timeout(waiting, left);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 }
 
-fn drain(lines: &Receiver<Message>, output: Box<dyn Write + Send>, failed: &Counter) {
-    let mut output = BufWriter::with_capacity(GATHERED, output);
-    while let Ok(first) = lines.recv() {
-        let mut next = Some(first);
-        let mut flushed = Vec::new();
-        while let Some(message) = next {
-            match message {
-                Message::Line(line) => {
-                    if output.write_all(&line).is_err() {
-                        failed.increment(1);
-                    }
-                }
-                Message::Flush(done) => flushed.push(done),
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue.lock().closed = true;
+        self.queue.work.notify_one();
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drain(&self, mut output: Box<dyn Write + Send>, failed: &Counter) {
+        let mut text = Vec::new();
+        while let Some(lines) = self.take(&mut text) {
+            if output.write_all(&text).and_then(|()| output.flush()).is_err() {
+                failed.increment(lines as u64);
             }
-            next = lines.try_recv().ok();
+            text.clear();
+            text.shrink_to(KEPT);
+            let mut waiting = self.lock();
+            waiting.done = waiting.taken;
+            self.written.notify_all();
+            // What comes now waits a moment for more, unless somebody waits for it.
+            let gathering = |waiting: &mut Waiting| !waiting.urgent && !waiting.closed;
+            drop(self.work.wait_timeout_while(waiting, GATHER, gathering));
         }
-        if output.flush().is_err() {
-            failed.increment(1);
+    }
+
+    /// Waits for lines and takes them all; none when nobody can write any more.
+    fn take(&self, text: &mut Vec<u8>) -> Option<usize> {
+        let mut waiting = self.lock();
+        while waiting.lines == 0 {
+            if waiting.closed {
+                return None;
+            }
+            waiting.urgent = false;
+            waiting.idle = true;
+            waiting = self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        for done in flushed {
-            // Whoever asked may have stopped waiting.
-            let _ = done.try_send(());
-        }
+        waiting.idle = false;
+        waiting.taken += 1;
+        mem::swap(&mut waiting.text, text);
+        Some(mem::take(&mut waiting.lines))
     }
 }

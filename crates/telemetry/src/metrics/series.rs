@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use indexmap::{Equivalent, IndexMap};
 
 /// The value that stands for everything beyond a bound.
@@ -34,14 +35,14 @@ impl Equivalent<Key> for Wanted<'_> {
 
 /// Label values to cells, and how many series use each value of each label.
 pub(crate) struct Series<K> {
-    cells: IndexMap<Key, K>,
+    cells: IndexMap<Key, K, RandomState>,
     uses: Vec<HashMap<Box<str>, usize>>,
 }
 
 impl<K: Clone> Series<K> {
     pub(crate) fn new(labels: usize) -> Self {
         Series {
-            cells: IndexMap::new(),
+            cells: IndexMap::default(),
             uses: vec![HashMap::new(); labels],
         }
     }

@@ -47,6 +47,11 @@ pub(crate) struct SpanState {
 }
 
 impl SpanState {
+    /// Whether the span may be exported.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording.is_some()
+    }
+
     /// Moves the span under a parent in another process. Children made before stay where they are.
     pub(crate) fn adopt(&mut self, parent: TraceContext) {
         self.parent = parent.span_id;
