@@ -9,7 +9,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 pub use listener::{Counted, CountedListener};
-pub use request::RequestSpan;
+pub use request::{Closing, RequestSpan};
 
 pub use crate::ids::RequestId;
 use crate::telemetry::Telemetry;
@@ -44,7 +44,7 @@ crate::metrics! {
 /// - a server span under the caller's `traceparent`; `X-Debug-Trace: true` has it exported whatever the ratio says;
 ///   [`RequestSpan`] in the extensions is where authentication records `tenant_id` and `user_id`;
 /// - exactly one closing line for each request (`event = "http_request_completed"`), at debug for probes and scrapes, and
-///   where a protocol inside of HTTP has written the closing line ([`RequestSpan::told`]);
+///   where a protocol inside of HTTP has written the closing line ([`Closing`]);
 /// - a panic is answered with 500 and counted.
 pub fn layer(router: Router, telemetry: &Telemetry) -> Router {
     router.layer(from_fn_with_state(telemetry.clone(), observe::observe))

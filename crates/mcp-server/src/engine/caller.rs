@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::Principal;
 use rmcp::ErrorData;
 use rmcp::model::Extensions;
+use telemetry::http::Closing;
 use telemetry::propagation::Parent;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +44,8 @@ pub struct Caller {
     pub request_id: Arc<str>,
     /// The place of the HTTP request in its trace.
     pub trace: Option<Parent>,
+    /// The HTTP request's closing line, which the engine's takes the place of.
+    pub closing: Option<Closing>,
     /// Through which door it came.
     pub door: Door,
     /// The session that it belongs to, in the eras that have sessions.

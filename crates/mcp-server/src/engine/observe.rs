@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::CallErrorKind;
 use rmcp::ErrorData;
 use rmcp::model::RequestMetaObject;
+use telemetry::http::Closing;
 use telemetry::metrics::GaugeGuard;
 use telemetry::propagation;
 use tokio::time::Instant;
@@ -68,6 +69,7 @@ pub(crate) struct Operation {
     protocol_version: String,
     began: Instant,
     span: Span,
+    closing: Option<Closing>,
     _active: Option<GaugeGuard>,
 }
 
@@ -125,6 +127,7 @@ impl Operation {
             protocol_version,
             began: Instant::now(),
             span,
+            closing: caller.closing.clone(),
             _active: None,
         }
     }
@@ -203,6 +206,9 @@ impl Operation {
             duration_ms = seconds * 1_000.0,
             "mcp request completed"
         );
+        if let Some(closing) = &self.closing {
+            closing.written();
+        }
     }
 }
 

@@ -89,6 +89,10 @@ fn caller(principal: Principal, request: &Request, gone: tokio_util::sync::Cance
         request_id: request_id.into(),
         // The current span is the HTTP request's.
         trace: Parent::current().or_else(|| Parent::named(headers)),
+        closing: request
+            .extensions()
+            .get::<RequestSpan>()
+            .map(RequestSpan::closing),
         door: if is_bridge { Door::Stdio } else { Door::Http },
         session_id: text(serve::SESSION_ID).map(Arc::from),
         gone,

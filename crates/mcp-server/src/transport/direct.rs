@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::model::{CallToolRequestParams, ErrorCode, ProtocolVersion, RequestId, ServerJsonRpcMessage};
 use serde::Deserialize;
-use telemetry::http::RequestSpan;
 
 use super::finish::finished;
 use super::serve::{METHOD, SESSION_ID};
@@ -73,11 +72,7 @@ impl<B: Backend> Direct<B> {
         let asked = Asked::directly(caller.clone(), id, meta)?;
         let given_up = asked.given_up();
         let call = Arc::clone(&self.engine).call_directly(params, asked);
-        let answer = response(&finished(call, given_up).await);
-        if let Some(span) = parts.extensions.get::<RequestSpan>() {
-            span.told();
-        }
-        Some(answer)
+        Some(response(&finished(call, given_up).await))
     }
 
     fn is_plain(&self, headers: &HeaderMap) -> bool {

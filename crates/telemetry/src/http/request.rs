@@ -32,6 +32,18 @@ pub(super) struct Seen {
     pub(super) told: AtomicBool,
 }
 
+/// A request's closing line. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Closing(Arc<Seen>);
+
+impl Closing {
+    /// Says that it is written: a second one, of the same request, is then written at debug only, unless the answer
+    /// fails on its way.
+    pub fn written(&self) {
+        self.0.told.store(true, Relaxed);
+    }
+}
+
 impl RequestSpan {
     pub(crate) fn new(span: Span) -> Self {
         Self {
@@ -44,10 +56,10 @@ impl RequestSpan {
         Arc::clone(&self.seen)
     }
 
-    /// Says that a protocol inside of HTTP has written the request's closing line: a second one, of the same
-    /// request, is then written at debug only, unless the answer fails on its way.
-    pub fn told(&self) {
-        self.seen.told.store(true, Relaxed);
+    /// For a protocol inside of HTTP that writes the closing line itself.
+    #[must_use]
+    pub fn closing(&self) -> Closing {
+        Closing(self.seen())
     }
 
     /// Says for whom the request is.
