@@ -27,6 +27,7 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
         .context("the document has no second marker")?;
     let tables = [
         rates(&calls),
+        instructions(&read("instructions.json")?),
         latencies(&calls),
         bulkhead(&read("bulkhead.json")?),
         worker(&read("worker.json")?),
@@ -76,6 +77,17 @@ fn rates(calls: &Value) -> String {
         cost["pairs"],
     );
     table
+}
+
+fn instructions(counted: &Value) -> String {
+    format!(
+        "Counted by callgrind over {} calls of one connection, in the whole mesh: {:.0} instructions a call without logs and \
+         traces, {:.0} with them ({:+.1} %).\n\n",
+        counted["calls"],
+        number(counted, "without"),
+        number(counted, "with_telemetry"),
+        number(counted, "telemetry_percent"),
+    )
 }
 
 fn latencies(calls: &Value) -> String {

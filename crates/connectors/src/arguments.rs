@@ -11,6 +11,7 @@ mod tests;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use domain::tool::Schema;
 use domain::{CallErrorKind, Tool, ToolId};
 use foldhash::quality::RandomState;
 use jsonschema::{Draft, PatternOptions, Validator};
@@ -94,13 +95,14 @@ impl Schemas {
             return None;
         }
         let first = validator.iter_errors(structured).next();
-        first.map(|error| message::describe(&error, schema).join("; "))
+        first.map(|error| message::describe(&error, &schema.value()).join("; "))
     }
 
     fn faults(&self, tool: &Tool, validator: &Validator, arguments: &Value) -> String {
+        let schema = tool.input_schema.value();
         let mut faults = Vec::new();
         for error in validator.iter_errors(arguments) {
-            faults.extend(message::describe(&error, &tool.input_schema));
+            faults.extend(message::describe(&error, &schema));
             if faults.len() > MAX_FAULTS {
                 faults.truncate(MAX_FAULTS);
                 faults.push("and more".to_owned());
@@ -114,10 +116,10 @@ impl Schemas {
         )
     }
 
-    fn validator(&self, tool: ToolId, output: bool, schema: &Value) -> Result<Arc<Validator>, Arc<str>> {
-        let hash = self.hash.hash_one(schema);
+    fn validator(&self, tool: ToolId, output: bool, schema: &Schema) -> Result<Arc<Validator>, Arc<str>> {
+        let hash = self.hash.hash_one(schema.as_str());
         self.compiled
-            .get_with((tool, output, hash), || compile(schema))
+            .get_with((tool, output, hash), || compile(&schema.value()))
             .validator
     }
 }

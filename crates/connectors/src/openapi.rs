@@ -25,8 +25,7 @@ mod site;
 mod text;
 
 use domain::provider::{Fault, Selection, Skipped};
-use domain::tool::{Annotations, Binding};
-use serde_json::Value;
+use domain::tool::{Annotations, Binding, Schema};
 use url::Url;
 
 use self::document::Document;
@@ -104,10 +103,10 @@ pub struct ToolDraft {
     /// The operation's tags.
     pub tags: Vec<String>,
     /// JSON Schema 2020-12 of the arguments, `type: object`.
-    pub input_schema: Value,
+    pub input_schema: Schema,
     /// JSON Schema 2020-12 of `structuredContent`, `type: object`. Loose on purpose: it holds for answers with
     /// missing members, nulls and new enumeration values too, since clients refuse an answer that does not match.
-    pub output_schema: Option<Value>,
+    pub output_schema: Option<Schema>,
     /// Hints from the HTTP method.
     pub annotations: Annotations,
     /// How a call becomes an upstream request.

@@ -14,7 +14,7 @@ pub(crate) fn tool(input_schema: Value) -> Tool {
         title: None,
         description: String::new(),
         tags: Vec::new(),
-        input_schema,
+        input_schema: input_schema.into(),
         output_schema: None,
         annotations: Annotations {
             read_only: false,

@@ -1,10 +1,13 @@
 //! Tools: what an agent sees, and how a call of one becomes an upstream request.
 
+mod schema;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::id::{ProviderId, TenantId, ToolId};
 use crate::job::Effect;
+
+pub use schema::Schema;
 
 /// The longest tool name; clients of every vendor accept it.
 pub const MAX_NAME: usize = 64;
@@ -56,9 +59,9 @@ pub struct Tool {
     /// Groups of the description (OpenAPI tags).
     pub tags: Vec<String>,
     /// JSON Schema 2020-12 of the arguments, `type: object`.
-    pub input_schema: Value,
+    pub input_schema: Schema,
     /// JSON Schema 2020-12 of `structuredContent`, `type: object`, where the description gives one.
-    pub output_schema: Option<Value>,
+    pub output_schema: Option<Schema>,
     /// Hints.
     pub annotations: Annotations,
     /// How a call becomes an upstream request.

@@ -208,6 +208,7 @@ async fn open_database(
         acquire_timeout: config.database.acquire_timeout.get(),
         statement_timeout: config.database.statement_timeout.get(),
         slow_query: config.database.slow_query.get(),
+        sqlite_cache: config.database.sqlite_cache.get(),
         ..StorageOptions::default()
     };
     let mut pause = std::time::Duration::from_millis(250);

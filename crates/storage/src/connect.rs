@@ -21,6 +21,8 @@ pub struct StorageOptions {
     pub statement_timeout: Duration,
     /// Calls that take longer are logged.
     pub slow_query: Duration,
+    /// SQLite: pages that the writer keeps in memory, in bytes.
+    pub sqlite_cache: u64,
     /// Whether to run the migrations, under a lock.
     pub migrate: bool,
     /// Postgres: who runs the migrations, when that is not the main URL's user. It grants that user the two roles.
@@ -36,6 +38,7 @@ impl Default for StorageOptions {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             slow_query: Duration::from_millis(500),
+            sqlite_cache: 16 << 20,
             migrate: true,
             owner_url: None,
             relay_url: None,
@@ -58,6 +61,7 @@ impl fmt::Debug for StorageOptions {
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
             .field("slow_query", &self.slow_query)
+            .field("sqlite_cache", &self.sqlite_cache)
             .field("migrate", &self.migrate)
             .field("owner_url", &self.owner_url.as_ref().map(|_| "***"))
             .field("relay_url", &self.relay_url.as_ref().map(|_| "***"))

@@ -150,7 +150,7 @@ fn a_pattern_that_backtracks_without_end_is_cut_off() {
 #[test]
 fn an_answer_that_does_not_fit_the_output_schema_is_noticed() {
     let mut tool = tool(json!({"type": "object"}));
-    tool.output_schema = Some(json!({"type": "object", "required": ["id"]}));
+    tool.output_schema = Some(json!({"type": "object", "required": ["id"]}).into());
     assert_eq!(Schemas::new().output_fault(&tool, &json!({"id": 1})), None);
     assert_eq!(
         Schemas::new().output_fault(&tool, &json!({})).as_deref(),

@@ -52,7 +52,7 @@ impl<'d> Drafter<'d> {
             title: prose::title(text("summary")),
             description: prose::tool(text("summary"), text("description"), deprecated, &site.label()),
             tags: site.tags().map(prose::visible).collect(),
-            input_schema: input.schema,
+            input_schema: input.schema.into(),
             annotations: annotations(&site.method),
             binding: Binding::Http(HttpBinding {
                 method: site.method.clone(),
@@ -62,7 +62,7 @@ impl<'d> Drafter<'d> {
                 body: arguments.body,
                 wraps_result: output.as_ref().is_some_and(|output| output.wraps_result),
             }),
-            output_schema: output.map(|output| output.schema),
+            output_schema: output.map(|output| output.schema.into()),
         })
     }
 }

@@ -38,14 +38,14 @@ async fn objects_are_wrapped_where_the_tool_says_so_and_left_out_where_they_do_n
     let mesh = Mesh::reaching(&upstream);
     let mut wrapping = tool("GET", "/thing");
     wrapping.http().wraps_result = true;
-    wrapping.output_schema = Some(json!({"type": "object", "required": ["result"]}));
+    wrapping.output_schema = Some(json!({"type": "object", "required": ["result"]}).into());
     assert_eq!(
         mesh.call(&wrapping, json!({})).await.structured,
         Some(json!({"result": {"id": 1}}))
     );
 
     let mut wrong = tool("GET", "/thing");
-    wrong.output_schema = Some(json!({"type": "object", "properties": {"id": {"type": "string"}}}));
+    wrong.output_schema = Some(json!({"type": "object", "properties": {"id": {"type": "string"}}}).into());
     let outcome = mesh.call(&wrong, json!({})).await;
     assert_eq!((outcome.structured.as_ref(), outcome.error), (None, None));
     assert!(

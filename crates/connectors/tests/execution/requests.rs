@@ -126,7 +126,8 @@ async fn nothing_is_sent_when_the_arguments_do_not_fit() {
     let mut strict = tool("GET", "/x/{id}").parameter("id", Location::Path, Style::Simple, false);
     strict.input_schema = json!({
         "type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"], "additionalProperties": false,
-    });
+    })
+    .into();
     for arguments in [
         json!({}),
         json!({"id": 5}),
@@ -151,7 +152,7 @@ async fn the_idempotency_key_goes_where_the_operation_takes_one() {
     upstream.on("*", "/*", Reply::json(200, &json!({})));
     let mesh = Mesh::reaching(&upstream);
     let mut takes = tool("POST", "/").parameter("idempotency-key", Location::Header, Style::Simple, false);
-    takes.input_schema = json!({"type": "object", "required": ["idempotency-key"]});
+    takes.input_schema = json!({"type": "object", "required": ["idempotency-key"]}).into();
     for (tool, arguments) in [
         (&takes, json!(null)),
         (&takes, json!({"idempotency-key": "the agent's own"})),

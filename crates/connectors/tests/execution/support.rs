@@ -151,7 +151,7 @@ pub fn tool(method: &str, path: &str) -> Tool {
         title: None,
         description: String::new(),
         tags: Vec::new(),
-        input_schema: json!({"type": "object"}),
+        input_schema: json!({"type": "object"}).into(),
         output_schema: None,
         annotations: Annotations {
             read_only: method == "GET",

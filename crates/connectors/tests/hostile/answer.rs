@@ -112,14 +112,14 @@ fn told(imported: &Imported) -> String {
 
 fn tool(tool: &ToolDraft) -> String {
     let Binding::Http(binding) = &tool.binding;
-    let schema = tool.input_schema.to_string();
+    let schema = tool.input_schema.as_str();
     let compiled = jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
-        .build(&tool.input_schema);
+        .build(&tool.input_schema.value());
     assert!(compiled.is_ok(), "{schema}");
     let input = match schema.len() {
         ..=SHOWN => schema.escape_debug().to_string().replace("\\\"", "\""),
-        length => format!("{length} bytes {}", hash(&schema)),
+        length => format!("{length} bytes {}", hash(schema)),
     };
     let path = shortened(&binding.path);
     let elsewhere = binding

@@ -7,7 +7,7 @@ use crate::support::{answering, assert_values, description, http, only_tool};
 fn output(schema: Value, components: Value) -> (Value, bool) {
     let tool = only_tool(&answering("3.0.0", schema, components));
     let wraps = http(&tool).wraps_result;
-    (tool.output_schema.expect("an output schema"), wraps)
+    (tool.output_schema.expect("an output schema").value(), wraps)
 }
 
 #[test]

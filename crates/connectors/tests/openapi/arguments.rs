@@ -60,7 +60,7 @@ fn members_beside_a_reference_count_in_3_1_and_are_ignored_in_3_0() {
     let older = only_tool(&posting("3.0.0", schema, names));
     assert_arguments(&older, &[json!({"name": "abcd"})], &[json!({"name": "a"})]);
     assert_eq!(
-        older.input_schema["properties"]["name"]["description"],
+        older.input_schema.value()["properties"]["name"]["description"],
         "Short name."
     );
 }
@@ -122,7 +122,7 @@ fn defaults_are_shown_and_not_required() {
         json!({"type": "object", "properties": {"size": {"type": "integer", "default": 30, "example": 5}}});
     let tool = only_tool(&posting("3.0.0", schema, json!({})));
     assert_eq!(
-        tool.input_schema["properties"]["size"],
+        tool.input_schema.value()["properties"]["size"],
         json!({"type": "integer", "default": 30})
     );
     assert_arguments(&tool, &[json!({})], &[]);
@@ -139,7 +139,7 @@ fn what_is_no_json_schema_is_left_out_so_that_the_rest_compiles() {
         "$ref": {"type": "string"},
     }});
     let tool = only_tool(&posting("3.0.0", schema, json!({})));
-    let odd = &tool.input_schema["properties"]["odd"];
+    let odd = &tool.input_schema.value()["properties"]["odd"];
     assert_eq!(odd, &json!({"type": "string", "format": "int-or-string"}));
     assert_arguments(
         &tool,

@@ -145,7 +145,7 @@ fn a_body_that_is_more_than_its_properties_is_one_argument() {
             },
             "{schema}"
         );
-        assert_eq!(tool.input_schema["required"], json!(["body"]));
+        assert_eq!(tool.input_schema.value()["required"], json!(["body"]));
     }
 }
 
@@ -203,7 +203,7 @@ fn files_of_a_multipart_body_are_base64_and_its_encodings_are_kept() {
         ]
     );
     assert_eq!(
-        tool.input_schema["properties"]["file"],
+        tool.input_schema.value()["properties"]["file"],
         json!({"type": "string", "contentEncoding": "base64"})
     );
 }

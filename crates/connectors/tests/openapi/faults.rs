@@ -208,8 +208,8 @@ fn what_deviates_without_harm_is_no_fault() {
         }},
     });
     let tool = crate::support::only_tool(&description);
-    assert_eq!(tool.input_schema["required"], json!(["id"]));
-    assert!(tool.input_schema["properties"].get("stray").is_none());
+    assert_eq!(tool.input_schema.value()["required"], json!(["id"]));
+    assert!(tool.input_schema.value()["properties"].get("stray").is_none());
 }
 
 #[test]

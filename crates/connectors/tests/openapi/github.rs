@@ -63,7 +63,7 @@ fn github_description_gives_schemas_that_compile_and_stay_within_their_bounds() 
     let limits = Limits::default();
     for tool in &imported.tools {
         assert!(
-            tool.input_schema.to_string().len() <= limits.max_input_schema_bytes,
+            tool.input_schema.as_str().len() <= limits.max_input_schema_bytes,
             "{}",
             tool.name
         );
@@ -107,11 +107,11 @@ fn report(imported: &Imported, took: Duration) {
         sizes
             .entry("input")
             .or_default()
-            .push(tool.input_schema.to_string().len());
+            .push(tool.input_schema.as_str().len());
         sizes
             .entry("output")
             .or_default()
-            .extend(tool.output_schema.as_ref().map(|s| s.to_string().len()));
+            .extend(tool.output_schema.as_ref().map(|s| s.as_str().len()));
     }
     println!("{} tools in {took:?}", imported.tools.len());
     for (side, mut sizes) in sizes {

@@ -2,7 +2,7 @@
 
 use connectors::openapi::{ImportRequest, Imported, Limits, ToolDraft, import};
 use domain::provider::{Fault, Selection};
-use domain::tool::{Binding, Body, HttpBinding, Parameter};
+use domain::tool::{Binding, Body, HttpBinding, Parameter, Schema};
 use serde_json::{Value, json};
 
 /// Imports with the given selection and limits, as provider `acme`.
@@ -62,10 +62,11 @@ pub fn check_tool(tool: &ToolDraft) {
     );
     assert!(tool.description.chars().count() <= 1_024, "{name}: description");
     for schema in std::iter::once(&tool.input_schema).chain(&tool.output_schema) {
-        assert_eq!(schema["type"], "object", "{name}: {schema}");
+        assert_eq!(schema.value()["type"], "object", "{name}: {schema}");
         validator(schema);
     }
-    let properties = tool.input_schema["properties"].as_object().unwrap();
+    let schema = tool.input_schema.value();
+    let properties = schema["properties"].as_object().unwrap();
     for argument in arguments(http(tool)) {
         assert!(
             properties.contains_key(&argument),
@@ -89,7 +90,8 @@ fn arguments(binding: &HttpBinding) -> Vec<String> {
 }
 
 /// The schema, compiled.
-pub fn validator(schema: &Value) -> jsonschema::Validator {
+pub fn validator(schema: &impl Tree) -> jsonschema::Validator {
+    let schema = &schema.tree();
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .build(schema)
@@ -170,8 +172,9 @@ pub fn assert_arguments(tool: &ToolDraft, accepted: &[Value], refused: &[Value])
 }
 
 /// Asserts which values a schema holds for.
-pub fn assert_values(schema: &Value, accepted: &[Value], refused: &[Value]) {
-    let validator = validator(schema);
+pub fn assert_values(schema: &impl Tree, accepted: &[Value], refused: &[Value]) {
+    let schema = schema.tree();
+    let validator = validator(&schema);
     for value in accepted {
         if let Err(error) = validator.validate(value) {
             panic!("refuses {value}: {error}\n{schema:#}");
@@ -179,5 +182,22 @@ pub fn assert_values(schema: &Value, accepted: &[Value], refused: &[Value]) {
     }
     for value in refused {
         assert!(!validator.is_valid(value), "accepts {value}\n{schema:#}");
+    }
+}
+
+/// A schema, or a part of one.
+pub trait Tree {
+    fn tree(&self) -> Value;
+}
+
+impl Tree for Value {
+    fn tree(&self) -> Value {
+        self.clone()
+    }
+}
+
+impl Tree for Schema {
+    fn tree(&self) -> Value {
+        self.value()
     }
 }

@@ -138,7 +138,7 @@ fn form_fields_and_files_make_a_form_or_a_multipart_body() {
         (1, "tags", Style::Form, true)
     );
     assert_eq!(
-        form.input_schema["properties"]["name"]["description"],
+        form.input_schema.value()["properties"]["name"]["description"],
         "Its name."
     );
     assert_arguments(

@@ -47,7 +47,10 @@ fn yaml_is_read_with_anchors_numeric_keys_and_an_unquoted_version() {
         "the answer under the numeric key 200 is read"
     );
     assert_eq!(http(tool).parameters.len(), 2);
-    assert_eq!(tool.input_schema["properties"]["id"]["enum"][2], "2020-01-01");
+    assert_eq!(
+        tool.input_schema.value()["properties"]["id"]["enum"][2],
+        "2020-01-01"
+    );
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn check(writes: &Tool, reads: Option<&Tool>, readback: &Readback) -> Check {
 
 fn check_read(check: &mut Check, reads: &Tool, readback: &Readback) {
     check.that(reads.annotations.read_only, "tool", "a tool that only reads");
-    let properties = reads.input_schema.get("properties");
+    let schema = reads.input_schema.value();
+    let properties = schema.get("properties");
     for (name, source) in &readback.arguments {
         let known = properties.is_some_and(|properties| properties.get(name).is_some());
         check.that(
@@ -96,10 +97,7 @@ fn check_read(check: &mut Check, reads: &Tool, readback: &Readback) {
         );
         check_source(check, "arguments", source);
     }
-    let required = reads
-        .input_schema
-        .get("required")
-        .and_then(|required| required.as_array());
+    let required = schema.get("required").and_then(|required| required.as_array());
     for name in required.into_iter().flatten().filter_map(|name| name.as_str()) {
         check.that(
             readback.arguments.contains_key(name),

@@ -35,7 +35,7 @@ fn tool(provider: &Provider, name: &str) -> Tool {
         title: None,
         description: String::new(),
         tags: Vec::new(),
-        input_schema: json!({ "type": "object" }),
+        input_schema: json!({ "type": "object" }).into(),
         output_schema: None,
         annotations: Annotations {
             read_only: false,

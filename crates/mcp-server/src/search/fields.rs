@@ -83,7 +83,7 @@ pub(super) fn of(tool: &Tool, words: &Words) -> [Vec<String>; COUNT] {
         tool.tags.iter().flat_map(|tag| words.of(tag)).collect(),
         lead,
         rest,
-        arguments(&tool.input_schema)
+        arguments(&tool.input_schema.value())
             .flat_map(|name| words.of(name))
             .collect(),
     ];

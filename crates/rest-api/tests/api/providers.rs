@@ -40,7 +40,7 @@ pub fn import(tenant_id: TenantId, name: &str) -> Import {
         title: None,
         description: "Reads it".into(),
         tags: vec!["things".into()],
-        input_schema: json!({ "type": "object" }),
+        input_schema: json!({ "type": "object" }).into(),
         output_schema: None,
         annotations: Annotations {
             read_only: true,

@@ -1,9 +1,8 @@
 //! A row of `tools`: the ids, the name, and everything else as one document.
 
-use domain::tool::{Annotations, Binding};
+use domain::tool::{Annotations, Binding, Schema};
 use domain::{ProviderId, StoreError, TenantId, Tool, ToolId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -32,8 +31,8 @@ pub struct Definition {
     title: Option<String>,
     description: String,
     tags: Vec<String>,
-    input_schema: Value,
-    output_schema: Option<Value>,
+    input_schema: Schema,
+    output_schema: Option<Schema>,
     annotations: Annotations,
     binding: Binding,
 }
@@ -44,8 +43,8 @@ struct BorrowedDefinition<'a> {
     title: &'a Option<String>,
     description: &'a str,
     tags: &'a [String],
-    input_schema: &'a Value,
-    output_schema: &'a Option<Value>,
+    input_schema: &'a Schema,
+    output_schema: &'a Option<Schema>,
     annotations: Annotations,
     binding: &'a Binding,
 }

@@ -45,8 +45,10 @@ impl Pools {
             let file = file
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full);
+            // A negative number counts KiB (SQLite, "PRAGMA cache_size").
+            let cache = format!("-{}", options.sqlite_cache / 1_024);
             let writer = pool(1, options)
-                .connect_with(file.clone())
+                .connect_with(file.clone().pragma("cache_size", cache))
                 .await
                 .map_err(|error| refused(file.get_filename(), error))?;
             let readers = pool(options.max_connections.max(1), options)

@@ -42,7 +42,7 @@ async fn a_provider_comes_back_as_it_was_stored(backend: Backend) {
     );
     let tool = backend.providers.tool(tenant, "pets_get").await.unwrap();
     assert_eq!(tool, import.tools[0]);
-    let order: Vec<_> = tool.input_schema["properties"]
+    let order: Vec<_> = tool.input_schema.value()["properties"]
         .as_object()
         .unwrap()
         .keys()

@@ -100,7 +100,8 @@ pub fn tool(provider: &Provider, name: &str) -> Tool {
         description: "Does what it says.".into(),
         tags: vec!["pets".into()],
         // Not in alphabetical order, and not by length either: agents read properties as the description has them.
-        input_schema: json!({"type": "object", "properties": {"zebra": {"type": "string"}, "a": {}, "mm": {}}}),
+        input_schema:
+            json!({"type": "object", "properties": {"zebra": {"type": "string"}, "a": {}, "mm": {}}}).into(),
         output_schema: None,
         annotations: Annotations {
             read_only: true,

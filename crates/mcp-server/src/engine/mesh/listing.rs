@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::Tool as MeshTool;
+use domain::tool::Schema;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::Value;
 
@@ -26,6 +27,9 @@ pub fn tool(tool: &MeshTool) -> Tool {
     listed
 }
 
-fn object(schema: &Value) -> Arc<JsonObject> {
-    Arc::new(schema.as_object().cloned().unwrap_or_default())
+fn object(schema: &Schema) -> Arc<JsonObject> {
+    match schema.value() {
+        Value::Object(object) => Arc::new(object),
+        _ => Arc::default(),
+    }
 }

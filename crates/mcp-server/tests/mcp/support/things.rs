@@ -69,7 +69,8 @@ impl Tenant {
             "properties": { "id": { "type": "integer" } },
             "required": ["id"],
             "additionalProperties": false
-        });
+        })
+        .into();
         let Binding::Http(http) = &mut get.binding;
         http.parameters.push(Parameter {
             argument: "id".to_owned(),
@@ -151,7 +152,7 @@ pub fn tool(provider: &Provider, name: &str, method: &str, path: &str) -> Tool {
         title: None,
         description: format!("{method} {path}"),
         tags: Vec::new(),
-        input_schema: json!({ "type": "object" }),
+        input_schema: json!({ "type": "object" }).into(),
         output_schema: None,
         annotations: Annotations {
             read_only: method == "GET",

@@ -76,8 +76,8 @@ impl From<Tool> for ToolView {
                 idempotent_hint: tool.annotations.idempotent,
                 open_world_hint: tool.annotations.open_world,
             },
-            input_schema: tool.input_schema,
-            output_schema: tool.output_schema,
+            input_schema: tool.input_schema.value(),
+            output_schema: tool.output_schema.map(|schema| schema.value()),
         }
     }
 }

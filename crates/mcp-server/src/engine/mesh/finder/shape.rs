@@ -156,7 +156,8 @@ pub fn found<'a>(tools: impl Iterator<Item = &'a MeshTool>, searched: usize) -> 
 
 impl Line {
     fn of(tool: &MeshTool) -> Self {
-        let required = tool.input_schema.get("required").and_then(Value::as_array);
+        let schema = tool.input_schema.value();
+        let required = schema.get("required").and_then(Value::as_array);
         let names = required.into_iter().flatten().filter_map(Value::as_str);
         Self {
             name: tool.name.clone(),
