@@ -3,6 +3,7 @@
 mod attempts;
 mod import;
 mod people;
+mod together;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use domain::{Effect, Job, JobId, JobKind, JobState, KeyId, Priority, TenantId};
 use serde_json::Value;
 
 pub use people::MAX_WAIT;
+pub use together::CalledTool;
 
 use crate::Control;
 

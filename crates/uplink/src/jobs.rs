@@ -1,5 +1,9 @@
 //! Jobs through gRPC, in the domain's words.
 
+mod gather;
+mod together;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +28,8 @@ use tonic::Request;
 
 use crate::channel::Link;
 use crate::store_error;
+use together::Together;
+pub use together::{Claimed, Ended};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -33,6 +39,7 @@ pub struct Jobs {
     jobs: JobServiceClient<Link>,
     catalogue: CatalogueServiceClient<Link>,
     timeout: Duration,
+    together: Arc<Together>,
 }
 
 impl Jobs {
@@ -47,6 +54,7 @@ impl Jobs {
             jobs,
             catalogue,
             timeout,
+            together: Arc::default(),
         }
     }
 
@@ -180,15 +188,9 @@ impl Jobs {
     /// # Errors
     /// [`StoreError::Stale`] when the lease is lost.
     pub async fn end_attempt(&self, attempt: &Attempt, end: &AttemptEnd) -> Result<Job> {
-        let end = match end {
-            AttemptEnd::Done(result) => End::DoneJson(to_json(result)?),
-            AttemptEnd::Failed(error) => End::FailedJson(to_json(error)?),
-            AttemptEnd::Retry(error) => End::RetryJson(to_json(error)?),
-            AttemptEnd::InDoubt(error) => End::InDoubtJson(to_json(error)?),
-        };
         let request = EndAttemptRequest {
             attempt: Some(wire_attempt(attempt)),
-            end: Some(end),
+            end: Some(wire_end(end)?),
         };
         job(self
             .jobs
@@ -320,6 +322,16 @@ fn wire_attempt(attempt: &Attempt) -> v1::Attempt {
         number: attempt.number,
         owner: attempt.owner.clone(),
     }
+}
+
+/// The end of an attempt as it travels.
+fn wire_end(end: &AttemptEnd) -> Result<End> {
+    Ok(match end {
+        AttemptEnd::Done(result) => End::DoneJson(to_json(result)?),
+        AttemptEnd::Failed(error) => End::FailedJson(to_json(error)?),
+        AttemptEnd::Retry(error) => End::RetryJson(to_json(error)?),
+        AttemptEnd::InDoubt(error) => End::InDoubtJson(to_json(error)?),
+    })
 }
 
 fn job(job: Option<v1::Job>) -> Result<Job> {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use domain::job::{Attempt, AttemptEnd, JobError};
 use domain::ports::QueueMessage;
-use domain::{Clock, Job, JobState, StoreError};
+use domain::{Clock, Job, JobKind, JobState, Provider, StoreError, Tool};
 use runtime::lifecycle::Lifecycle;
 use tokio_util::sync::CancellationToken;
-use uplink::Jobs;
+use uplink::{Claimed, Jobs};
 
 use crate::jobs::{Kinds, Run};
 use crate::metrics::JobMetrics;
@@ -68,27 +68,28 @@ impl Runner {
         let Some(claimed) = self.claim(&attempt).await else {
             return Verdict::Requeue;
         };
-        let Some(job) = claimed else {
+        let Some(claimed) = claimed else {
             tracing::debug!("nothing to do: the job has moved on");
             return Verdict::Acknowledge;
         };
+        let Claimed { job, tool } = claimed;
         let kind = job.kind.as_str();
         let waited = (self.clock.now() - job.run_at).to_std().unwrap_or_default();
         self.metrics.wait.with([kind]).record(waited.as_secs_f64());
         let began = Instant::now();
-        let (end, lost) = self.run_leased(&attempt, &job).await;
+        let (end, lost) = self.run_leased(&attempt, &job, tool).await;
         let ended = match end {
             _ if lost => Ended::Lost,
-            Some(end) => self.end(&attempt, end).await,
+            Some(end) => self.end(&attempt, &job, end).await,
             None => self.release(&attempt).await,
         };
-        self.close(&job, ended, began.elapsed());
+        self.close(&job, &ended, began.elapsed());
         Verdict::Acknowledge
     }
 
     /// Asks until rest-api answers: a message that waits here is bounded by the prefetch, one that goes back and forth
     /// would end among the dead letters. None when the worker stops first.
-    async fn claim(&self, attempt: &Attempt) -> Option<Option<Job>> {
+    async fn claim(&self, attempt: &Attempt) -> Option<Option<Claimed>> {
         let stop = self.life.soft_stop();
         let first = Duration::from_millis(100);
         let mut pause = first;
@@ -96,7 +97,14 @@ impl Runner {
             if stop.is_cancelled() {
                 return None;
             }
-            match self.jobs.claim(attempt, self.lease).await {
+            // With others at first; what keeps that from working may be one of the others.
+            let claim = if pause == first {
+                self.jobs.claim_together(attempt, self.lease).await
+            } else {
+                let claimed = self.jobs.claim(attempt, self.lease).await;
+                claimed.map(|job| job.map(|job| Claimed { job, tool: None }))
+            };
+            match claim {
                 Ok(claimed) => return Some(claimed),
                 Err(StoreError::Unavailable(error)) if pause == first => {
                     tracing::warn!(%error, "rest-api cannot be reached; the claim waits")
@@ -113,11 +121,17 @@ impl Runner {
 
     /// Runs the job while the lease is renewed. Answers how it ended (none: it had not begun to have an effect when the
     /// worker had to stop) and whether the lease was lost.
-    async fn run_leased(&self, attempt: &Attempt, job: &Job) -> (Option<AttemptEnd>, bool) {
+    async fn run_leased(
+        &self,
+        attempt: &Attempt,
+        job: &Job,
+        tool: Option<Arc<(Tool, Provider)>>,
+    ) -> (Option<AttemptEnd>, bool) {
         let cancel = self.life.hard_stop().child_token();
         let run = Run {
             job,
             attempt,
+            tool,
             jobs: &self.jobs,
             cancel: cancel.clone(),
             clock: self.clock.as_ref(),
@@ -148,11 +162,19 @@ impl Runner {
     }
 
     /// Reports the end until rest-api has it: the effect has happened, so giving up would leave it in doubt.
-    async fn end(&self, attempt: &Attempt, end: AttemptEnd) -> Ended {
+    async fn end(&self, attempt: &Attempt, job: &Job, end: AttemptEnd) -> Ended {
         let hard_stop: CancellationToken = self.life.hard_stop();
-        let mut pause = Duration::from_millis(100);
+        let first = Duration::from_millis(100);
+        let mut pause = first;
         loop {
-            match self.jobs.end_attempt(attempt, &end).await {
+            // With others at first; what keeps that from working may be one of the others.
+            let ended = if pause == first {
+                let ended = self.jobs.end_together(attempt, &end).await;
+                ended.map(|ended| after(job, ended, &end))
+            } else {
+                self.jobs.end_attempt(attempt, &end).await
+            };
+            match ended {
                 Ok(job) => return Ended::Stored(Box::new(job)),
                 Err(StoreError::Stale | StoreError::NotFound) => return Ended::Lost,
                 Err(error) => tracing::warn!(%error, "the end of a job could not be reported; trying again"),
@@ -179,15 +201,15 @@ impl Runner {
     }
 
     /// Counts the attempt and writes its one closing line.
-    fn close(&self, job: &Job, ended: Ended, took: Duration) {
+    fn close(&self, job: &Job, ended: &Ended, took: Duration) {
         let kind = job.kind.as_str();
-        let (outcome, error) = match &ended {
+        let (outcome, error) = match ended {
             Ended::Stored(stored) => (outcome(stored), stored.error.as_ref()),
             Ended::Released => ("released", None),
             Ended::Lost => ("lost", None),
         };
         self.metrics.processed.with([kind, outcome]).increment(1);
-        if let Ended::Stored(stored) = &ended {
+        if let Ended::Stored(stored) = ended {
             self.close_check(stored);
         }
         self.metrics.duration.with([kind]).record(took.as_secs_f64());
@@ -225,6 +247,20 @@ impl Runner {
             "read-back check of job {} found {found}",
             asked.job_id,
         );
+    }
+}
+
+/// The job as rest-api has it now, as far as metrics and the closing line say.
+fn after(job: &Job, ended: uplink::Ended, end: &AttemptEnd) -> Job {
+    let result = match end {
+        AttemptEnd::Done(result) if job.kind == JobKind::ReadBack => Some(result.clone()),
+        _ => None,
+    };
+    Job {
+        state: ended.state,
+        error: ended.error,
+        result,
+        ..job.clone()
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use connectors::Connectors;
 use domain::job::{Attempt, AttemptEnd, JobError};
-use domain::{Clock, Job, JobKind, StoreError};
+use domain::{Clock, Job, JobKind, Provider, StoreError, Tool};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use uplink::{Jobs, Spool};
@@ -32,6 +32,8 @@ pub struct Run<'a> {
     pub job: &'a Job,
     /// The attempt.
     pub attempt: &'a Attempt,
+    /// The tool that it calls and its provider, where they came with the claim.
+    pub tool: Option<Arc<(Tool, Provider)>>,
     /// Jobs at rest-api.
     pub jobs: &'a Jobs,
     /// Cancelled when the worker must stop at once, or the lease is lost.

@@ -122,8 +122,30 @@ fn unasked<T>() -> Answer<T> {
 #[tonic::async_trait]
 impl JobService for ControlPlane {
     async fn claim(&self, _: Request<ClaimRequest>) -> Answer<ClaimResponse> {
-        Ok(Response::new(ClaimResponse {
-            job: self.wire(JobState::Running),
+        unasked()
+    }
+
+    async fn claim_many(&self, request: Request<ClaimManyRequest>) -> Answer<ClaimManyResponse> {
+        let claimed = |_: &v1::Attempt| v1::ClaimAnswer {
+            answer: self.wire(JobState::Running).map(v1::claim_answer::Answer::Job),
+        };
+        Ok(Response::new(ClaimManyResponse {
+            answers: request.get_ref().attempts.iter().map(claimed).collect(),
+            tools: Vec::new(),
+        }))
+    }
+
+    async fn end_many(&self, request: Request<EndManyRequest>) -> Answer<EndManyResponse> {
+        let ended = request.into_inner().ends;
+        self.heard.lock().unwrap().ended += ended.len();
+        let done = |_| v1::EndAnswer {
+            answer: Some(v1::end_answer::Answer::Ended(v1::EndedJob {
+                state: "done".to_owned(),
+                ..v1::EndedJob::default()
+            })),
+        };
+        Ok(Response::new(EndManyResponse {
+            answers: ended.into_iter().map(done).collect(),
         }))
     }
 
@@ -132,10 +154,7 @@ impl JobService for ControlPlane {
     }
 
     async fn end_attempt(&self, _: Request<EndAttemptRequest>) -> Answer<EndAttemptResponse> {
-        self.heard.lock().unwrap().ended += 1;
-        Ok(Response::new(EndAttemptResponse {
-            job: self.wire(JobState::Done),
-        }))
+        unasked()
     }
 
     async fn enqueue(&self, _: Request<EnqueueRequest>) -> Answer<EnqueueResponse> {

@@ -9,7 +9,7 @@ use domain::ports::storage::Claim;
 use crate::{Control, ControlError};
 
 /// The longest lease: a worker that is lost is noticed within it.
-const MAX_LEASE: Duration = Duration::from_secs(600);
+pub(super) const MAX_LEASE: Duration = Duration::from_secs(600);
 
 impl Control {
     /// Takes the lease of an attempt.

@@ -24,7 +24,7 @@ pub use audit::{Audit, AuditFilter};
 pub use changes::Changes;
 pub use database::{Database, Pruned, Retention};
 pub use idempotency::{Idempotency, StoredAnswer};
-pub use jobs::{Claim, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
+pub use jobs::{Claim, Ending, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 pub use keys::Keys;
 pub use limits::Limits;
 pub use providers::{Description, Import, Providers, ToolDiff};

@@ -58,6 +58,14 @@ impl JobService for GrpcJobs {
         of_workers()
     }
 
+    async fn claim_many(&self, _: Request<ClaimManyRequest>) -> Answer<ClaimManyResponse> {
+        of_workers()
+    }
+
+    async fn end_many(&self, _: Request<EndManyRequest>) -> Answer<EndManyResponse> {
+        of_workers()
+    }
+
     async fn renew(&self, _: Request<RenewRequest>) -> Answer<RenewResponse> {
         of_workers()
     }

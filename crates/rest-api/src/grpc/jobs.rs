@@ -1,5 +1,7 @@
 //! Jobs: asked for by the edge, run by workers.
 
+mod together;
+
 use std::time::Duration;
 
 use control::ControlError;
@@ -99,6 +101,15 @@ impl JobService for Grpc {
         Ok(Response::new(ClaimResponse { job: claimed }))
     }
 
+    async fn claim_many(
+        &self,
+        request: Request<ClaimManyRequest>,
+    ) -> Result<Response<ClaimManyResponse>, Status> {
+        together::claim_many(&self.control, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<RenewResponse>, Status> {
         let RenewRequest {
             attempt: asked,
@@ -127,22 +138,17 @@ impl JobService for Grpc {
         &self,
         request: Request<EndAttemptRequest>,
     ) -> Result<Response<EndAttemptResponse>, Status> {
-        let EndAttemptRequest { attempt: asked, end } = request.into_inner();
-        let end = match end {
-            Some(End::DoneJson(result)) => AttemptEnd::Done(json("done_json", &result)?),
-            Some(End::FailedJson(error)) => AttemptEnd::Failed(json("failed_json", &error)?),
-            Some(End::RetryJson(error)) => AttemptEnd::Retry(json("retry_json", &error)?),
-            Some(End::InDoubtJson(error)) => AttemptEnd::InDoubt(json("in_doubt_json", &error)?),
-            None => return Err(Status::invalid_argument("end: expected one of its fields")),
-        };
-        let ended = self
-            .control
-            .end_attempt(&attempt(asked)?, end)
-            .await
-            .map_err(status)?;
+        let (attempt, end) = attempt_end(request.into_inner())?;
+        let ended = self.control.end_attempt(&attempt, end).await.map_err(status)?;
         Ok(Response::new(EndAttemptResponse {
             job: Some(job(&ended)?),
         }))
+    }
+
+    async fn end_many(&self, request: Request<EndManyRequest>) -> Result<Response<EndManyResponse>, Status> {
+        together::end_many(&self.control, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseResponse>, Status> {
@@ -202,6 +208,17 @@ fn attempt(attempt: Option<v1::Attempt>) -> Result<Attempt, Status> {
         number: attempt.number,
         owner: attempt.owner,
     })
+}
+
+fn attempt_end(asked: EndAttemptRequest) -> Result<(Attempt, AttemptEnd), Status> {
+    let end = match asked.end {
+        Some(End::DoneJson(result)) => AttemptEnd::Done(json("done_json", &result)?),
+        Some(End::FailedJson(error)) => AttemptEnd::Failed(json("failed_json", &error)?),
+        Some(End::RetryJson(error)) => AttemptEnd::Retry(json("retry_json", &error)?),
+        Some(End::InDoubtJson(error)) => AttemptEnd::InDoubt(json("in_doubt_json", &error)?),
+        None => return Err(Status::invalid_argument("end: expected one of its fields")),
+    };
+    Ok((attempt(asked.attempt)?, end))
 }
 
 /// Reads the header and then the tools.

@@ -17,6 +17,7 @@ mod seals;
 mod store;
 mod sweep;
 mod tenants;
+mod together;
 mod tools;
 mod unit;
 

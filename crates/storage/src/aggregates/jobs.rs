@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use domain::job::{AttemptEnd, Resolution};
-use domain::ports::storage::{Claim, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
+use domain::ports::storage::{Claim, Ending, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 use domain::{Job, JobId, JobKind, JobState, Page, PageRequest, StoreError, TenantId};
 use tokio::sync::watch;
 
@@ -125,6 +125,23 @@ impl Jobs for Store {
         .await
     }
 
+    async fn claim_many(
+        &self,
+        tenant: TenantId,
+        attempts: &[(JobId, u32)],
+        owner: &str,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Claim>, StoreError> {
+        self.call("claim_many", "jobs", async {
+            let mut unit = self.write(tenant).await?;
+            let claims = unit.claim_many(tenant, attempts, owner, now, until).await?;
+            unit.commit().await?;
+            Ok(claims)
+        })
+        .await
+    }
+
     async fn renew(
         &self,
         tenant: TenantId,
@@ -167,6 +184,22 @@ impl Jobs for Store {
     ) -> Result<Job, StoreError> {
         self.step("end_attempt", tenant, id, |stored| {
             transition::end(stored, attempt, owner, end, now)
+        })
+        .await
+    }
+
+    async fn end_many(
+        &self,
+        tenant: TenantId,
+        endings: Vec<Ending>,
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Job, StoreError>>, StoreError> {
+        self.call("end_many", "jobs", async {
+            let mut unit = self.write(tenant).await?;
+            let ended = unit.end_many(tenant, endings, owner, now).await?;
+            unit.commit().await?;
+            Ok(ended)
         })
         .await
     }

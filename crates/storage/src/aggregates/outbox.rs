@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::ports::storage::OutboxEntry;
 use domain::{Job, JobId};
-use sqlx::QueryBuilder;
+use sqlx::{Encode, QueryBuilder, Type};
 
 use super::store::Store;
 use super::unit::Unit;
@@ -19,13 +19,19 @@ const POST: &str = "
 const UNPOST: &str = "DELETE FROM outbox WHERE job_id = $1";
 
 /// A job that was claimed meanwhile has no row any more, and keeps what its claim wrote.
-const NOTE_PUBLISHED: &str = "
+const WAITING: &str = "
+    WITH waiting AS MATERIALIZED (
+         SELECT id AS waiting_id
+           FROM jobs
+          WHERE state = 'pending'
+            AND id IN (SELECT job_id FROM outbox WHERE id IN (";
+
+const NOTE_PUBLISHED: &str = ")
     UPDATE jobs
        SET published_at = ";
 
-const OF_ROWS: &str = "
-     WHERE state = 'pending'
-       AND id IN (SELECT job_id FROM outbox WHERE id IN (";
+const THAT_WAIT: &str = "
+     WHERE id IN (SELECT waiting_id FROM waiting)";
 
 const FORGET: &str = "DELETE FROM outbox WHERE id IN (";
 
@@ -74,20 +80,22 @@ impl Store {
         Ok(entries)
     }
 
-    /// Jobs are locked before their rows, as everywhere else: two calls never wait for each other.
+    /// Jobs are locked before their rows, and in the order of their ids, as everywhere else: two calls never wait for
+    /// each other.
     pub(super) async fn forget_published(&self, ids: &[i64], now: DateTime<Utc>) -> Result<(), Fault> {
         let mut unit = self.write_across().await?;
         for batch in ids.chunks(BATCH) {
-            let mut note = QueryBuilder::<Db>::new(NOTE_PUBLISHED);
-            note.push_bind(now).push(OF_ROWS);
-            push_ids(&mut note, batch);
-            note.push("))")
+            let mut note = QueryBuilder::<Db>::new(WAITING);
+            push_ids(&mut note, batch.iter().copied());
+            note.push("))").push(dialect::IN_ORDER).push(NOTE_PUBLISHED);
+            note.push_bind(now)
+                .push(THAT_WAIT)
                 .build()
                 .persistent(false)
                 .execute(unit.conn())
                 .await?;
             let mut forget = QueryBuilder::<Db>::new(FORGET);
-            push_ids(&mut forget, batch);
+            push_ids(&mut forget, batch.iter().copied());
             forget
                 .push(")")
                 .build()
@@ -99,9 +107,13 @@ impl Store {
     }
 }
 
-fn push_ids(query: &mut QueryBuilder<Db>, ids: &[i64]) {
+/// A list of ids, as it stands after `IN (`.
+pub(super) fn push_ids<T>(query: &mut QueryBuilder<Db>, ids: impl IntoIterator<Item = T>)
+where
+    T: for<'q> Encode<'q, Db> + Type<Db> + 'static,
+{
     let mut list = query.separated(", ");
     for id in ids {
-        list.push_bind(*id);
+        list.push_bind(id);
     }
 }

@@ -38,6 +38,9 @@ pub const LOCK_JOB: &str = concat!(
         FOR UPDATE"
 );
 
+/// Ends a choice of jobs: locks them, in an order that every transaction keeps.
+pub const IN_ORDER: &str = " ORDER BY id FOR UPDATE";
+
 /// Running jobs whose lease ran out before $1, at most $2 of them; those that another sweeper holds are left to it.
 pub const LAPSED_JOBS: &str = concat!(
     "SELECT ",

@@ -28,6 +28,9 @@ pub const LOCK_JOB: &str = concat!(
       WHERE tenant_id = $1 AND id = $2"
 );
 
+/// Ends a choice of jobs.
+pub const IN_ORDER: &str = "";
+
 /// Running jobs whose lease ran out before $1, at most $2 of them.
 pub const LAPSED_JOBS: &str = concat!(
     "SELECT ",

@@ -33,6 +33,7 @@ mod second_lock;
 mod slow_commits;
 mod sqlite;
 mod telemetry;
+mod together;
 
 /// Runs each of these functions on a fresh storage of both back ends.
 macro_rules! on_both {

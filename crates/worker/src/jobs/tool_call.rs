@@ -1,9 +1,11 @@
 //! Runs a tool call. A write is announced to rest-api right before the request leaves; from then on, only an answer that
 //! says so makes it done or failed, and everything else leaves it in doubt.
 
+use std::sync::Arc;
+
 use connectors::{CallContext, OnSend};
 use domain::job::{AttemptEnd, JobError, ToolCallPayload};
-use domain::{CallErrorKind, CallOutcome, Effect};
+use domain::{CallErrorKind, CallOutcome, Effect, Provider, StoreError, Tool};
 use serde_json::json;
 
 use super::call_audit::{Audited, admit, audit};
@@ -17,17 +19,11 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
         Ok(call) => call,
         Err(end) => return Some(*end),
     };
-    let (tool, provider) = match run.jobs.tool(run.job.tenant_id, &call.tool).await {
+    let found = match tool(run, &call.tool).await {
         Ok(found) => found,
-        Err(domain::StoreError::NotFound) => {
-            let message = format!("there is no tool `{}` any more", call.tool);
-            return Some(AttemptEnd::Failed(JobError::new(
-                CallErrorKind::UnknownTool.as_str(),
-                message,
-            )));
-        }
-        Err(error) => return Some(unreachable(error)),
+        Err(end) => return Some(*end),
     };
+    let (tool, provider) = found.as_ref();
     if let Err(end) = admit(kinds) {
         return Some(*end);
     }
@@ -35,7 +31,7 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
     let began = tokio::time::Instant::now();
     let outcome = kinds
         .connectors
-        .call(&provider, &tool, call.arguments.clone(), &context)
+        .call(provider, tool, call.arguments.clone(), &context)
         .await;
     kinds
         .spool
@@ -44,8 +40,8 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
             Audited {
                 action: "job/tool_call".to_owned(),
                 job: run.job.id,
-                tool: &tool,
-                provider: &provider,
+                tool,
+                provider,
                 arguments: &call.arguments,
                 outcome: &outcome,
                 took: began.elapsed(),
@@ -57,6 +53,23 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
         return None;
     }
     Some(end(run.job.effect, outcome, sent))
+}
+
+/// The tool as it came with the claim, or as stored now.
+async fn tool(run: &Run<'_>, name: &str) -> Result<Arc<(Tool, Provider)>, Box<AttemptEnd>> {
+    if let Some(tool) = &run.tool {
+        return Ok(Arc::clone(tool));
+    }
+    let found = run.jobs.tool(run.job.tenant_id, name).await;
+    found.map(Arc::new).map_err(|error| {
+        Box::new(match error {
+            StoreError::NotFound => {
+                let message = format!("there is no tool `{name}` any more");
+                AttemptEnd::Failed(JobError::new(CallErrorKind::UnknownTool.as_str(), message))
+            }
+            error => unreachable(error),
+        })
+    })
 }
 
 fn context(run: &Run<'_>) -> CallContext {

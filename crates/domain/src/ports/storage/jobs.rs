@@ -62,6 +62,17 @@ pub enum Claim {
     Superseded,
 }
 
+/// How one of many attempts ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt's number.
+    pub attempt: u32,
+    /// How it ended.
+    pub end: AttemptEnd,
+}
+
 /// What the sweeper did, counted by job kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -107,6 +118,16 @@ pub trait Jobs: Send + Sync {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Claim>;
+    /// [`Jobs::claim`] for at most 500 jobs and attempts of one tenant in one transaction; one answer for each, in their
+    /// order.
+    async fn claim_many(
+        &self,
+        tenant: TenantId,
+        attempts: &[(JobId, u32)],
+        owner: &str,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Claim>>;
     /// Extends the lease. [`StoreError::Stale`] when it is not the caller's any more.
     async fn renew(
         &self,
@@ -130,6 +151,15 @@ pub trait Jobs: Send + Sync {
         end: AttemptEnd,
         now: DateTime<Utc>,
     ) -> Result<Job>;
+    /// [`Jobs::end_attempt`] for at most 500 attempts of one tenant in one transaction; one answer for each, in their
+    /// order: one that is refused does not keep the others from ending. When the transaction fails, none has ended.
+    async fn end_many(
+        &self,
+        tenant: TenantId,
+        endings: Vec<Ending>,
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Job>>>;
     /// Gives a claimed job back untouched (a worker that stops): pending again with the same attempts left. The number is
     /// used up, since it fences; one more attempt is allowed instead. Conflict on `state` when a write may have begun.
     async fn release(
