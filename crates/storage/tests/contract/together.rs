@@ -81,12 +81,28 @@ async fn of_many_claims_each_gets_the_answer_that_it_would_get_alone(backend: Ba
     );
 }
 
+/// A write under way, held by `owner`.
+async fn begun(backend: &Backend, tenant: TenantId, owner: &str) -> JobId {
+    let id = enqueued(backend, tenant, 0).await.id;
+    let jobs = &backend.jobs;
+    jobs.claim(tenant, id, 1, owner, at(1), at(30)).await.unwrap();
+    jobs.begin_effect(tenant, id, 1, owner).await.unwrap();
+    id
+}
+
+fn ending(job_id: JobId, end: &AttemptEnd) -> Ending {
+    let end = end.clone();
+    Ending {
+        job_id,
+        attempt: 1,
+        end,
+    }
+}
+
 async fn of_many_ends_each_leads_where_it_would_lead_alone(backend: Backend) {
-    let tenant = backend.tenant("acme").await;
-    let error = JobError {
-        details: Some(json!({ "z": 1, "a": [null] })),
-        ..JobError::new("timeout", "too slow")
-    };
+    let (tenant, jobs) = (backend.tenant("acme").await, backend.jobs.clone());
+    let mut error = JobError::new("timeout", "too slow");
+    error.details = Some(json!({ "z": 1, "a": [null] }));
     let ends = [
         AttemptEnd::Done(json!({ "z": 1, "a": "\u{1F980} '\\ \u{0}" })),
         AttemptEnd::Failed(error.clone()),
@@ -94,58 +110,18 @@ async fn of_many_ends_each_leads_where_it_would_lead_alone(backend: Backend) {
         AttemptEnd::Retry(error),
         AttemptEnd::Done(json!(null)),
     ];
-    let mut alone = Vec::new();
-    let mut endings = Vec::new();
+    let (mut alone, mut endings) = (Vec::new(), Vec::new());
     for end in &ends {
-        let twin = enqueued(&backend, tenant, 0).await;
-        backend
-            .jobs
-            .claim(tenant, twin.id, 1, "w", at(1), at(30))
-            .await
-            .unwrap();
-        backend.jobs.begin_effect(tenant, twin.id, 1, "w").await.unwrap();
-        alone.push(
-            backend
-                .jobs
-                .end_attempt(tenant, twin.id, 1, "w", end.clone(), at(2))
-                .await
-                .unwrap(),
-        );
-        let job = enqueued(&backend, tenant, 0).await;
-        backend
-            .jobs
-            .claim(tenant, job.id, 1, "w", at(1), at(30))
-            .await
-            .unwrap();
-        backend.jobs.begin_effect(tenant, job.id, 1, "w").await.unwrap();
-        endings.push(Ending {
-            job_id: job.id,
-            attempt: 1,
-            end: end.clone(),
-        });
+        let twin = begun(&backend, tenant, "w").await;
+        let ended = jobs.end_attempt(tenant, twin, 1, "w", end.clone(), at(2)).await;
+        alone.push(ended.unwrap());
+        endings.push(ending(begun(&backend, tenant, "w").await, end));
     }
-    let pending = enqueued(&backend, tenant, 0).await.id;
-    let late = enqueued(&backend, tenant, 0).await.id;
-    backend
-        .jobs
-        .claim(tenant, late, 1, "x", at(1), at(30))
-        .await
-        .unwrap();
-    for job_id in [pending, late, JobId::generate()] {
-        endings.insert(
-            1,
-            Ending {
-                job_id,
-                attempt: 1,
-                end: ends[0].clone(),
-            },
-        );
+    let late = begun(&backend, tenant, "x").await;
+    for id in [enqueued(&backend, tenant, 0).await.id, late, JobId::generate()] {
+        endings.insert(1, ending(id, &ends[0]));
     }
-    let answers = backend
-        .jobs
-        .end_many(tenant, endings.clone(), "w", at(2))
-        .await
-        .unwrap();
+    let answers = jobs.end_many(tenant, endings, "w", at(2)).await.unwrap();
     assert!(
         matches!(answers[1], Err(StoreError::NotFound)),
         "{:?}",
@@ -156,29 +132,23 @@ async fn of_many_ends_each_leads_where_it_would_lead_alone(backend: Backend) {
         [Err(StoreError::Stale), Err(StoreError::Stale)]
     ));
     let ended: Vec<&Job> = answers.iter().flatten().collect();
-    for (ended, alone) in ended.iter().zip(&alone) {
+    assert_eq!(ended.len(), alone.len());
+    for (ended, alone) in ended.iter().zip(alone) {
         let twin = Job {
             id: ended.id,
             // The back-off has jitter from the job's own id.
             run_at: ended.run_at,
             requested_by: ended.requested_by,
-            ..alone.clone()
+            ..alone
         };
         assert_eq!(**ended, twin);
-        assert_eq!(backend.jobs.get(tenant, ended.id).await.unwrap(), twin);
+        assert_eq!(jobs.get(tenant, ended.id).await.unwrap(), twin);
     }
-    assert_eq!(ended.len(), alone.len());
-    let again = backend
-        .jobs
-        .outbox_due(at(60), chrono::Duration::seconds(9), 9)
-        .await
-        .unwrap();
+    let hold = chrono::Duration::seconds(9);
+    let again = jobs.outbox_due(at(60), hold, 9).await.unwrap();
     let retried = again.iter().find(|entry| entry.job_id == ended[3].id).unwrap();
     assert_eq!(retried.attempt, 2, "what is tried again has a message of its own");
-    assert_eq!(
-        backend.jobs.get(tenant, late).await.unwrap().state,
-        JobState::Running
-    );
+    assert_eq!(jobs.get(tenant, late).await.unwrap().state, JobState::Running);
 }
 
 async fn ends_told_twice_in_one_go_change_nothing_more(backend: Backend) {
