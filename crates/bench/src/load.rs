@@ -69,18 +69,15 @@ pub async fn open(target: &Target, connections: usize, rate: f64, time: Duration
                     return anyhow::Ok(latencies);
                 }
                 let due = began + Duration::from_secs_f64(number as f64 / rate);
-                tokio::time::sleep_until(due.into()).await;
-                let sent = Instant::now();
+                let mut from = due;
+                if Instant::now() < due {
+                    tokio::time::sleep_until(due.into()).await;
+                    // The timer wakes up to a millisecond late; that is not the server's time. Waiting for a free
+                    // connection is, however short.
+                    from = Instant::now();
+                }
                 send(&mut connection, &target.requests[number % target.requests.len()]).await?;
-                // The timer wakes up to a millisecond late; that is not the server's time. Waiting for a free
-                // connection is.
-                let late = sent.saturating_duration_since(due);
-                let late = if late < Duration::from_millis(2) {
-                    Duration::ZERO
-                } else {
-                    late
-                };
-                latencies.push(sent.elapsed() + late);
+                latencies.push(from.elapsed());
             }
         });
     }
