@@ -1,16 +1,21 @@
 //! Where the binaries under test are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-/// The binary `name` of the same build as this test: cargo puts tests in `deps`, beside which the binaries lie.
+/// The binary `name` of the same build as this program: a binary lies beside it, tests lie in `deps` there.
 ///
 /// # Errors
 /// When it is not built.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent);
+    let own = test.parent().context("the program has no folder")?;
+    let folder = if own.ends_with("deps") {
+        own.parent()
+    } else {
+        Some(own)
+    };
     let path = folder.context("the test has no folder")?.join(name);
     ensure!(
         path.is_file(),

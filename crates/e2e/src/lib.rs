@@ -8,6 +8,7 @@
 mod api;
 mod binary;
 mod canary;
+pub mod chaos;
 mod mcp;
 mod mesh;
 mod page;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 use test_support::{OtlpReceiver, http};
@@ -219,8 +219,18 @@ impl Mesh {
     /// # Errors
     /// When it is not running.
     pub async fn kill(&mut self, service: Service) -> Result<()> {
-        self.process(service)?.process.kill()?;
-        self.ended(service, PATIENCE).await.map(drop)
+        let replica = self.process(service)?.replica;
+        self.kill_replica(service, replica).await
+    }
+
+    /// Kills (SIGKILL) one replica of `service`, counted from 1; everything in the shape `up`.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn kill_replica(&mut self, service: Service, replica: usize) -> Result<()> {
+        let at = self.position(service, Some(replica))?;
+        self.processes[at].process.kill()?;
+        self.take(at, PATIENCE).await.map(drop)
     }
 
     /// Waits for the end of the process that runs `service`, after it was told to end; its exit code.
@@ -228,10 +238,20 @@ impl Mesh {
     /// # Errors
     /// When it still runs at the deadline.
     pub async fn ended(&mut self, service: Service, deadline: Duration) -> Result<Option<i32>> {
-        let at = self.processes.iter().position(|running| running.runs(service));
-        let Some(at) = at else {
-            bail!("{} is not running", service.name())
+        let at = self.position(service, None)?;
+        self.take(at, deadline).await
+    }
+
+    /// Where the process is that runs this replica of `service`, or any.
+    fn position(&self, service: Service, replica: Option<usize>) -> Result<usize> {
+        let is_it = |running: &Running| {
+            running.runs(service) && replica.is_none_or(|replica| running.replica == replica)
         };
+        let found = self.processes.iter().position(is_it);
+        found.with_context(|| format!("{} is not running", service.name()))
+    }
+
+    async fn take(&mut self, at: usize, deadline: Duration) -> Result<Option<i32>> {
         let ended = self.processes.remove(at);
         let code = ended.process.exit_code(deadline).await?;
         self.past_lines.extend(ended.process.stdout_lines());
@@ -244,9 +264,22 @@ impl Mesh {
     /// # Errors
     /// When it does not become ready.
     pub async fn start_again(&mut self, service: Service) -> Result<()> {
+        self.start_replica(service, 1).await
+    }
+
+    /// Starts again the replica that [`Self::kill_replica`] took away.
+    ///
+    /// # Errors
+    /// When it runs still, or does not become ready.
+    pub async fn start_replica(&mut self, service: Service, replica: usize) -> Result<()> {
+        ensure!(
+            self.position(service, Some(replica)).is_err(),
+            "{} {replica} is running",
+            service.name()
+        );
         match self.setup.shape {
             Shape::Up => self.start_up().await,
-            Shape::Cluster => self.start_one(service).await,
+            Shape::Cluster => self.start_one(service, replica).await,
         }
     }
 

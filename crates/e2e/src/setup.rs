@@ -43,6 +43,7 @@ impl Service {
 pub struct Setup {
     pub(crate) shape: Shape,
     pub(crate) settings: Vec<(Service, &'static str, String)>,
+    pub(crate) workers: usize,
     pub(crate) database: Option<String>,
     pub(crate) broker: Option<String>,
     pub(crate) cache: Option<String>,
@@ -63,6 +64,7 @@ impl Setup {
         Self {
             shape,
             settings: Vec::new(),
+            workers: 1,
             database: None,
             broker: None,
             cache: None,
@@ -86,6 +88,13 @@ impl Setup {
     pub fn with_short_leases(self) -> Self {
         self.set(Service::Worker, "jobs.lease", "1s")
             .set(Service::RestApi, "jobs.sweep_interval", "200ms")
+    }
+
+    /// Runs so many workers (a cluster only) instead of one.
+    #[must_use]
+    pub fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
     }
 
     /// Uses this database (a cluster only) instead of a fresh one at the run's server.

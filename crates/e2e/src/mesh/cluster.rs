@@ -90,7 +90,9 @@ impl Mesh {
         }
         std::fs::write(self.sealing_keys(), sealing_key("e2e"))?;
         self.start_rest_api().await?;
-        self.start_worker().await?;
+        for worker in 1..=self.setup.workers {
+            self.start_worker(worker).await?;
+        }
         for replica in 1..=REPLICAS {
             self.start_mcp_server(replica).await?;
         }
@@ -107,12 +109,12 @@ impl Mesh {
         self.dir.path().join("sealing-keys")
     }
 
-    /// Starts one service; of mcp-server the first replica.
-    pub(super) async fn start_one(&mut self, service: Service) -> Result<()> {
+    /// Starts one process of a service.
+    pub(super) async fn start_one(&mut self, service: Service, replica: usize) -> Result<()> {
         match service {
             Service::RestApi => self.start_rest_api().await,
-            Service::Worker => self.start_worker().await,
-            Service::McpServer => self.start_mcp_server(1).await,
+            Service::Worker => self.start_worker(replica).await,
+            Service::McpServer => self.start_mcp_server(replica).await,
         }
     }
 
@@ -129,19 +131,19 @@ impl Mesh {
             .env("QUEUE_URL", &backends.broker)
             .env("CACHE_URL", &backends.cache)
             .env("DEVMESH_CACHE__PREFIX", &backends.cache_prefix);
-        self.run(command, Service::RestApi).await?;
+        self.run(command, Service::RestApi, 1).await?;
         // Started again it must be where the others look for it.
         self.rest_api = self.process(Service::RestApi)?.addresses()?;
         Ok(())
     }
 
-    async fn start_worker(&mut self) -> Result<()> {
-        let spool = self.dir.path().join("audit-worker");
+    async fn start_worker(&mut self, replica: usize) -> Result<()> {
+        let spool = self.dir.path().join(format!("audit-worker-{replica}"));
         let command = self
             .client_of_rest_api(Service::Worker)?
             .env("DEVMESH_SPOOL__DIR", spool)
             .env("QUEUE_URL", &self.backends()?.broker);
-        self.run(command, Service::Worker).await
+        self.run(command, Service::Worker, replica).await
     }
 
     async fn start_mcp_server(&mut self, replica: usize) -> Result<()> {
@@ -152,7 +154,7 @@ impl Mesh {
             .env("DEVMESH_SPOOL__DIR", spool)
             .env("CACHE_URL", &backends.cache)
             .env("DEVMESH_CACHE__PREFIX", &backends.cache_prefix);
-        self.run(command, Service::McpServer).await
+        self.run(command, Service::McpServer, replica).await
     }
 
     fn client_of_rest_api(&self, service: Service) -> Result<ProcessBuilder> {
@@ -173,9 +175,11 @@ impl Mesh {
         Ok(settings(command, &self.setup, service, "DEVMESH_"))
     }
 
-    async fn run(&mut self, command: ProcessBuilder, service: Service) -> Result<()> {
-        let running = Running::ready(command.start()?, &[service]).await?;
+    async fn run(&mut self, command: ProcessBuilder, service: Service, replica: usize) -> Result<()> {
+        let running = Running::ready(command.start()?, &[service], replica).await?;
         self.processes.push(running);
+        // The first replica stays the first one, however often it is started again.
+        self.processes.sort_by_key(|running| running.replica);
         Ok(())
     }
 

@@ -16,12 +16,14 @@ const START: Duration = Duration::from_secs(60);
 pub struct Running {
     /// The process.
     pub process: Process,
+    /// Which of the processes of its service it is, from 1 on. It keeps its spool when it is started again.
+    pub replica: usize,
     urls: Vec<(Service, String)>,
 }
 
 impl Running {
     /// Waits until each of `services` serves HTTP and is ready.
-    pub(super) async fn ready(process: Process, services: &[Service]) -> Result<Self> {
+    pub(super) async fn ready(process: Process, services: &[Service], replica: usize) -> Result<Self> {
         let mut urls = Vec::new();
         for service in services {
             let find = || async { http_address(&process, service.name()).await };
@@ -31,7 +33,11 @@ impl Running {
         for (_, url) in &urls {
             process.wait_ready(&format!("{url}/health/ready"), START).await?;
         }
-        Ok(Self { process, urls })
+        Ok(Self {
+            process,
+            replica,
+            urls,
+        })
     }
 
     /// Whether it runs `service`.

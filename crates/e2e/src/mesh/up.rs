@@ -19,7 +19,7 @@ impl Mesh {
             command = command.env(&variable(&prefix, "listen.address"), "127.0.0.1:0");
             command = settings(command, &self.setup, service, &prefix);
         }
-        let running = Running::ready(command.start()?, &Service::ALL).await?;
+        let running = Running::ready(command.start()?, &Service::ALL, 1).await?;
         self.processes.push(running);
         Ok(())
     }
