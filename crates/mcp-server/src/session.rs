@@ -55,8 +55,9 @@ pub struct SessionConfig {
     pub replay: runtime::config::Duration,
     /// Most events of one stream that are kept for it. Default 256.
     pub replay_events: usize,
-    /// Most sessions with a worker on one replica. Default 10000, about 200 megabytes. Beyond it the one that was idle the
-    /// longest loses its worker; it gets another one when it is used again.
+    /// Most sessions with a worker on one replica. Default 2000, about 200 megabytes: a worker's channels take 100
+    /// kilobytes. Beyond it those that were idle the longest lose their worker; they get another one when they are used
+    /// again.
     pub max: usize,
     /// When a client should try again after a broken stream. Default 3s.
     pub retry: runtime::config::Duration,
@@ -71,7 +72,7 @@ impl Default for SessionConfig {
             resident: Duration::from_mins(1),
             replay: Duration::from_mins(5),
             replay_events: 256,
-            max: 10_000,
+            max: 2_000,
             retry: Duration::from_secs(3),
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::{OpenSession, Sessions, record};
@@ -14,6 +14,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Idle sessions are not looked for more often than this.
 const LEAST_BEAT: Duration = Duration::from_millis(250);
+
+/// Idle sessions that are put away at once: each asks the cache first.
+const AT_ONCE: usize = 32;
 
 /// Places for sessions that the table keeps when it is emptied.
 const SPARE: usize = 1024;
@@ -67,12 +70,15 @@ impl Sessions {
                 session.is_quiet() && session.verified().elapsed() > resident.max(super::RECHECK)
             };
             let idle: Vec<_> = self.lock().values().filter(is_idle).cloned().collect();
-            for session in idle {
-                // Without its entry it would be lost, unless it has expired anyway.
-                if self.0.cache.get(&record::key(&session.id)).await.is_ok() && is_idle(&&session) {
-                    self.forget(&session.id).await;
-                }
-            }
+            let sessions = stream::iter(idle);
+            sessions
+                .for_each_concurrent(AT_ONCE, async |session| {
+                    // Without its entry it would be lost, unless it has expired anyway.
+                    if self.0.cache.get(&record::key(&session.id)).await.is_ok() && is_idle(&&session) {
+                        self.forget(&session.id).await;
+                    }
+                })
+                .await;
             self.lock().shrink_to(SPARE);
         }
     }

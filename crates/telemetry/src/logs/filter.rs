@@ -28,6 +28,10 @@ const QUIET: &[&str] = &[
     "want",
 ];
 
+/// Whose spans are none of ours: rmcp keeps two for as long as a session lasts, outside of any request's trace, and their
+/// room is never given back.
+const NO_SPANS: &str = "rmcp";
+
 /// A default and what differs from it.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
@@ -83,9 +87,10 @@ impl Levels {
         std::iter::once(self.default.to_string()).chain(modules).collect()
     }
 
-    /// Spans of info and above always exist, whatever is logged: they carry the trace.
+    /// Spans of info and above always exist, whatever is logged: they carry the trace. [`NO_SPANS`] is the exception.
     pub(super) fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        (metadata.is_span() && *metadata.level() <= Level::INFO)
+        let is_ours = metadata.target().split("::").next() != Some(NO_SPANS);
+        (metadata.is_span() && *metadata.level() <= Level::INFO && is_ours)
             || self.targets.would_enable(metadata.target(), metadata.level())
     }
 
