@@ -7,6 +7,8 @@ pub mod problem;
 pub mod request;
 pub mod routes;
 
+mod shape;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -9,14 +9,15 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use super::shape;
 
 /// A JSON body.
 pub struct JsonBody<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -45,12 +46,11 @@ fn unreadable(rejection: BytesRejection) -> Problem {
     Problem::new(rejection.status(), detail)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // serde would take a list for an object, field by field.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
+    if let Some(path) = shape::list_for_object(bytes, &T::name()) {
         return Err(Problem::field(
             StatusCode::UNPROCESSABLE_ENTITY,
-            "body",
+            if path.is_empty() { "body" } else { &path },
             "expected an object",
         ));
     }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_refused_body_names_the_field_but_never_quotes_the_value() {
-        #[derive(Debug, Deserialize)]
+        #[derive(Debug, Deserialize, ToSchema)]
         struct Body {
             #[expect(dead_code, reason = "only parsed")]
             limit: u32,

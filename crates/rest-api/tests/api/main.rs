@@ -18,6 +18,7 @@ mod keys;
 mod limits;
 mod providers;
 mod rotation;
+mod shape;
 
 /// Runs a test once on each database.
 macro_rules! on_both {

@@ -8,6 +8,7 @@ use domain::readback::{Condition, Readback, Source};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::http::Http;
 use crate::http::authenticate::Caller;
@@ -27,10 +28,10 @@ pub struct ReadbackView {
     /// What its answer says when the effect is there: one of `{"status": 200}`, `{"exists": "/pointer"}`,
     /// `{"absent": "/pointer"}`, `{"equals": {"at", "to"}}`, `{"contains": {"at", "field", "to"}}`,
     /// `{"lacks": {"at", "field", "to"}}`, where `to` is written like an argument.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = condition)]
     pub done: Condition,
     /// What its answer says when the effect is not there; written like `done`.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = condition)]
     pub failed: Condition,
     /// How long after the cut the first look is, in milliseconds; default 30,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,23 @@ pub struct ReadbackView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 20)]
     pub attempts: Option<u32>,
+}
+
+/// What a condition looks like, in words.
+const CONDITION: &str = r#"What its answer says: one of `{"status": 200}`, `{"exists": "/pointer"}`, `{"absent": "/pointer"}`,
+`{"equals": {"at", "to"}}`, `{"contains": {"at", "field", "to"}}`, `{"lacks": {"at", "field", "to"}}`, where `to` is
+written like an argument."#;
+
+/// Which of them takes an object; serde says the rest.
+fn condition() -> Object {
+    let compared = || ObjectBuilder::new().schema_type(Type::Object);
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(CONDITION))
+        .property("equals", compared())
+        .property("contains", compared())
+        .property("lacks", compared())
+        .build()
 }
 
 impl From<Readback> for ReadbackView {
