@@ -167,8 +167,8 @@ fn a_stuck_output_costs_lines_and_counts_them_but_never_blocks() {
             r#"telemetry_dropped_total{service="worker",environment="test",signal="logs",reason="queue_full"} "#,
         )
     });
-    // Ten wait and one is being written, or will be.
+    // Ten wait, and as many as had come when the thread woke are being written: one to ten.
     let dropped: u64 = dropped.unwrap().parse().unwrap();
-    assert!((89..=90).contains(&dropped), "{dropped}");
+    assert!((80..=90).contains(&dropped), "{dropped}");
     drop(release);
 }
