@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 use test_support::{POSTGRES_URL, Postgres, RABBITMQ_API_URL, RABBITMQ_URL, REDIS_URL, RabbitMq, Redis};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 
 /// Private servers for one run of the tests.
 #[derive(Parser)]
@@ -67,16 +67,17 @@ async fn main() -> Result<ExitCode> {
             .env(RABBITMQ_URL, rabbitmq.url())
             .env(RABBITMQ_API_URL, rabbitmq.api_url());
     }
+    // Before the command runs: a signal that comes the moment it does would end us and leave it and the servers behind.
+    let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let child = child
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    wait(child).await
+    wait(child, signals).await
 }
 
 /// Waits for the command, hands it SIGTERM and SIGINT, and takes over its exit code.
-async fn wait(mut child: Child) -> Result<ExitCode> {
+async fn wait(mut child: Child, [mut terminate, mut interrupt]: [UnixSignal; 2]) -> Result<ExitCode> {
     let pid = Pid::from_raw(i32::try_from(child.id())?);
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut ended = tokio::task::spawn_blocking(move || child.wait());
     let status = loop {
         tokio::select! {
