@@ -45,11 +45,13 @@ async fn counted(devmesh: &Path, signals: Signals, calls: usize) -> Result<f64> 
     let key = mesh.agent("bench").await?;
     let target = mesh.calls(&key, Era::Stateless).await?;
     load::counted(&target, WARM).await?;
-    control(&mesh, "on").await?;
+    control(&mesh, &["--instr=on"]).await?;
     load::counted(&target, calls).await?;
-    control(&mesh, "off").await?;
+    control(&mesh, &["--instr=off"]).await?;
+    // What is counted is written at once: the file that is written at the end has only what came after.
+    control(&mesh, &["--dump"]).await?;
     let _data = mesh.stop().await?;
-    let text = fs::read_to_string(&counts).context("callgrind wrote nothing")?;
+    let text = fs::read_to_string(counts.with_extension("out.1")).context("callgrind wrote nothing")?;
     let total = text
         .lines()
         .filter_map(|line| {
@@ -57,14 +59,15 @@ async fn counted(devmesh: &Path, signals: Signals, calls: usize) -> Result<f64> 
                 .or_else(|| line.strip_prefix("totals: "))
         })
         .find_map(|count| count.trim().parse::<f64>().ok())
-        .context("callgrind wrote no sum")?;
+        .filter(|count| *count > 0.0)
+        .context("callgrind counted nothing")?;
     Ok(total / calls as f64)
 }
 
-async fn control(mesh: &Mesh, state: &str) -> Result<()> {
+async fn control(mesh: &Mesh, what: &[&str]) -> Result<()> {
     let mut command = Command::new("callgrind_control");
     let done = command
-        .arg(format!("--instr={state}"))
+        .args(what)
         .arg(mesh.pid()?.to_string())
         .output()
         .await

@@ -225,7 +225,8 @@ impl Mesh {
     /// When the mesh refuses.
     pub async fn change_provider(&self, name: &str, change: &Value) -> Result<()> {
         let url = format!("{}/api/v1/providers/{name}", self.api);
-        self.answer(self.http.patch(url).json(change)).await.map(drop)
+        let change = self.http.patch(url).header("if-match", "*").json(change);
+        self.answer(change).await.map(drop)
     }
 
     /// `devmesh tools add` of a description in a file; from its start to its end.

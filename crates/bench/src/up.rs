@@ -14,6 +14,9 @@ use crate::request::Era;
 use crate::servers::{self, Kind};
 use crate::stats::median;
 
+/// Most operations of one description; an import takes no more than 5,000.
+const PART: usize = 2_500;
+
 pub async fn run(options: &Options) -> Result<()> {
     let devmesh = built(&options.devmesh)?;
     let figures = json!({
@@ -95,7 +98,11 @@ async fn growth(devmesh: &Path, quick: bool) -> Result<Value> {
 
 async fn with_tools(devmesh: &Path, api: &str, size: usize, time: Duration) -> Result<Value> {
     let mesh = Mesh::start(devmesh, Signals::Off, Data::fresh()?).await?;
-    let import = mesh.add("shop", many(size), Some(api)).await?;
+    let mut import = mesh.add("shop", many(size.min(PART)), Some(api)).await?;
+    for part in 1..size.div_ceil(PART) {
+        let name = format!("part{part}");
+        import += mesh.add(&name, many(PART), Some(api)).await?;
+    }
     let key = mesh.agent("bench").await?;
     let target = mesh.calls(&key, Era::Stateless).await?;
     let calls = load::closed(&target, 16, time).await?;
@@ -118,7 +125,9 @@ async fn with_tools(devmesh: &Path, api: &str, size: usize, time: Duration) -> R
 /// 5,000 tools and 1,000 keys in one mesh.
 async fn large(devmesh: &Path, api: &str) -> Result<Value> {
     let mesh = Mesh::start(devmesh, Signals::Off, Data::fresh()?).await?;
-    mesh.add("shop", many(5_000), Some(api)).await?;
+    for name in ["shop", "more"] {
+        mesh.add(name, many(PART), Some(api)).await?;
+    }
     for number in 0..1_000 {
         mesh.agent(&format!("agent {number}")).await?;
     }
