@@ -63,6 +63,9 @@ async fn growth(devmesh: &Path, quick: bool) -> Result<Value> {
     }
     let mesh = Mesh::start(devmesh, Signals::Off, Data::fresh()?).await?;
     mesh.add("shop", many(10), Some(&api.url)).await?;
+    // By default 160 calls of a provider may run or wait at once.
+    let limits = json!({ "limits": { "concurrency": 1_000, "queue_length": 1_000 } });
+    mesh.change_provider("shop", &limits).await?;
     let key = mesh.agent("bench").await?;
     let target = mesh.calls(&key, Era::Stateless).await?;
     let mut connections = Vec::new();
