@@ -45,9 +45,9 @@ async fn counted(devmesh: &Path, signals: Signals, calls: usize) -> Result<f64> 
     let key = mesh.agent("bench").await?;
     let target = mesh.calls(&key, Era::Stateless).await?;
     load::counted(&target, WARM).await?;
-    control(&mesh, &["--instr=on"]).await?;
+    control(&mesh, &["-i", "on"]).await?;
     load::counted(&target, calls).await?;
-    control(&mesh, &["--instr=off"]).await?;
+    control(&mesh, &["-i", "off"]).await?;
     // What is counted is written at once: the file that is written at the end has only what came after.
     control(&mesh, &["--dump"]).await?;
     let _data = mesh.stop().await?;
