@@ -17,7 +17,6 @@ case ${1:-} in
 esac
 
 need_servers
-need_commands valgrind
 github=${DEVMESH_TEST_GITHUB_OPENAPI:-$(tool_node_modules descriptions)/node_modules/@octokit/openapi/generated/api.github.com.json}
 if [ $build = debug ]; then
     cargo build --workspace --bins --locked
@@ -31,7 +30,6 @@ fi
 bench() { "$target/$build/bench" "$@" "${quick[@]}" --devmesh "$target/$build/devmesh" --figures "$figures"; }
 
 bench calls
-bench instructions
 bench bulkhead
 bench up
 bench import --description "$github"

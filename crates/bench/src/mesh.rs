@@ -51,11 +51,6 @@ impl Data {
     fn path(&self) -> &Path {
         self.0.path()
     }
-
-    /// A file beside them.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name)
-    }
 }
 
 impl Mesh {
@@ -65,19 +60,6 @@ impl Mesh {
     /// When it does not become ready.
     pub async fn start(devmesh: &Path, signals: Signals, data: Data) -> Result<Self> {
         Self::spawn(Command::new(devmesh), signals, data).await
-    }
-
-    /// Starts it under callgrind, which writes into `counts` at its end and counts nothing before it is told to.
-    ///
-    /// # Errors
-    /// When it does not become ready; when there is no valgrind.
-    pub async fn start_counted(devmesh: &Path, signals: Signals, data: Data, counts: &Path) -> Result<Self> {
-        let mut command = Command::new("valgrind");
-        command
-            .args(["--quiet", "--tool=callgrind", "--instr-atstart=no"])
-            .arg(format!("--callgrind-out-file={}", counts.display()))
-            .arg(devmesh);
-        Self::spawn(command, signals, data).await
     }
 
     async fn spawn(mut command: Command, signals: Signals, data: Data) -> Result<Self> {
