@@ -59,16 +59,13 @@ impl Mesh {
     /// # Errors
     /// When it does not become ready.
     pub async fn start(devmesh: &Path, signals: Signals, data: Data) -> Result<Self> {
-        Self::spawn(Command::new(devmesh), signals, data).await
-    }
-
-    async fn spawn(mut command: Command, signals: Signals, data: Data) -> Result<Self> {
         let (mcp, api, worker) = (free_address()?, free_address()?, free_address()?);
         let collector = match signals {
             Signals::On => Some(OtlpReceiver::start().await?),
             Signals::Off => None,
         };
         let log = std::fs::File::create(data.path().join("mesh.log"))?;
+        let mut command = Command::new(devmesh);
         command
             .args(["up", "--data"])
             .arg(data.path().join("mesh"))
@@ -88,10 +85,9 @@ impl Mesh {
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
             None => command.env("LOG_LEVEL", "off"),
         };
-        let program = command.as_std().get_program().to_owned();
         let child = command
             .spawn()
-            .with_context(|| format!("{}", program.display()))?;
+            .with_context(|| format!("{}", devmesh.display()))?;
         let mut mesh = Self {
             mcp: format!("http://{mcp}/mcp"),
             api: format!("http://{api}"),
@@ -125,19 +121,11 @@ impl Mesh {
     /// # Errors
     /// When it has to be killed.
     pub async fn stop(mut self) -> Result<Data> {
-        let pid = self.pid()?;
+        let pid = self.child.id().context("it has ended by itself")?;
         let ended = Command::new("kill").arg(pid.to_string()).status().await?;
         ensure!(ended.success(), "kill failed");
         tokio::time::timeout(PATIENCE, self.child.wait()).await??;
         Ok(self.data)
-    }
-
-    /// The process.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub fn pid(&self) -> Result<u32> {
-        self.child.id().context("it has ended by itself")
     }
 
     /// Resident memory, in megabytes.

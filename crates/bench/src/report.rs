@@ -53,6 +53,7 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
 fn rates(calls: &Value) -> String {
     let mut table = format!(
         "Calls per second, {} connections, median of {} interleaved rounds of {} s and its 95 % interval; every body checked:\n\n\
+         ![Calls per second](benchmarks.svg)\n\n\
          | | calls/s | 95 % | of the bare proxy | of the least rmcp server |\n|---|---|---|---|---|\n",
         calls["connections"], calls["rounds"], calls["seconds_each"]
     );

@@ -145,11 +145,12 @@ impl Queue {
             if waiting.closed {
                 return None;
             }
-            waiting.urgent = false;
             waiting.idle = true;
             waiting = self.work.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         waiting.idle = false;
+        // Whoever asked for these lines to be written at once gets that now; those that follow are gathered again.
+        waiting.urgent = false;
         waiting.taken += 1;
         mem::swap(&mut waiting.text, text);
         Some(mem::take(&mut waiting.lines))
