@@ -20,7 +20,7 @@ mod asked;
 mod call;
 mod direct;
 mod handler;
-mod malformed;
+pub(crate) mod malformed;
 mod observe;
 mod page;
 mod session;

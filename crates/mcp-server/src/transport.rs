@@ -14,6 +14,7 @@ mod direct;
 mod finish;
 mod keys_in_use;
 mod limits;
+mod rehearsal;
 mod serve;
 mod stream;
 
@@ -34,6 +35,7 @@ use crate::session::Sessions;
 
 pub use config::TransportConfig;
 pub use keys_in_use::KeysInUse;
+pub use rehearsal::{Rehearsed, is_read_directly, rehearse};
 
 /// The path of the endpoint.
 pub const PATH: &str = "/mcp";

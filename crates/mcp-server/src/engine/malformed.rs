@@ -55,7 +55,7 @@ fn is_gone(method: Method) -> bool {
 }
 
 /// Which field of the params is wrong, and what was expected.
-fn fault(method: Method, params: Value) -> String {
+pub(crate) fn fault(method: Method, params: Value) -> String {
     let read = match method {
         Method::Initialize => fits::<InitializeRequestParams>,
         Method::CallTool => fits::<CallToolRequestParams>,

@@ -134,6 +134,12 @@ fn response(message: &ServerJsonRpcMessage) -> Response {
     }
 }
 
+/// Whether the body is one that the short way would take.
+pub(super) fn reads(body: &[u8]) -> bool {
+    serde_json::from_slice::<Message<'_>>(body)
+        .is_ok_and(|message| message.jsonrpc == "2.0" && message.method == CALL)
+}
+
 /// The HTTP status of a JSON-RPC error in the stateless era (MCP 2026-07-28, "Sending Messages to the Server").
 fn status(message: &ServerJsonRpcMessage) -> StatusCode {
     match message {
