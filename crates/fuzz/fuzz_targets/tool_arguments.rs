@@ -5,3 +5,7 @@
 mod entry;
 
 libfuzzer_sys::fuzz_target!(|text: &str| entry::call(text));
+
+libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, most: usize, seed: u32| {
+    fuzz::mutate(data, size, most, seed)
+});

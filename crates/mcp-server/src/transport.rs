@@ -35,7 +35,7 @@ use crate::session::Sessions;
 
 pub use config::TransportConfig;
 pub use keys_in_use::KeysInUse;
-pub use rehearsal::{Rehearsed, is_read_directly, rehearse};
+pub use rehearsal::{Rehearsed, read_directly, rehearse};
 
 /// The path of the endpoint.
 pub const PATH: &str = "/mcp";

@@ -5,8 +5,14 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
-/// Longest text of one expectation.
-const MAX_EXPECTATION: usize = 400;
+use super::MAX_FAULTS;
+
+/// Longest text of one expectation, and of the path to a field.
+const MAX_TEXT: usize = 400;
+/// Longest name that is compared with those that are known, and most of those: further from a slip of the pen, and more
+/// than a model picks from. The comparison takes the product of both lengths, for each name.
+const MAX_NAME: usize = 64;
+const MAX_COMPARED: usize = 200;
 
 /// One or more sentences for one fault.
 pub(super) fn describe(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
@@ -22,6 +28,8 @@ pub(super) fn describe(error: &ValidationError<'_>, schema: &Value) -> Vec<Strin
             let known = known_properties(error, schema);
             unexpected
                 .iter()
+                // One more than is told, so that the caller hears that there are more.
+                .take(MAX_FAULTS + 1)
                 .map(|name| unknown(path, name, &known))
                 .collect()
         }
@@ -102,6 +110,8 @@ fn unknown(path: &str, name: &str, known: &[String]) -> String {
     let field = field(path, Some(name));
     let near = known
         .iter()
+        .take(MAX_COMPARED)
+        .filter(|_| name.len() <= MAX_NAME)
         .map(|candidate| (strsim::damerau_levenshtein(candidate, name), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
         .min_by_key(|(distance, _)| *distance);
@@ -139,7 +149,7 @@ fn field(pointer: &str, last: Option<&str>) -> String {
     if parts.is_empty() {
         "arguments".to_owned()
     } else {
-        parts.join(".")
+        shorten(&parts.join("."))
     }
 }
 
@@ -169,7 +179,7 @@ fn options_of(options: &Value) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_EXPECTATION) {
+    match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

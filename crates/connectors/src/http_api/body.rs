@@ -7,6 +7,7 @@ use bytes::Bytes;
 use domain::tool::{Body, BodyEncoding, BodySource, HttpBinding, Location, Parameter, Part};
 use memchr::memmem;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::style::{pairs, text};
 use crate::failure::CallFailure;
@@ -204,17 +205,23 @@ fn multipart(pieces: &[Piece], media_type: &str) -> (String, Vec<u8>) {
     (format!("{media_type}; boundary={boundary}"), out)
 }
 
+/// The usual boundary, or where a piece has that in it, one that no piece can name: it is the hash of them all.
 fn boundary(pieces: &[Piece]) -> String {
-    let mut number = 0_u64;
-    loop {
-        let boundary = format!("devmesh-part-boundary-{number}");
-        let line = format!("--{boundary}");
-        let is_in = |piece: &Piece| memmem::find(&piece.bytes, line.as_bytes()).is_some();
-        if !pieces.iter().any(is_in) {
-            return boundary;
-        }
-        number += 1;
+    const USUAL: &str = "devmesh-part-boundary";
+    let is_in = |piece: &Piece| memmem::find(&piece.bytes, USUAL.as_bytes()).is_some();
+    if !pieces.iter().any(is_in) {
+        return USUAL.to_owned();
     }
+    let hash = pieces
+        .iter()
+        .fold(Sha256::new(), |hash, piece| hash.chain_update(&piece.bytes));
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("devmesh-part-{digits}")
 }
 
 /// A name in a header (WHATWG, "multipart/form-data encoding algorithm").
@@ -269,15 +276,13 @@ mod tests {
     #[test]
     fn a_part_cannot_forge_a_boundary_or_a_header() {
         let hostile =
-            "x\r\n--devmesh-part-boundary-0\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\n1";
+            "x\r\n--devmesh-part-boundary\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\n1";
         let pieces = pieces(&json!({"a\"\r\nX: 1": hostile}), &[]).unwrap();
         let (media_type, bytes) = multipart(&pieces, "multipart/form-data");
-        assert_eq!(
-            media_type,
-            "multipart/form-data; boundary=devmesh-part-boundary-1"
-        );
+        let (_, boundary) = media_type.split_once("multipart/form-data; boundary=").unwrap();
+        assert!(boundary.len() <= 70 && !hostile.contains(boundary), "{boundary}");
         let text = String::from_utf8(bytes).unwrap();
-        assert_eq!(text.matches("--devmesh-part-boundary-1").count(), 2);
+        assert_eq!(text.matches(&format!("--{boundary}")).count(), 2);
         assert!(text.contains("name=\"a%22%0D%0AX: 1\"\r\n\r\nx"), "{text}");
     }
 }

@@ -10,6 +10,8 @@
 )]
 
 mod answer;
+mod arguments;
+mod calling;
 mod case;
 mod kinds;
 mod names;

@@ -12,7 +12,10 @@ use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rmcp::model::{CallToolRequestParams, ErrorCode, ProtocolVersion, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{
+    CallToolRequestParams, ErrorCode, JsonObject, ProtocolVersion, RequestId, RequestMetaObject,
+    ServerJsonRpcMessage,
+};
 use serde::Deserialize;
 
 use super::finish::finished;
@@ -38,13 +41,24 @@ struct Host {
     port: Option<u16>,
 }
 
-/// The body. What has further fields is accepted as rmcp does.
+/// The body. What has further fields goes the long way: with some of them (`result`, `error`) it is no request.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Message<'a> {
     jsonrpc: &'a str,
     id: RequestId,
     method: &'a str,
-    params: CallToolRequestParams,
+    params: Params,
+}
+
+/// The params of a call that answers no question of an earlier round.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    #[serde(rename = "_meta")]
+    meta: Option<RequestMetaObject>,
+    name: String,
+    arguments: Option<JsonObject>,
 }
 
 impl<B: Backend> Direct<B> {
@@ -62,11 +76,8 @@ impl<B: Backend> Direct<B> {
     /// The answer, or none when the request has to go the long way.
     pub(super) async fn answer(&self, parts: &Parts, body: &Bytes, caller: &Caller) -> Option<Response> {
         let is_plain = parts.method == Method::POST && self.is_plain(&parts.headers);
-        let message: Message<'_> = is_plain.then(|| serde_json::from_slice(body).ok()).flatten()?;
-        let Message { id, mut params, .. } = message;
-        let fits = message.jsonrpc == "2.0"
-            && message.method == CALL
-            && only(&parts.headers, NAME) == Some(&*params.name)
+        let (id, mut params) = is_plain.then(|| read(body)).flatten()?;
+        let fits = only(&parts.headers, NAME) == Some(&*params.name)
             && self.engine.calls_directly(caller, &params.name);
         let meta = params.meta.take().filter(|_| fits)?;
         let asked = Asked::directly(caller.clone(), id, meta)?;
@@ -134,10 +145,16 @@ fn response(message: &ServerJsonRpcMessage) -> Response {
     }
 }
 
-/// Whether the body is one that the short way would take.
-pub(super) fn reads(body: &[u8]) -> bool {
-    serde_json::from_slice::<Message<'_>>(body)
-        .is_ok_and(|message| message.jsonrpc == "2.0" && message.method == CALL)
+/// The call that a body is, if it is one that the short way may take.
+pub(super) fn read(body: &[u8]) -> Option<(RequestId, CallToolRequestParams)> {
+    // The JSON parser looks at no text that it passes over; rmcp looks at all.
+    let body = std::str::from_utf8(body).ok()?;
+    let message: Message<'_> = serde_json::from_str(body).ok()?;
+    let mut params = CallToolRequestParams::new(message.params.name);
+    params.meta = message.params.meta;
+    params.arguments = message.params.arguments;
+    let is_call = message.jsonrpc == "2.0" && message.method == CALL;
+    is_call.then_some((message.id, params))
 }
 
 /// The HTTP status of a JSON-RPC error in the stateless era (MCP 2026-07-28, "Sending Messages to the Server").
