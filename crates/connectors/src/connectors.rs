@@ -197,6 +197,7 @@ impl Connectors {
         &self,
         url: &url::Url,
         allowed_hosts: &[String],
+        max_bytes: u64,
     ) -> Result<String, CallFailure> {
         let guard = self
             .egress
@@ -204,7 +205,7 @@ impl Connectors {
             .map_err(|error| CallFailure::refused(error.to_string()))?;
         let clients = Clients::new(Arc::clone(&self.egress), guard);
         let limit = self.egress.config.description_timeout();
-        tokio::time::timeout(limit, description::fetch(&clients, url))
+        tokio::time::timeout(limit, description::fetch(&clients, url, max_bytes))
             .await
             .map_err(|_| timed_out(limit))?
     }

@@ -12,8 +12,8 @@ use crate::http_api::{Authorization, Exchange, Outgoing, Purpose, read};
 const DESCRIPTIONS: HeaderValue =
     HeaderValue::from_static("application/json, application/yaml, text/yaml, */*;q=0.8");
 
-/// The text of a description, UTF-8.
-pub(crate) async fn fetch(clients: &Clients, url: &Url) -> Result<String, CallFailure> {
+/// The text of a description, UTF-8, of at most so many bytes.
+pub(crate) async fn fetch(clients: &Clients, url: &Url, most: u64) -> Result<String, CallFailure> {
     let mut outgoing = Outgoing::new(Method::GET, url.clone());
     outgoing.headers.insert(ACCEPT, DESCRIPTIONS);
     let none = Authorization::none();
@@ -40,10 +40,11 @@ pub(crate) async fn fetch(clients: &Clients, url: &Url) -> Result<String, CallFa
             format!("the description's address answered {status}"),
         ));
     }
-    let most = clients.egress.config.max_description_bytes;
     let body = read(answer.response, most).await?;
     if body.cut {
-        return Err(invalid(format!("the description has more than {most} bytes")));
+        return Err(invalid(format!(
+            "the description has more than {most} bytes (the worker's import.max_bytes)"
+        )));
     }
     String::from_utf8(body.bytes).map_err(|_| invalid("the description is not UTF-8 text".to_owned()))
 }

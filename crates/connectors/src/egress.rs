@@ -31,8 +31,6 @@ pub struct EgressConfig {
     /// Most bytes read of any answer, after decompression, whatever a provider's own limit says. Default: 16 MiB;
     /// it bounds memory.
     pub max_response_bytes: u64,
-    /// Most bytes of an API description. Default: 32 MiB; the largest known one has 12.
-    pub max_description_bytes: u64,
     /// Longest time to fetch an API description, in milliseconds. Default: 60000.
     pub description_timeout_ms: u64,
     /// PEM file with certificates of authorities to trust besides the system's. Default: none.
@@ -50,7 +48,6 @@ impl Default for EgressConfig {
             pool_idle_timeout_ms: 60_000,
             pool_max_idle_per_host: 32,
             max_response_bytes: 16 << 20,
-            max_description_bytes: 32 << 20,
             description_timeout_ms: 60_000,
             ca_file: None,
         }

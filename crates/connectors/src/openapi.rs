@@ -11,6 +11,7 @@ mod arguments;
 mod check;
 mod document;
 mod draft;
+mod limits;
 mod media;
 mod name;
 mod operation;
@@ -33,6 +34,8 @@ use self::draft::Drafter;
 use self::pointer::Faults;
 use self::selection::Globs;
 
+pub use self::limits::Limits;
+
 /// What to import, and within which bounds.
 #[derive(Debug, Clone)]
 pub struct ImportRequest<'a> {
@@ -46,33 +49,6 @@ pub struct ImportRequest<'a> {
     pub selection: &'a Selection,
     /// Bounds of the import.
     pub limits: Limits,
-}
-
-/// Bounds of one import. A description beyond them is refused, a schema beyond them is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest text, in bytes. 32 MiB: GitHub's description, the largest in common use, has 13 MB.
-    pub max_bytes: usize,
-    /// Deepest nesting of the text. 120, below the JSON parser's own bound of 128.
-    pub max_depth: usize,
-    /// Most operations. 5,000 is four times GitHub's.
-    pub max_operations: usize,
-    /// Longest input schema, in bytes of JSON. Deep parts beyond 64 KiB accept anything; upstream judges them.
-    pub max_input_schema_bytes: usize,
-    /// Longest output schema, in bytes of JSON. Deep parts beyond 32 KiB accept anything.
-    pub max_output_schema_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 32 << 20,
-            max_depth: 120,
-            max_operations: 5_000,
-            max_input_schema_bytes: 64 << 10,
-            max_output_schema_bytes: 32 << 10,
-        }
-    }
 }
 
 /// What a description gave.

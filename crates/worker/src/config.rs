@@ -1,6 +1,7 @@
 //! The settings of the worker.
 
 use connectors::EgressConfig;
+use connectors::openapi::Limits;
 use runtime::config::{Duration, Secret};
 use runtime::listen::ListenConfig;
 use schemars::JsonSchema;
@@ -25,6 +26,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// How jobs are run.
     pub jobs: JobsConfig,
+    /// How large a description may be that is imported. One beyond a bound is refused by name of the setting.
+    pub import: Limits,
     /// Requests to upstreams.
     pub egress: EgressConfig,
     /// Where audit records wait until rest-api has them.
@@ -45,6 +48,7 @@ impl Default for Config {
             control_plane: ControlPlaneConfig::default(),
             queue: QueueConfig::default(),
             jobs: JobsConfig::default(),
+            import: Limits::default(),
             egress: EgressConfig::default(),
             spool: SpoolConfig {
                 dir: "data/audit-worker".into(),

@@ -11,6 +11,7 @@ mod tool_call;
 use std::sync::Arc;
 
 use connectors::Connectors;
+use connectors::openapi::Limits;
 use domain::job::{Attempt, AttemptEnd, JobError};
 use domain::{Clock, Job, JobKind, Provider, StoreError, Tool};
 use serde::de::DeserializeOwned;
@@ -22,6 +23,8 @@ use uplink::{Jobs, Spool};
 pub struct Kinds {
     /// Upstreams.
     pub connectors: Arc<Connectors>,
+    /// How large a description may be.
+    pub import: Limits,
     /// Where audit records go.
     pub spool: Arc<Spool>,
 }

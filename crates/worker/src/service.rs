@@ -122,6 +122,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         jobs,
         kinds: Kinds {
             connectors,
+            import: config.import,
             spool: Arc::clone(&spool),
         },
         metrics: JobMetrics::new(&telemetry),

@@ -16,6 +16,16 @@ async fn settings_that_do_not_fit_end_it_with_2_and_are_named() {
     for (settings, named) in [
         ("drian = '1s'", "did you mean `drain`"),
         ("drain = 'soon'", "`drain`"),
+        ("import.max_depth = 121", "import.max_depth"),
+        ("import.max_operations = 0", "import.max_operations"),
+        (
+            "import.max_input_schema_bytes = 1",
+            "import.max_input_schema_bytes",
+        ),
+        (
+            "import.max_output_schema_bytes = 5000000",
+            "import.max_output_schema_bytes",
+        ),
         ("", "control_plane.service_key: "),
         (
             "control_plane.service_key = '0123456789abcdef0123456789abcdef'\ntracing.sample_rate = 7.0",

@@ -105,7 +105,10 @@ pub(super) fn check_count(sites: &[Site<'_>], most: usize, faults: &mut Faults) 
     if sites.len() > most {
         faults.add(
             "/paths",
-            format!("expected at most {most} operations, found {}", sites.len()),
+            format!(
+                "expected at most {most} operations (the worker's import.max_operations), found {}",
+                sites.len()
+            ),
         );
     }
 }

@@ -22,7 +22,7 @@ const MAX_YAML_DEPTH: usize = 64;
 pub(super) fn parse(text: &str, limits: &Limits) -> Result<Value, Fault> {
     if text.len() > limits.max_bytes {
         let message = format!(
-            "expected at most {} bytes, found {}",
+            "expected at most {} bytes (the worker's import.max_bytes), found {}",
             limits.max_bytes,
             text.len()
         );
@@ -40,7 +40,13 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<Value, Fault> {
     } else {
         yaml(text, limits)?
     };
-    check_depth(&value, &Pointer::Text(""), limits.max_depth)?;
+    check_depth(&value, &Pointer::Text(""), limits.max_depth).map_err(|pointer| Fault {
+        pointer,
+        message: format!(
+            "expected at most {} levels of nesting (the worker's import.max_depth), found more",
+            limits.max_depth
+        ),
+    })?;
     Ok(value)
 }
 
@@ -51,7 +57,7 @@ fn yaml(text: &str, limits: &Limits) -> Result<Value, Fault> {
             max_reader_input_bytes: Some(limits.max_bytes),
             max_events: nodes,
             max_nodes: nodes,
-            max_depth: limits.max_depth.min(MAX_YAML_DEPTH),
+            max_depth: MAX_YAML_DEPTH,
             max_documents: 1,
             max_total_scalar_bytes: limits.max_bytes.saturating_mul(2),
             max_recorded_anchor_events: MAX_ALIAS_NODES,
@@ -87,13 +93,10 @@ fn at(line: impl Display, column: impl Display, error: &str) -> Fault {
     }
 }
 
-fn check_depth(value: &Value, at: &Pointer<'_>, left: usize) -> Result<(), Fault> {
+/// Fails with where the nesting goes too deep.
+fn check_depth(value: &Value, at: &Pointer<'_>, left: usize) -> Result<(), String> {
     if left == 0 {
-        let message = "expected less nesting; this value is too deep".to_owned();
-        return Err(Fault {
-            pointer: at.to_string(),
-            message,
-        });
+        return Err(at.to_string());
     }
     match value {
         Value::Array(items) => items

@@ -124,16 +124,12 @@ async fn descriptions_are_fetched_through_the_guard_and_within_a_bound() {
     upstream.on("GET", "/inside", Reply::redirect(302, "http://169.254.169.254/"));
     upstream.on("GET", "/large", Reply::text(200, &"x".repeat(2_000)));
     upstream.on("GET", "/bytes", Reply::bytes(200, "text/plain", vec![0xff]));
-    let egress = EgressConfig {
-        max_description_bytes: 1_000,
-        ..EgressConfig::default()
-    };
-    let mesh = Mesh::with(egress, TelemetryConfig::default(), None);
+    let mesh = Mesh::with(EgressConfig::default(), TelemetryConfig::default(), None);
     let allowed = vec!["127.0.0.1".to_owned()];
     let fetch = async |path: &str, allowed: &[String]| {
         let url = format!("{}{path}", upstream.url()).parse().unwrap();
         mesh.connectors
-            .fetch_description(&url, allowed)
+            .fetch_description(&url, allowed, 1_000)
             .await
             .map_err(|failure| failure.kind)
     };

@@ -223,7 +223,9 @@ fn more_operations_than_the_bound_are_refused() {
     let faults = import_with(&text, &Selection::default(), limits).unwrap_err();
     assert_eq!(faults[0].pointer, "/paths");
     assert!(
-        faults[0].message.contains("at most 1 operations, found 2"),
+        faults[0]
+            .message
+            .contains("at most 1 operations (the worker's import.max_operations), found 2"),
         "{faults:?}"
     );
 }

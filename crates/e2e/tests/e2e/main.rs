@@ -19,6 +19,7 @@ mod audit;
 mod calls;
 mod canaries;
 mod crashes;
+mod imports;
 mod limits;
 mod lists;
 mod logs;

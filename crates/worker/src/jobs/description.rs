@@ -30,7 +30,12 @@ pub(super) async fn fetch(
         )))
     };
     let url = Url::parse(url).map_err(unfit)?;
-    match kinds.connectors.fetch_description(&url, allowed_hosts).await {
+    let max_bytes = kinds.import.max_bytes as u64;
+    match kinds
+        .connectors
+        .fetch_description(&url, allowed_hosts, max_bytes)
+        .await
+    {
         Ok(text) => Ok(Description { text, url: Some(url) }),
         Err(failure) => {
             let error = JobError::new(failure.kind.as_str(), failure.message);
@@ -46,12 +51,13 @@ pub(super) async fn fetch(
 
 /// Reads the description and stores the provider with its tools, or fails with every fault.
 pub(super) async fn store(
+    kinds: &Kinds,
     run: &Run<'_>,
     provider: Provider,
     base_url: Option<String>,
     description: Description,
 ) -> AttemptEnd {
-    let read = read(provider.clone(), base_url, description).await;
+    let read = read(provider.clone(), base_url, description, kinds.import).await;
     let import = match read {
         Ok((imported, description)) => assemble(provider, imported, description, run.clock.now()),
         Err(end) => return *end,
@@ -72,6 +78,7 @@ async fn read(
     provider: Provider,
     base_url: Option<String>,
     description: Description,
+    limits: Limits,
 ) -> Result<(Imported, Description), Box<AttemptEnd>> {
     let work = move || {
         let request = ImportRequest {
@@ -79,7 +86,7 @@ async fn read(
             base_url,
             description_url: description.url.clone(),
             selection: &provider.selection,
-            limits: Limits::default(),
+            limits,
         };
         openapi::import(&description.text, &request).map(|imported| (imported, description))
     };

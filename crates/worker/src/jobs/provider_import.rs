@@ -36,5 +36,5 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
         created_at: now,
         refreshed_at: now,
     };
-    store(run, provider, new.base_url, description).await
+    store(kinds, run, provider, new.base_url, description).await
 }

@@ -23,5 +23,5 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
     };
     // Calls stay where they go: a description must not move them to another host by itself.
     let base_url = Some(provider.base_url.clone());
-    store(run, provider, base_url, description).await
+    store(kinds, run, provider, base_url, description).await
 }
