@@ -86,10 +86,17 @@ async fn a_client_that_comes_back_to_another_replica_after_a_kill_has_what_was_s
     ensure!(told.len() == 1 && told[0]["id"].is_number(), "{told:?}");
     ensure!(told[0]["error"]["data"]["outcome"] == "unknown", "{told:?}");
     // The notice is not: it is replayed to a client that says it has seen nothing of that stream.
-    let head = seen.last().and_then(|id| id.split('_').next()).map(|stream| format!("{stream}_0"));
+    let head = seen
+        .last()
+        .and_then(|id| id.split('_').next())
+        .map(|stream| format!("{stream}_0"));
     let again = there.resume(&head.unwrap_or_default()).await?;
     again.wait_for(CHANGED, PATIENCE).await?;
-    ensure!(again.event_ids().first() == seen.last(), "{:?} {seen:?}", again.event_ids());
+    ensure!(
+        again.event_ids().first() == seen.last(),
+        "{:?} {seen:?}",
+        again.event_ids()
+    );
     // And the session goes on.
     let called = there.call(Shop::GET_ITEM, &json!({"id": 1})).await?;
     ensure!(called["structuredContent"]["id"] == 1, "{called}");

@@ -230,7 +230,9 @@ impl EventLog {
 
     /// Whether the replica that answers this stream has not been there for a while.
     async fn waits_in_vain(&self, replay: &mut Replay) -> bool {
-        let Some(origin) = &replay.origin else { return false };
+        let Some(origin) = &replay.origin else {
+            return false;
+        };
         if *origin.replica == *self.replica {
             return false;
         }
@@ -246,7 +248,9 @@ impl EventLog {
 
     /// Ends the stream of a replica that is gone. The end is kept, so that whoever comes back is told the same.
     async fn give_up(&self, replay: &mut Replay) {
-        let Some(origin) = replay.origin.take() else { return };
+        let Some(origin) = replay.origin.take() else {
+            return;
+        };
         tracing::warn!(
             event = "session_stream_lost",
             session_id = self.session,

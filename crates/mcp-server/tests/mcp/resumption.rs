@@ -32,7 +32,9 @@ impl Backend for Slow {
     async fn call_tool(&self, call: ToolCall<'_>) -> Result<Told, Refusal> {
         call.dialogue.progress(1.0, Some(2.0), Some("half")).await;
         self.0.passed().await;
-        Ok(Told::of(CallToolResult::success(vec![ContentBlock::text("done")])))
+        Ok(Told::of(CallToolResult::success(vec![ContentBlock::text(
+            "done",
+        )])))
     }
 }
 
