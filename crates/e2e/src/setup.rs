@@ -1,5 +1,7 @@
 //! What to start.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use crate::Mesh;
@@ -47,6 +49,7 @@ pub struct Setup {
     pub(crate) database: Option<String>,
     pub(crate) broker: Option<String>,
     pub(crate) cache: Option<String>,
+    pub(crate) spools: Option<PathBuf>,
 }
 
 impl Setup {
@@ -68,6 +71,7 @@ impl Setup {
             database: None,
             broker: None,
             cache: None,
+            spools: None,
         }
     }
 
@@ -115,6 +119,13 @@ impl Setup {
     #[must_use]
     pub fn with_broker(mut self, url: String) -> Self {
         self.broker = Some(url);
+        self
+    }
+
+    /// Keeps the audit spools here, instead of where the rest is.
+    #[must_use]
+    pub fn with_spools_in(mut self, dir: &Path) -> Self {
+        self.spools = Some(dir.to_owned());
         self
     }
 

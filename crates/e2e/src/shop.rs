@@ -91,8 +91,22 @@ impl Shop {
     /// # Errors
     /// When that does not happen.
     pub async fn add_to(&self, mesh: &Mesh, key: &str) -> Result<Value> {
+        self.add(mesh, key, &self.provider()).await
+    }
+
+    /// The same, with bounds of its calls.
+    ///
+    /// # Errors
+    /// As [`Self::add_to`].
+    pub async fn add_limited(&self, mesh: &Mesh, key: &str, limits: &Value) -> Result<Value> {
+        let mut provider = self.provider();
+        provider["limits"] = limits.clone();
+        self.add(mesh, key, &provider).await
+    }
+
+    async fn add(&self, mesh: &Mesh, key: &str, provider: &Value) -> Result<Value> {
         let admin = mesh.admin()?;
-        let job = admin.post("/providers", &self.provider()).await?;
+        let job = admin.post("/providers", provider).await?;
         let result = admin.result_of(&job).await?;
         for url in mesh.mcp_urls() {
             let client = crate::Mcp::stateless(&url, key);

@@ -20,6 +20,7 @@ mod redis;
 mod server_process;
 mod settings;
 mod shared;
+mod small_disk;
 mod upstream;
 mod wait;
 
@@ -35,5 +36,6 @@ pub use shared::{
     fresh_vhost_or_prefix, postgres_url, rabbitmq_url, redis_url, shared_postgres, shared_rabbitmq,
     shared_redis, with_broker_user,
 };
+pub use small_disk::SmallDisk;
 pub use upstream::{Gate, RawUpstream, Recorded, Reply, Then, Upstream};
 pub use wait::{Probe, eventually, free_port};

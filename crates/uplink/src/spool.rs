@@ -14,7 +14,7 @@ mod segment;
 mod sender;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +53,7 @@ pub struct Spool {
 }
 
 struct State {
-    open: Option<(Segment, File)>,
+    open: Option<Open>,
     next: u64,
     /// How many records were written.
     written: u64,
@@ -61,6 +61,14 @@ struct State {
     unflushed: Vec<File>,
     reserve: Reserve,
     failed: Option<String>,
+}
+
+/// The segment that is written to.
+struct Open {
+    segment: Segment,
+    file: File,
+    /// It was the reserve: it is as long as that was, and zeros follow its records.
+    is_reserve: bool,
 }
 
 impl Spool {
@@ -163,7 +171,7 @@ impl Spool {
         if let Err(error) = &appended {
             // A torn record would hide what follows it: the next one begins a new segment.
             state.open = None;
-            let more = state.reserve.give_up();
+            let more = self.open_reserve(&mut state);
             tracing::warn!(%error, more, "the disk takes no more audit records; calls are refused");
             state.failed = Some(error.to_string());
             if more {
@@ -182,44 +190,82 @@ impl Spool {
 
     fn append(&self, state: &mut State, bytes: &[u8]) -> io::Result<()> {
         if state.open.is_none() {
-            let segment = Segment {
-                number: state.next,
-                path: self.path(state.next),
-            };
+            let segment = self.next_segment(state);
             let file = File::options()
                 .create_new(true)
                 .append(true)
                 .open(&segment.path)?;
-            state.next += 1;
-            state.open = Some((segment, file));
-            if self.config.sync == Durability::Always {
-                // The directory holds the new file's name.
-                state.unflushed.push(File::open(&self.config.dir)?);
-            }
+            self.begin_segment(state, segment, file, false)?;
         }
         match &mut state.open {
-            Some((_, file)) => file.write_all(bytes),
+            Some(open) => open.file.write_all(bytes),
             None => Ok(()),
         }
+    }
+
+    /// Makes the reserve the segment that is written to; answers whether there was one.
+    fn open_reserve(&self, state: &mut State) -> bool {
+        let segment = self.next_segment(state);
+        let Some(file) = state.reserve.become_segment(&segment.path) else {
+            return false;
+        };
+        self.begin_segment(state, segment, file, true).is_ok()
+    }
+
+    fn next_segment(&self, state: &State) -> Segment {
+        Segment {
+            number: state.next,
+            path: self.path(state.next),
+        }
+    }
+
+    fn begin_segment(
+        &self,
+        state: &mut State,
+        segment: Segment,
+        file: File,
+        is_reserve: bool,
+    ) -> io::Result<()> {
+        state.next += 1;
+        state.open = Some(Open {
+            segment,
+            file,
+            is_reserve,
+        });
+        if self.config.sync == Durability::Always {
+            // The directory holds the new file's name.
+            state.unflushed.push(File::open(&self.config.dir)?);
+        }
+        Ok(())
     }
 
     /// The number of the last record, and everything that has to be flushed for it.
     fn unflushed(&self) -> io::Result<(u64, Vec<File>)> {
         let mut state = self.state();
         let mut files = std::mem::take(&mut state.unflushed);
-        if let Some((_, file)) = &state.open {
-            files.push(file.try_clone()?);
+        if let Some(open) = &state.open {
+            files.push(open.file.try_clone()?);
         }
         Ok((state.written, files))
     }
 
-    /// Closes the segment that is written to; the next record begins another.
-    fn rotate(&self) {
+    /// Closes the segment that is written to; the next record begins another. The reserve stays open while the disk has no
+    /// other space, unless this is the end.
+    fn rotate(&self, at_end: bool) {
         let mut state = self.state();
-        if let Some((_, file)) = state.open.take()
-            && self.config.sync == Durability::Always
+        let is_needed = |open: &Open| open.is_reserve && state.failed.is_some() && !at_end;
+        if state.open.as_ref().is_some_and(is_needed) {
+            return;
+        }
+        let Some(mut open) = state.open.take() else { return };
+        if open.is_reserve
+            && let Ok(end) = open.file.stream_position()
+            && let Err(error) = open.file.set_len(end)
         {
-            state.unflushed.push(file);
+            tracing::warn!(%error, "space that was reserved for audit records cannot be given back");
+        }
+        if self.config.sync == Durability::Always {
+            state.unflushed.push(open.file);
         }
     }
 

@@ -18,6 +18,7 @@ use proto::v1::{AppendRequest, AppendResponse, AuditRecord};
 use runtime::config::{ByteSize, Duration as Span, Secret};
 use runtime::link::InMemoryLink;
 use telemetry::{Telemetry, TelemetryConfig};
+use test_support::SmallDisk;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uplink::{ControlPlaneConfig, Durability, Link, Spool, SpoolConfig, Target, WhenFull};
@@ -284,43 +285,9 @@ async fn with_drop_calls_go_on_above_the_limit_and_every_record_that_is_lost_is_
     );
 }
 
-/// A file system of its own, so that it can really be full.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// None where this user may not mount one.
-    fn mount() -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mut mount = std::process::Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-            .arg(dir.path());
-        let mounted = mount.output().is_ok_and(|done| done.status.success());
-        mounted.then_some(Self(dir))
-    }
-
-    /// Writes until there is no room.
-    fn fill(&self) -> std::path::PathBuf {
-        use std::io::Write;
-        let path = self.0.path().join("someone-elses");
-        let mut file = std::fs::File::create(&path).unwrap();
-        while file.write_all(&[0; 512]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg("-l")
-            .arg(self.0.path())
-            .status();
-    }
-}
-
 #[tokio::test]
 async fn when_the_disk_is_full_calls_are_refused_and_those_under_way_write_into_the_reserve() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(1 << 10).unwrap() else {
         eprintln!("skipped: only root may mount a disk that can be filled");
         return;
     };
@@ -329,24 +296,26 @@ async fn when_the_disk_is_full_calls_are_refused_and_those_under_way_write_into_
     let config = SpoolConfig {
         max_size: ByteSize::mib(256),
         reserve: ByteSize::kib(128),
-        ..config(&disk.0.path().join("spool"))
+        ..config(&disk.path().join("spool"))
     };
     let spool = Spool::open(config, &telemetry).unwrap();
     spool.record(&record("before")).await;
     assert_eq!(spool.admit(), Ok(()));
-    let someone_elses = disk.fill();
-    // The page that is open takes some more; then the disk says no, and the reserve is given up.
+    disk.fill().unwrap();
+    // The page that is open takes some more; then the disk says no, and the reserve is used.
     let mut ids = fill(&spool).await;
     let why = spool.admit().unwrap_err();
     assert!(why.starts_with("audit records cannot be written"), "{why}");
     for number in 0..300 {
         let id = format!("under-way-{number:03}");
+        // Somebody else takes whatever becomes free.
+        disk.fill().unwrap();
         spool.record(&record(&id)).await;
         ids.push(id);
     }
     assert!(metric(&telemetry, "mcp_audit_records_lost_total", "unwritable").abs() < f64::EPSILON);
     assert!(spool.health().is_err(), "the reserve does not fit yet");
-    std::fs::remove_file(someone_elses).unwrap();
+    disk.free().unwrap();
     let (_stop, _sender) = sending(&spool, link(&store, &telemetry));
     let admitted = test_support::eventually(Duration::from_secs(5), || async { spool.admit() });
     admitted.await.expect("calls are taken again once there is room");

@@ -26,15 +26,19 @@ pub struct NewCall {
 }
 
 impl Control {
-    /// Stores the call as a job; it runs as soon as a worker is free.
+    /// Stores the call as a job; it runs as soon as a worker is free. Answers the job, and whether it was there before
+    /// under this idempotency key.
     ///
     /// # Errors
     /// Without `tools:call`; when there is no such tool; when the arguments are no object.
-    pub async fn call_tool_as_job(&self, caller: &Principal, call: NewCall) -> Result<Job, ControlError> {
+    pub async fn call_tool_as_job(
+        &self,
+        caller: &Principal,
+        call: NewCall,
+    ) -> Result<(Job, bool), ControlError> {
         require(caller, Scope::ToolsCall)?;
         self.enqueue_call(caller.tenant_id, Some(caller.key_id), call)
             .await
-            .map(|(job, _)| job)
     }
 
     /// The same for a service that has checked the caller's scope itself. Answers the job, and whether it was there
@@ -62,21 +66,24 @@ impl Control {
             payload: serde_json::to_value(payload).map_err(ControlError::internal)?,
             effect: tool.annotations.effect(),
             priority: call.priority,
-            // A word of its own, so that a caller's key never meets a schedule's.
-            idempotency_key: call.idempotency_key.map(|key| format!("call:{key}")),
+            idempotency_key: call.idempotency_key.map(|key| stored_key(requested_by, &key)),
             requested_by,
             trace: call.trace,
         });
         match self.storage.jobs.enqueue(tenant_id, &job).await? {
             Enqueued::New => Ok((job, false)),
             Enqueued::Existing(existing) if existing.payload == job.payload => Ok((*existing, true)),
-            Enqueued::Existing(_) => {
-                let message = "was used for another call; use a new one".to_owned();
-                Err(ControlError::Conflict {
-                    field: "idempotency_key",
-                    message,
-                })
-            }
+            Enqueued::Existing(_) => Err(ControlError::invalid(
+                "Idempotency-Key",
+                "a key that was not used for another call",
+            )),
         }
     }
+}
+
+/// A word of its own, so that a caller's key never meets a schedule's; and the caller, so that nobody is answered another
+/// one's job.
+fn stored_key(by: Option<KeyId>, key: &str) -> String {
+    let by = by.map(|by| by.to_string()).unwrap_or_default();
+    format!("call:{by}:{key}")
 }

@@ -23,7 +23,7 @@ use crate::error::StoreError;
 pub use audit::{Audit, AuditFilter};
 pub use changes::Changes;
 pub use database::{Database, Pruned, Retention};
-pub use idempotency::{Idempotency, StoredAnswer};
+pub use idempotency::{Expired, Idempotency, StoredAnswer};
 pub use jobs::{Claim, Ending, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 pub use keys::Keys;
 pub use limits::Limits;

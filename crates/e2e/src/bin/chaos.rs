@@ -1,25 +1,29 @@
-//! Kills the mesh's processes while calls go on, and prints the ledger.
+//! Makes everything fail around the mesh while calls go on, and prints the ledger.
 #![expect(
     clippy::print_stdout,
     reason = "a command line tool: its report is its output"
 )]
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use e2e::{Shape, chaos};
 
-/// Kills processes while calls go on; every effect must be accounted for.
+/// Kills, stops and breaks what the mesh needs while calls go on; every effect must be accounted for.
 #[derive(Parser)]
 struct Arguments {
-    /// What the plan of kills is made from.
+    /// What the plan of faults is made from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Kills of each service; of the one process in the mesh `up`.
     #[arg(long, default_value_t = 30)]
     kills: usize,
-    /// Calls, a quarter each: reads and writes over MCP, writes and reads as jobs.
+    /// How often each server is away, the disk is full, and the upstream is broken in each way.
+    #[arg(long, default_value_t = 2)]
+    outages: usize,
+    /// Calls: in eight, two reads and two writes over MCP, a read and two writes as jobs, a write as a task.
     #[arg(long, default_value_t = 2000)]
     calls: usize,
     /// On which back ends.
@@ -40,16 +44,25 @@ async fn main() -> Result<ExitCode> {
         MeshShape::Cluster => (Shape::Cluster, "cluster"),
         MeshShape::Up => (Shape::Up, "up"),
     };
-    let (seed, calls, kills) = (arguments.seed, arguments.calls, arguments.kills);
-    println!("replay: scripts/chaos --seed {seed} --kills {kills} --calls {calls} --mesh {name}");
-    let plan = chaos::Plan::new(seed, shape, calls, kills);
-    let inside = plan.kills.iter().filter(|kill| kill.inside_write).count();
-    println!("{} kills, {inside} of them inside a write\n", plan.kills.len());
-    let ledger = chaos::run(shape, calls, &plan).await?;
-    println!("{ledger}");
-    let (done, all) = ledger.undisturbed_writes();
-    println!("{done} of {all} write jobs that were not held open at a kill are done");
-    let violations = ledger.violations();
+    let (seed, calls, kills, outages) = (
+        arguments.seed,
+        arguments.calls,
+        arguments.kills,
+        arguments.outages,
+    );
+    println!(
+        "replay: scripts/chaos --seed {seed} --kills {kills} --outages {outages} --calls {calls} --mesh {name}\n"
+    );
+    let plan = chaos::Plan::new(seed, shape, calls, kills, outages);
+    print_faults(&plan);
+    let run = chaos::run(shape, calls, &plan).await?;
+    if let Some(left_out) = run.left_out {
+        println!("LEFT OUT {left_out}\n");
+    }
+    println!("{}", run.ledger);
+    let (done, all) = run.ledger.undisturbed_writes();
+    println!("{done} of {all} write jobs that no fault hit are done");
+    let violations = run.ledger.violations();
     for violation in &violations {
         println!("VIOLATION {violation}");
     }
@@ -59,4 +72,16 @@ async fn main() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn print_faults(plan: &chaos::Plan) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for planned in &plan.faults {
+        *counts.entry(planned.fault.to_string()).or_default() += 1;
+    }
+    println!("| fault | times |\n|---|--:|");
+    for (fault, count) in counts {
+        println!("| {fault} | {count} |");
+    }
+    println!();
 }

@@ -1,14 +1,15 @@
-//! The account: what was promised beside what the upstream did.
+//! What was promised beside what the upstream did, and what does not agree.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use super::load::Way;
+use super::plan::{Broken, Fault, Server};
+use crate::Service;
 
 /// How a call ended, as its caller saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// A synchronous call with a result.
     Answered,
-    /// A synchronous call with an error, or an asynchronous one that was refused.
+    /// A call with an error.
     Refused,
     /// The connection broke: the caller knows nothing.
     Lost,
@@ -21,26 +22,34 @@ pub enum Outcome {
 pub struct Entry {
     /// What tells it from all others.
     pub marker: String,
-    /// Whether it changes something at the upstream.
-    pub is_write: bool,
-    /// Whether a process was killed while the upstream held it open.
+    /// What was asked for, and how.
+    pub way: Way,
+    /// Whether it was in flight when something was killed, or while the database or the upstream was not there.
     pub at_kill: bool,
+    /// The faults while it was in flight.
+    pub meanwhile: Vec<Fault>,
+    /// Those, and the ones just before.
+    pub before: Vec<Fault>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The kind of its error, or its first words where nothing was recorded.
+    pub error: Option<String>,
     /// How often the upstream did it.
     pub effects: usize,
-    /// How many audit records there are of it.
+    /// How many audit records say that it went well.
     pub records: usize,
+    /// How many audit records there are of it.
+    pub all_records: usize,
 }
 
 /// All calls of a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// In the order of the calls.
+    /// In the order in which they ended.
     pub entries: Vec<Entry>,
 }
 
-/// Of the write jobs that no kill hit, so many in a hundred end `done` at least.
+/// Of the write jobs that no fault hit, so many in a hundred end `done` at least.
 const DONE: usize = 90;
 
 impl Ledger {
@@ -50,17 +59,22 @@ impl Ledger {
         let (done, all) = self.undisturbed_writes();
         if done * 100 < all * DONE {
             found.push(format!(
-                "only {done} of {all} write jobs that no kill hit are done"
+                "only {done} of {all} write jobs that no fault hit are done"
             ));
         }
         found
     }
 
-    /// The write jobs that were not held open at a kill: how many are done, of how many.
+    /// The write jobs that were not in flight at a kill, and not while the database or the upstream was away: how many
+    /// are done, of how many.
     pub fn undisturbed_writes(&self) -> (usize, usize) {
-        let undisturbed = |entry: &&Entry| entry.is_write && !entry.at_kill;
-        let states = self.entries.iter().filter(undisturbed).filter_map(Entry::state);
-        let states: Vec<&str> = states.collect();
+        let undisturbed = |entry: &&Entry| entry.way.is_write() && !entry.at_kill;
+        let states: Vec<&str> = self
+            .entries
+            .iter()
+            .filter(undisturbed)
+            .filter_map(Entry::state)
+            .collect();
         let done = states.iter().filter(|state| **state == "done").count();
         (done, states.len())
     }
@@ -76,8 +90,19 @@ impl Entry {
 
     /// What is wrong with it, if anything is.
     fn violation(&self) -> Option<String> {
-        let wrong = self.wrong_effects().or_else(|| self.wrong_records())?;
-        Some(format!("{}: {wrong} ({:?})", self.marker, self.outcome))
+        let wrong = self
+            .wrong_effects()
+            .or_else(|| self.wrong_records())
+            .or_else(|| self.unexplained())?;
+        Some(format!("{}: {wrong}; {}", self.marker, self.told()))
+    }
+
+    /// All that is known of it, in a line.
+    fn told(&self) -> String {
+        let faults: Vec<String> = self.meanwhile.iter().map(Fault::to_string).collect();
+        let (way, outcome, faults) = (self.way, &self.outcome, faults.join(", "));
+        let (error, effects) = (self.error.as_deref().unwrap_or("none"), self.effects);
+        format!("{way:?} {outcome:?}, error {error}, {effects} effects; meanwhile {faults}")
     }
 
     fn wrong_effects(&self) -> Option<String> {
@@ -91,46 +116,74 @@ impl Entry {
             Outcome::Answered => 1..=1,
             Outcome::Refused | Outcome::Lost => 0..=1,
         };
-        let is_wrong = self.is_write && !allowed.contains(&self.effects);
+        let is_wrong = self.way.is_write() && !allowed.contains(&self.effects);
         is_wrong.then(|| format!("{} effects", self.effects))
     }
 
+    /// A synchronous call has exactly one record; a job that is done has one that says so (a read that was tried again
+    /// may have more).
     fn wrong_records(&self) -> Option<String> {
-        let is_missing = self.outcome == Outcome::Answered && self.records == 0;
-        let is_double = self.outcome == Outcome::Answered && self.records > 1;
-        (is_missing || is_double).then(|| format!("{} audit records", self.records))
+        let enough = match &self.outcome {
+            Outcome::Answered => self.records == 1 && self.all_records == 1,
+            Outcome::Refused => self.all_records <= 1,
+            Outcome::Job(state) if state == "done" => self.records >= 1,
+            _ => true,
+        };
+        (!enough).then(|| format!("{} audit records, {} of them ok", self.all_records, self.records))
+    }
+
+    /// An error that nothing explains which had happened.
+    fn unexplained(&self) -> Option<String> {
+        match (&self.outcome, &self.error) {
+            (Outcome::Lost, _) => (!self.meanwhile.iter().any(|fault| self.may_lose(fault)))
+                .then(|| "the connection broke although nothing was killed".to_owned()),
+            (_, Some(error)) => (!self.before.iter().any(|fault| explains(fault, error)))
+                .then(|| format!("nothing explains the error `{error}`")),
+            _ => None,
+        }
+    }
+
+    /// Who asks by HTTP asks until it is acknowledged.
+    fn may_lose(&self, fault: &Fault) -> bool {
+        let asks_edge = !matches!(self.way, Way::ReadJob | Way::WriteJob);
+        asks_edge && matches!(fault, Fault::Kill { service, .. } if *service != Service::RestApi)
     }
 }
 
-impl fmt::Display for Ledger {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows: BTreeMap<(&str, &str), (usize, [usize; 3])> = BTreeMap::new();
-        for entry in &self.entries {
-            let (kind, outcome) = (
-                if entry.is_write { "write" } else { "read" },
-                entry.outcome.name(),
-            );
-            let row = rows.entry((kind, outcome)).or_default();
-            row.0 += 1;
-            row.1[entry.effects.min(2)] += usize::from(entry.is_write);
+/// The closed list of errors that callers and jobs may see, and what must have happened.
+fn explains(fault: &Fault, error: &str) -> bool {
+    match error {
+        "upstream_unreachable" => matches!(fault, Fault::Upstream(Broken::Resets | Broken::Garbage)),
+        "upstream_invalid" => matches!(fault, Fault::Upstream(Broken::Garbage | Broken::Redirects)),
+        "upstream_rejected" | "address_refused" => matches!(fault, Fault::Upstream(Broken::Redirects)),
+        "timeout" => matches!(fault, Fault::Upstream(Broken::Hangs)),
+        // A breaker that is open, or the control plane, or a disk without room for a record.
+        "unavailable" => matches!(
+            fault,
+            Fault::Upstream(_)
+                | Fault::DiskFull
+                | Fault::Kill {
+                    service: Service::RestApi,
+                    ..
+                }
+                | Fault::Away {
+                    server: Server::Postgres,
+                    ..
+                }
+        ),
+        "the mesh cannot record this call in its audit log now, so it did not make it" => {
+            matches!(fault, Fault::DiskFull)
         }
-        writeln!(out, "| call | outcome | calls | no effect | one | more |")?;
-        writeln!(out, "|---|---|--:|--:|--:|--:|")?;
-        for ((kind, outcome), (calls, [none, one, more])) in rows {
-            writeln!(out, "| {kind} | {outcome} | {calls} | {none} | {one} | {more} |")?;
-        }
-        Ok(())
-    }
-}
-
-impl Outcome {
-    fn name(&self) -> &str {
-        match self {
-            Self::Answered => "call answered",
-            Self::Refused => "refused",
-            Self::Lost => "connection lost",
-            Self::Job(state) => state,
-        }
+        // A write whose worker was lost.
+        "cut_off" => matches!(
+            fault,
+            Fault::Kill { .. }
+                | Fault::Away {
+                    server: Server::Postgres,
+                    ..
+                }
+        ),
+        _ => false,
     }
 }
 
@@ -139,13 +192,22 @@ mod tests {
     use super::*;
 
     fn write(outcome: Outcome, effects: usize, records: usize) -> Entry {
+        let kill = Fault::Kill {
+            service: Service::McpServer,
+            replica: 1,
+            inside_write: true,
+        };
         Entry {
             marker: "w".to_owned(),
-            is_write: true,
+            way: Way::Write,
             at_kill: true,
+            meanwhile: vec![kill],
+            before: vec![kill],
             outcome,
+            error: None,
             effects,
             records,
+            all_records: records,
         }
     }
 
@@ -201,10 +263,43 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_is_done_without_a_record_is_found() {
+        assert!(found(write(job("done"), 1, 0))[0].contains("0 audit records"));
+    }
+
+    #[test]
+    fn an_error_is_found_that_no_fault_explains() {
+        let refused = |error: &str, before| Entry {
+            error: Some(error.to_owned()),
+            before,
+            ..write(Outcome::Refused, 0, 0)
+        };
+        let hang = vec![Fault::Upstream(Broken::Hangs)];
+        assert_eq!(found(refused("timeout", hang.clone())), Vec::<String>::new());
+        assert!(found(refused("timeout", vec![]))[0].contains("nothing explains"));
+        assert!(found(refused("upstream_invalid", hang.clone()))[0].contains("nothing explains"));
+        assert!(found(refused("internal", hang))[0].contains("nothing explains"));
+    }
+
+    #[test]
+    fn a_connection_that_breaks_without_a_kill_is_found() {
+        let lost = Entry {
+            meanwhile: vec![Fault::DiskFull],
+            ..write(Outcome::Lost, 0, 0)
+        };
+        assert!(found(lost)[0].contains("nothing was killed"));
+        let by_http = Entry {
+            way: Way::WriteJob,
+            ..write(Outcome::Lost, 0, 0)
+        };
+        assert!(found(by_http)[0].contains("nothing was killed"));
+    }
+
+    #[test]
     fn too_few_undisturbed_writes_that_are_done_are_found() {
         let entry = |state| Entry {
             at_kill: false,
-            ..write(job(state), 0, 0)
+            ..write(job(state), 0, 1)
         };
         let done = (0..17).map(|_| Entry {
             effects: 1,

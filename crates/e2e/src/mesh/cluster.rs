@@ -138,7 +138,7 @@ impl Mesh {
     }
 
     async fn start_worker(&mut self, replica: usize) -> Result<()> {
-        let spool = self.dir.path().join(format!("audit-worker-{replica}"));
+        let spool = self.spool(Service::Worker, replica);
         let command = self
             .client_of_rest_api(Service::Worker)?
             .env("DEVMESH_SPOOL__DIR", spool)
@@ -148,13 +148,18 @@ impl Mesh {
 
     async fn start_mcp_server(&mut self, replica: usize) -> Result<()> {
         let backends = self.backends()?;
-        let spool = self.dir.path().join(format!("audit-mcp-server-{replica}"));
+        let spool = self.spool(Service::McpServer, replica);
         let command = self
             .client_of_rest_api(Service::McpServer)?
             .env("DEVMESH_SPOOL__DIR", spool)
             .env("CACHE_URL", &backends.cache)
             .env("DEVMESH_CACHE__PREFIX", &backends.cache_prefix);
         self.run(command, Service::McpServer, replica).await
+    }
+
+    fn spool(&self, service: Service, replica: usize) -> PathBuf {
+        let dir = self.setup.spools.as_deref().unwrap_or(self.dir.path());
+        dir.join(format!("audit-{}-{replica}", service.name()))
     }
 
     fn client_of_rest_api(&self, service: Service) -> Result<ProcessBuilder> {

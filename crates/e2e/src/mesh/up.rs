@@ -18,6 +18,9 @@ impl Mesh {
             let prefix = format!("DEVMESH_{}__", service.name().replace('-', "_").to_uppercase());
             command = command.env(&variable(&prefix, "listen.address"), "127.0.0.1:0");
             command = settings(command, &self.setup, service, &prefix);
+            if let (Some(dir), true) = (&self.setup.spools, service != Service::RestApi) {
+                command = command.env(&variable(&prefix, "spool.dir"), dir.join(service.name()));
+            }
         }
         let running = Running::ready(command.start()?, &Service::ALL, 1).await?;
         self.processes.push(running);

@@ -18,6 +18,7 @@ macro_rules! on_both {
 mod audit;
 mod calls;
 mod canaries;
+mod chaos;
 mod crashes;
 mod imports;
 mod limits;

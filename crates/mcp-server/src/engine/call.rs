@@ -72,7 +72,7 @@ struct CallFacts {
 }
 
 /// A tool's name as it is recorded. Real names have at most 64 characters; an invented one may have megabytes.
-pub(super) fn recorded(name: &str) -> String {
+fn recorded(name: &str) -> String {
     name.chars().take(domain::tool::MAX_NAME).collect()
 }
 

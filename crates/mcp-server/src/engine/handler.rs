@@ -34,14 +34,8 @@ type Context = RequestContext<RoleServer>;
 
 /// A page of a list as its result type, with the hints that the stateless era asks for.
 macro_rules! listed {
-    ($engine:ident, $list:ident, $result:ident, $items:expr, $request:ident, $key:expr) => {{
-        let page = page(
-            Method::$list,
-            &$items,
-            $request,
-            $engine.shared.config.page_size,
-            $key,
-        )?;
+    ($engine:ident, $result:ident, $items:expr, $request:ident, $key:expr) => {{
+        let page = page(&$items, $request, $engine.shared.config.page_size, $key)?;
         let mut result = $result::with_all_items(page.items)
             .with_ttl_ms($engine.list_ttl_ms())
             .with_cache_scope(CacheScope::Private);
@@ -100,9 +94,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
     ) -> Result<ListToolsResult, ErrorData> {
         self.answer(Method::ListTools, &context, |caller| async move {
             let tools = self.shared.backend.tools(&caller);
-            listed!(self, ListTools, ListToolsResult, tools, request, |tool| tool
-                .name
-                .as_ref())
+            listed!(self, ListToolsResult, tools, request, |tool| tool.name.as_ref())
         })
         .await
     }
@@ -162,9 +154,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
     ) -> Result<ListPromptsResult, ErrorData> {
         self.answer(Method::ListPrompts, &context, |caller| async move {
             let prompts = self.shared.backend.prompts(&caller);
-            listed!(self, ListPrompts, ListPromptsResult, prompts, request, |prompt| {
-                prompt.name.as_ref()
-            })
+            listed!(self, ListPromptsResult, prompts, request, |prompt| prompt
+                .name
+                .as_ref())
         })
         .await
     }
@@ -201,14 +193,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
     ) -> Result<ListResourcesResult, ErrorData> {
         self.answer(Method::ListResources, &context, |caller| async move {
             let resources = self.shared.backend.resources(&caller);
-            listed!(
-                self,
-                ListResources,
-                ListResourcesResult,
-                resources,
-                request,
-                |resource| resource.uri.as_str()
-            )
+            listed!(self, ListResourcesResult, resources, request, |resource| resource
+                .uri
+                .as_str())
         })
         .await
     }
@@ -222,7 +209,6 @@ impl<B: Backend> ServerHandler for Engine<B> {
             let templates = self.shared.backend.resource_templates(&caller);
             listed!(
                 self,
-                ListResourceTemplates,
                 ListResourceTemplatesResult,
                 templates,
                 request,

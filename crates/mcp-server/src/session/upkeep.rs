@@ -29,8 +29,7 @@ impl Sessions {
                 self.follow(),
                 self.follow_others(),
                 self.keep_alive(),
-                self.put_away(),
-                self.be_present()
+                self.put_away()
             );
         })
         .await;

@@ -19,7 +19,6 @@ mod keys;
 mod limits;
 mod lists;
 mod questions;
-mod resumption;
 mod sessions;
 mod support;
 mod tasks;

@@ -3,12 +3,17 @@
 //!
 //! Answers may show a new key's text once, so they are kept sealed, and only the API key that asked is answered again:
 //! a replay passes by the scopes that the handler would check.
+//!
+//! Tool calls need none of this: the job itself has the key, in the transaction that makes it, so that a call which was
+//! cut off half-way can be repeated at once.
+
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::ports::storage::StoredAnswer;
+use domain::ports::storage::{Expired, StoredAnswer};
 use domain::{KeyId, Principal, ProviderId, TenantId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -21,6 +26,8 @@ const HEADER: &str = "idempotency-key";
 const MAX_KEY: usize = 128;
 /// The largest answer that is kept; creating calls answer one row.
 const MAX_ANSWER: usize = 1 << 20;
+/// A request that is older than the longest time of a request, and this, was cut off: clocks of replicas differ a little.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// Runs the call once for each key. Calls without the header pass.
 pub async fn once(State(http): State<Http>, request: Request, next: Next) -> Response {
@@ -31,21 +38,9 @@ pub async fn once(State(http): State<Http>, request: Request, next: Next) -> Res
 }
 
 async fn answer(http: &Http, request: Request, next: Next) -> Result<Response, Problem> {
-    let Some(key) = request.headers().get(HEADER) else {
+    let Some(key) = key(request.headers())? else {
         return Ok(next.run(request).await);
     };
-    let key = key
-        .to_str()
-        .ok()
-        .filter(|key| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\t'))
-        .ok_or_else(|| {
-            Problem::field(
-                StatusCode::BAD_REQUEST,
-                "Idempotency-Key",
-                format!("1 to {MAX_KEY} visible characters"),
-            )
-        })?;
-    let key = key.to_owned();
     let Some((tenant, caller)) = request
         .extensions()
         .get::<Principal>()
@@ -56,14 +51,36 @@ async fn answer(http: &Http, request: Request, next: Next) -> Result<Response, P
     let (request, fingerprint) = fingerprinted(http, request, caller).await?;
     let storage = &http.control.storage.idempotency;
     let now = http.control.clock.now();
-    let expired = now
-        - chrono::Duration::from_std(http.config.idempotency_ttl.get()).unwrap_or(chrono::Duration::days(1));
+    let before = |age: Duration| now - chrono::Duration::from_std(age).unwrap_or(chrono::Duration::days(1));
+    let expired = Expired {
+        answers: before(http.config.idempotency_ttl.get()),
+        calls: before(http.config.request_timeout.get() + MARGIN),
+    };
     let stored = storage.begin(tenant, &key, &fingerprint, now, expired).await;
     if let Some(stored) = stored.map_err(control::ControlError::from)? {
         return replay(http, tenant, &fingerprint, stored);
     }
     let response = next.run(request).await;
     finish(http, tenant, &key, response).await
+}
+
+/// The caller's key, if there is one.
+pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get(HEADER) else {
+        return Ok(None);
+    };
+    let text = key.to_str().ok();
+    let fits = text.filter(|key| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\t'));
+    let expected = || format!("1 to {MAX_KEY} visible characters");
+    let unfit = || Problem::field(StatusCode::BAD_REQUEST, "Idempotency-Key", expected());
+    fits.map(|key| Some(key.to_owned())).ok_or_else(unfit)
+}
+
+/// Says that this was answered before.
+pub fn mark_replayed(response: &mut Response) {
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
 }
 
 /// Reads the body once, for the hash of who asks for what, and for the handler.
@@ -131,9 +148,7 @@ fn replay(
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-        .headers_mut()
-        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    mark_replayed(&mut response);
     Ok(response)
 }
 

@@ -72,14 +72,14 @@ pub fn described() -> OpenApi {
     listed(|creating| creating).into_openapi()
 }
 
-/// `creating` are the calls that make something new: `once` gives them `Idempotency-Key`.
+/// `creating` are the calls that make something new: `once` gives them `Idempotency-Key`. Calls of tools see to it
+/// themselves.
 fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> OpenApiRouter<Http> {
     let creating = OpenApiRouter::new()
         .routes(routes!(keys::create))
         .routes(routes!(keys::rotate))
         .routes(routes!(tenants::create))
-        .routes(routes!(providers::add))
-        .routes(routes!(tools::call));
+        .routes(routes!(providers::add));
     let others = OpenApiRouter::new()
         .routes(routes!(whoami::whoami))
         .routes(routes!(keys::list))
@@ -99,6 +99,7 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(providers::skipped))
         .routes(routes!(tools::list))
         .routes(routes!(tools::get))
+        .routes(routes!(tools::call))
         .routes(routes!(readbacks::get))
         .routes(routes!(readbacks::set))
         .routes(routes!(readbacks::remove))

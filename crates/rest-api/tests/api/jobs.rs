@@ -68,6 +68,21 @@ on_both! {
         assert_ne!(call(app, &[]).await["id"], call(app, &[]).await["id"]);
     }
 
+    async fn an_idempotency_key_names_one_call_of_one_caller(app: &App) {
+        app.provider(&app.admin, "api").await;
+        let (agent, _) = app.key(&app.admin, json!({ "name": "a", "kind": "agent" })).await;
+        let call = async |key: &str, arguments: serde_json::Value| {
+            let request = app.request("POST", "/api/v1/tools/api_get/calls?mode=async").bearer_auth(key);
+            App::send(request.header("idempotency-key", "deploy-1").json(&json!({ "arguments": arguments }))).await
+        };
+        let (first, again) = (call(&app.admin, json!({})).await, call(&app.admin, json!({})).await);
+        assert_eq!(first.expect(202)["id"], again.expect(202)["id"]);
+        assert_eq!((first.headers.get("idempotency-replayed"), &again.headers["idempotency-replayed"]), (None, &"true".parse().unwrap()));
+        let other = call(&app.admin, json!({ "id": 1 })).await;
+        assert_eq!(other.expect(422)["errors"][0]["field"], "Idempotency-Key");
+        assert_ne!(call(&agent, json!({})).await.expect(202)["id"], again.expect(202)["id"]);
+    }
+
     async fn a_failed_job_can_be_run_again_and_one_in_doubt_can_be_resolved(app: &App) {
         app.provider(&app.admin, "api").await;
         let job = call(app, &[]).await;

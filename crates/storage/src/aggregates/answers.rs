@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::ports::storage::{Idempotency, StoredAnswer};
+use domain::ports::storage::{Expired, Idempotency, StoredAnswer};
 use domain::{StoreError, TenantId};
 
 use super::store::Store;
 
 const FREE_EXPIRED: &str = "
     DELETE FROM answers
-     WHERE tenant_id = $1 AND idempotency_key = $2 AND created_at < $3";
+     WHERE tenant_id = $1 AND idempotency_key = $2 AND (created_at < $3 OR created_at < $4 AND status IS NULL)";
 
 const TAKE: &str = "
     INSERT INTO answers (tenant_id, idempotency_key, fingerprint, status, body, created_at)
@@ -38,14 +38,15 @@ impl Idempotency for Store {
         key: &str,
         fingerprint: &str,
         now: DateTime<Utc>,
-        expired_before: DateTime<Utc>,
+        expired: Expired,
     ) -> Result<Option<StoredAnswer>, StoreError> {
         self.call("begin", "answers", async {
             let mut unit = self.write(tenant).await?;
             sqlx::query(FREE_EXPIRED)
                 .bind(tenant.0)
                 .bind(key)
-                .bind(expired_before)
+                .bind(expired.answers)
+                .bind(expired.calls)
                 .execute(unit.conn())
                 .await?;
             loop {

@@ -1,7 +1,7 @@
 //! Retention: what goes, and what stays.
 
 use domain::job::{AttemptEnd, JobError};
-use domain::ports::storage::{AuditFilter, Pruned, Retention};
+use domain::ports::storage::{AuditFilter, Expired, Pruned, Retention};
 use domain::{Effect, PageRequest};
 use serde_json::json;
 
@@ -88,7 +88,7 @@ async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
     backend.audit.append(&[record(tenant, "t")]).await.unwrap();
     backend
         .idempotency
-        .begin(tenant, "k", "print", at(0), at(0))
+        .begin(tenant, "k", "print", at(0), Expired::before(at(0)))
         .await
         .unwrap();
     let waiting = job(tenant, Effect::Read);

@@ -2,7 +2,7 @@
 
 use domain::credential::SealedCredential;
 use domain::job::ImportPayload;
-use domain::ports::storage::{Seal, SealPlace};
+use domain::ports::storage::{Expired, Seal, SealPlace};
 use domain::provider::{AuthScheme, CallLimits, DescriptionSource, ProviderKind, Selection};
 use domain::{Effect, JobKind, ProviderId, TenantId};
 
@@ -58,7 +58,10 @@ async fn stored(backend: &Backend, tenant: TenantId) {
     }
     for key in ["answered", "running"] {
         let answers = &backend.idempotency;
-        answers.begin(tenant, key, "print", at(10), at(0)).await.unwrap();
+        answers
+            .begin(tenant, key, "print", at(10), Expired::before(at(0)))
+            .await
+            .unwrap();
         if key == "answered" {
             let body = serde_json::to_vec(&sealed("old", 3)).unwrap();
             answers.finish(tenant, key, 201, &body).await.unwrap();

@@ -1,5 +1,6 @@
 //! The second lock between tenants, on Postgres: row-level security, whatever a query forgets.
 
+use domain::ports::storage::Expired;
 use domain::{Effect, TenantId};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use storage::{StorageOptions, connect};
@@ -45,7 +46,7 @@ async fn two_tenants() -> (Backend, [TenantId; 2]) {
         backend.audit.append(&[record(tenant, "t")]).await.unwrap();
         backend
             .idempotency
-            .begin(tenant, "k", "print", at(0), at(0))
+            .begin(tenant, "k", "print", at(0), Expired::before(at(0)))
             .await
             .unwrap();
     }

@@ -1,9 +1,10 @@
-//! Disk space that is held free: a file of zeros. When a record does not fit on the disk any more the file is given up, and
-//! the record, with those of the other calls that are under way, takes its place.
+//! Disk space that is held free: a file of zeros. When a record does not fit on the disk any more the file becomes a segment,
+//! and the record, with those of the other calls that are under way, is written over the zeros: whoever fills the disk
+//! cannot take that space in between.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Written at once.
 static BLOCK: [u8; 1 << 16] = [0; 1 << 16];
@@ -24,7 +25,7 @@ impl Reserve {
         }
     }
 
-    /// Whether the space is there to be given up. No space is always there.
+    /// Whether the space is there. No space is always there.
     pub(super) fn is_held(&self) -> bool {
         self.held || self.bytes == 0
     }
@@ -42,15 +43,21 @@ impl Reserve {
         Ok(())
     }
 
-    /// Gives the space up; answers whether there is more room than before.
-    pub(super) fn give_up(&mut self) -> bool {
-        let held = std::mem::take(&mut self.held);
-        held && std::fs::remove_file(&self.path).is_ok()
+    /// Hands its file over under the name `path`, to be written from its beginning; none when there is none.
+    pub(super) fn become_segment(&mut self, path: &Path) -> Option<File> {
+        if !std::mem::take(&mut self.held) {
+            return None;
+        }
+        std::fs::rename(&self.path, path).ok()?;
+        File::options().write(true).open(path).ok()
     }
 
     /// Gives the space up for good.
     pub(super) fn retire(&mut self) {
-        self.give_up();
+        if std::mem::take(&mut self.held) {
+            // Nothing needs it any more; what cannot be removed is found and used by the next process.
+            let _ = std::fs::remove_file(&self.path);
+        }
         self.bytes = 0;
     }
 

@@ -23,7 +23,8 @@ impl Segment {
         let bytes = std::fs::read(&self.path)?;
         let mut rest = bytes.as_slice();
         let mut records = Vec::new();
-        while !rest.is_empty() {
+        // No record is empty: zeros are what is left of the reserve.
+        while rest.first().is_some_and(|length| *length != 0) {
             let before = rest.len();
             match AuditRecord::decode_length_delimited(&mut rest) {
                 Ok(record) => records.push(record),

@@ -45,7 +45,7 @@ impl Spool {
             .is_some()
         {
             self.recover();
-            match self.send_all(&client).await {
+            match self.send_all(&client, false).await {
                 Ok(()) => pause = self.config.interval.get(),
                 Err(error) => {
                     tracing::warn!(%error, "audit records wait in the spool");
@@ -53,15 +53,15 @@ impl Spool {
                 }
             }
         }
-        if let Err(error) = self.send_all(&client).await {
+        if let Err(error) = self.send_all(&client, true).await {
             tracing::warn!(%error, "audit records stay in the spool until the next start");
         }
         self.state().reserve.retire();
         Ok(())
     }
 
-    async fn send_all(&self, client: &AuditServiceClient<Link>) -> Result<(), SendError> {
-        self.rotate();
+    async fn send_all(&self, client: &AuditServiceClient<Link>, at_end: bool) -> Result<(), SendError> {
+        self.rotate(at_end);
         for segment in segment::all(&self.config.dir)? {
             if self.is_open(segment.number) {
                 break;
@@ -75,7 +75,7 @@ impl Spool {
         self.state()
             .open
             .as_ref()
-            .is_some_and(|(open, _)| open.number <= number)
+            .is_some_and(|open| open.segment.number <= number)
     }
 
     async fn send_segment(

@@ -104,6 +104,12 @@ fn end(effect: Effect, outcome: CallOutcome, sent: bool) -> AttemptEnd {
         return AttemptEnd::Retry(error(kind, &outcome));
     }
     match kind {
+        // 301, 302: a redirect that says nothing about whether it was done; 307 and 308 say that it was not (RFC 9110, 15.4).
+        Kind::UpstreamRejected
+            if sent && effect == Effect::Write && matches!(outcome.upstream_status, Some(300..=306)) =>
+        {
+            AttemptEnd::InDoubt(error(kind, &outcome))
+        }
         // Refused before anything was done, here or there; the same again would be refused again.
         Kind::UpstreamRejected
         | Kind::InvalidArguments
@@ -186,6 +192,11 @@ mod tests {
     fn a_refused_call_fails_and_a_throttled_one_is_tried_again() {
         let refused = failed(CallErrorKind::UpstreamRejected, Some(422));
         assert!(matches!(end(Effect::Write, refused, true), AttemptEnd::Failed(_)));
+        for (status, in_doubt) in [(301, true), (302, true), (307, false), (308, false)] {
+            let redirected = failed(CallErrorKind::UpstreamRejected, Some(status));
+            let end = end(Effect::Write, redirected, true);
+            assert_eq!(matches!(end, AttemptEnd::InDoubt(_)), in_doubt, "{status}");
+        }
         let throttled = failed(CallErrorKind::UpstreamRejected, Some(TOO_MANY_REQUESTS));
         assert!(matches!(
             end(Effect::Write, throttled, true),

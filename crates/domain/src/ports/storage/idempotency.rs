@@ -17,17 +17,37 @@ pub struct StoredAnswer {
     pub body: Vec<u8>,
 }
 
+/// What is too old to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// Answers from before are forgotten.
+    pub answers: DateTime<Utc>,
+    /// Calls that began before and have no answer were cut off: no call takes as long.
+    pub calls: DateTime<Utc>,
+}
+
+impl Expired {
+    /// Everything from before.
+    #[must_use]
+    pub fn before(instant: DateTime<Utc>) -> Self {
+        Self {
+            answers: instant,
+            calls: instant,
+        }
+    }
+}
+
 /// Answers kept for `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 #[async_trait]
 pub trait Idempotency: Send + Sync {
-    /// Takes the key for a new call, or answers what is stored under it. Keys older than `expired_before` are free.
+    /// Takes the key for a new call, or answers what is stored under it. Keys that are `expired` are free.
     async fn begin(
         &self,
         tenant: TenantId,
         key: &str,
         fingerprint: &str,
         now: DateTime<Utc>,
-        expired_before: DateTime<Utc>,
+        expired: Expired,
     ) -> Result<Option<StoredAnswer>>;
     /// Stores the answer.
     async fn finish(&self, tenant: TenantId, key: &str, status: u16, body: &[u8]) -> Result<()>;

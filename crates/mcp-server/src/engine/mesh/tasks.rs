@@ -22,6 +22,11 @@ use crate::engine::refusal;
 /// What a job's error says when it was cancelled.
 const CANCELLED: &str = "cancelled";
 
+/// Pauses between two questions to a rest-api that went away in the middle of the first: 1.5 s in all, what another replica
+/// takes to answer; a client waits as long for any call.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_millis(800);
+
 impl Mesh {
     /// Makes the call a job; the answer is the task that it is.
     pub(super) async fn enqueue(
@@ -42,10 +47,10 @@ impl Mesh {
             payload_json: serde_json::to_vec(&payload).map_err(internal)?.into(),
             effect: effect(tool.annotations.effect()).to_owned(),
             priority: Priority::High.as_str().to_owned(),
-            idempotency_key: String::new(),
+            idempotency_key: JobId::generate().to_string(),
             requested_by: principal.key_id.to_string(),
         };
-        let job = match self.control_plane.enqueue(request).await {
+        let job = match self.enqueued(&request).await {
             Ok(job) => job,
             Err(status) => return refused(&status, provider),
         };
@@ -55,6 +60,20 @@ impl Mesh {
             job_id: Some(job.id),
             ..Answer::of(created)
         })
+    }
+
+    /// Asks again where the connection broke: the job may be there, and the same idempotency key names it.
+    async fn enqueued(&self, request: &EnqueueRequest) -> Result<Job, Status> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.control_plane.enqueue(request.clone()).await {
+                Err(status) if is_broken(&status) && pause <= LAST_PAUSE => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// The job behind a task, if this very key started it.
@@ -170,12 +189,19 @@ fn effect(effect: Effect) -> &'static str {
     }
 }
 
+/// Whether the connection broke before there was an answer (gRPC, "Status codes and their use": tonic says `UNKNOWN` or
+/// `CANCELLED` for a connection that ends, `UNAVAILABLE` for one that cannot be made).
+fn is_broken(status: &Status) -> bool {
+    matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Unavailable)
+}
+
 /// What the control plane refuses with a reason is told; what it cannot do now is a failure that may pass.
 fn refused(status: &Status, provider: &Provider) -> Result<Answer, Refusal> {
     let kind = match status.code() {
         Code::InvalidArgument => CallErrorKind::InvalidArguments,
         Code::ResourceExhausted => CallErrorKind::RateLimited,
-        Code::Unavailable | Code::DeadlineExceeded => CallErrorKind::Unavailable,
+        Code::DeadlineExceeded => CallErrorKind::Unavailable,
+        _ if is_broken(status) => CallErrorKind::Unavailable,
         _ => {
             tracing::error!(code = %status.code(), message = status.message(), "the call could not become a job");
             return Ok(answers::answer(

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 use control::tools::NewCall;
 use domain::{Tool, ToolId};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +13,7 @@ use super::jobs::{JobView, PriorityName};
 use crate::http::Http;
 use crate::http::answer::{PageView, accepted};
 use crate::http::authenticate::Caller;
+use crate::http::idempotency;
 use crate::http::problem::{Problem, Problems};
 use crate::http::request::{JsonBody, PageQuery, Path, Query};
 
@@ -176,18 +176,20 @@ pub async fn call(
     headers: http::HeaderMap,
     JsonBody(body): JsonBody<CallRequest>,
 ) -> Result<Response, Problem> {
-    let idempotency_key = headers
-        .get("idempotency-key")
-        .map(|key| key.to_str().map(str::to_owned));
-    let unreadable = |_| Problem::field(StatusCode::BAD_REQUEST, "Idempotency-Key", "visible characters");
+    let idempotency_key = idempotency::key(&headers)?;
     let buckets = http.control.limits_of_call(&caller, &name).await?;
     http.limiter.take(&buckets).await?;
     let call = NewCall {
         tool: name,
         arguments: Value::Object(body.arguments),
         priority: body.priority.into(),
-        idempotency_key: idempotency_key.transpose().map_err(unreadable)?,
+        idempotency_key,
         trace: telemetry::propagation::current_context(),
     };
-    Ok(accepted(http.control.call_tool_as_job(&caller, call).await?))
+    let (job, was_there) = http.control.call_tool_as_job(&caller, call).await?;
+    let mut response = accepted(job);
+    if was_there {
+        idempotency::mark_replayed(&mut response);
+    }
+    Ok(response)
 }
