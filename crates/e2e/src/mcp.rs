@@ -195,6 +195,31 @@ impl Mcp {
         Stream::open("POST", &self.url, headers, message.to_string()).await
     }
 
+    /// Calls a tool in the session and leaves the stream of its answer open.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn call_stream(&self, tool: &str, arguments: &Value) -> Result<Stream> {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let params = self.dressed(json!({"name": tool, "arguments": arguments}));
+        let message = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        let mut headers = self.headers();
+        headers.push(("accept".into(), "application/json, text/event-stream".into()));
+        headers.push(("content-type".into(), "application/json".into()));
+        Stream::open("POST", &self.url, headers, message.to_string()).await
+    }
+
+    /// Comes back for what followed an event of one of the session's streams.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn resume(&self, last_event_id: &str) -> Result<Stream> {
+        let mut headers = self.headers();
+        headers.push(("accept".into(), "text/event-stream".into()));
+        headers.push(("last-event-id".into(), last_event_id.to_owned()));
+        Stream::open("GET", &self.url, headers, String::new()).await
+    }
+
     async fn post(&self, message: &Value, headers: &[(&str, &str)]) -> Result<Answer> {
         let mut request = self.head(Request::new(Method::POST, &self.url));
         request = request

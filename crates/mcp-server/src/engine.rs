@@ -24,6 +24,7 @@ pub(crate) mod malformed;
 mod observe;
 mod page;
 mod session;
+mod unreached;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub use dialogue::Dialogue;
 pub use listeners::{Change, Listeners};
 pub use method::Method;
 pub use metrics::EngineMetrics;
+pub(crate) use unreached::Unreached;
 
 use session::SessionState;
 

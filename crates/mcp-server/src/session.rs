@@ -4,7 +4,8 @@
 //! told that there is no such session. It ends on every replica when it is closed: its entry in the cache is removed
 //! and the others are told. It expires when nobody uses it. What the client missed while its stream was broken is
 //! replayed from the cache ([`log`]). Any replica serves any of its requests; what one of them hears and another one
-//! waits for is passed on ([`elsewhere`]).
+//! waits for is passed on ([`elsewhere`]). What a replica was answering when it was killed is lost; the client that comes
+//! back for it is told so ([`origin`], [`presence`]).
 //!
 //! A session that is not used for a while has no worker any more: it costs its entry in the cache and no memory, and
 //! gets a worker again at its next request.
@@ -14,6 +15,8 @@
 mod elsewhere;
 mod link;
 mod log;
+mod origin;
+mod presence;
 mod record;
 mod sdk;
 mod upkeep;
@@ -55,6 +58,10 @@ pub struct SessionConfig {
     pub replay: runtime::config::Duration,
     /// Most events of one stream that are kept for it. Default 256.
     pub replay_events: usize,
+    /// How long a replica that answers requests of sessions is taken to be there after it last said so. Default 10s: a
+    /// client that comes back for an answer of a killed replica is told within half as long again that there will be none,
+    /// and no replica that is only slow is taken for dead.
+    pub presence: runtime::config::Duration,
     /// Most sessions with a worker on one replica. Default 2000, about 200 megabytes: a worker's channels take 100
     /// kilobytes. Beyond it those that were idle the longest lose their worker; they get another one when they are used
     /// again.
@@ -72,6 +79,7 @@ impl Default for SessionConfig {
             resident: Duration::from_mins(1),
             replay: Duration::from_mins(5),
             replay_events: 256,
+            presence: Duration::from_secs(10),
             max: 2_000,
             retry: Duration::from_secs(3),
         }

@@ -1,7 +1,8 @@
 //! MCP over Streamable HTTP at `/mcp`: what happens to a request before rmcp sees it, and to its answer afterwards.
 //!
-//! In this order ([`serve`]): is there room ([`limits`]), who asks ([`authenticate`]), does the session belong to the
-//! caller, is the body one JSON-RPC message ([`body`]), then rmcp, or for a plain call the engine itself ([`direct`]).
+//! In this order ([`serve`]): is there room ([`limits`]), who asks ([`authenticate`]), can the body be read ([`body`]),
+//! does the session belong to the caller, then rmcp, or for a plain call the engine itself ([`direct`]). What is refused
+//! before the engine has it is noted by the engine all the same ([`unreached`]).
 //! Answers that stay open are closed when their key is gone or the service stops ([`stream`]); refusals that rmcp words
 //! as plain text become JSON-RPC errors ([`answers`]). One handler and no layers: each layer would cost every call a copy
 //! of all that is behind it.
@@ -17,6 +18,7 @@ mod limits;
 mod rehearsal;
 mod serve;
 mod stream;
+mod unreached;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 /// Messages as they come, until dropped.
 pub struct Stream {
     messages: Arc<Mutex<Vec<Value>>>,
+    ids: Arc<Mutex<Vec<String>>>,
     ended: Arc<Mutex<bool>>,
     _tasks: JoinSet<()>,
 }
@@ -46,14 +47,16 @@ impl Stream {
             .await?;
         let status = answer.status();
         ensure!(status.is_success(), "{url}: {status}");
-        let (messages, ended) = (Arc::default(), Arc::default());
+        let (messages, ids, ended) = (Arc::default(), Arc::default(), Arc::default());
         tasks.spawn(read(
             answer.into_body(),
             Arc::clone(&messages),
+            Arc::clone(&ids),
             Arc::clone(&ended),
         ));
         Ok(Self {
             messages,
+            ids,
             ended,
             _tasks: tasks,
         })
@@ -65,6 +68,11 @@ impl Stream {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The ids of the events that came so far.
+    pub fn event_ids(&self) -> Vec<String> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for a message of this method.
@@ -95,13 +103,24 @@ impl Stream {
     }
 }
 
-async fn read(mut body: Incoming, messages: Arc<Mutex<Vec<Value>>>, ended: Arc<Mutex<bool>>) {
+async fn read(
+    mut body: Incoming,
+    messages: Arc<Mutex<Vec<Value>>>,
+    ids: Arc<Mutex<Vec<String>>>,
+    ended: Arc<Mutex<bool>>,
+) {
     let mut rest = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
         rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
-            if let Some(message) = message(&String::from_utf8_lossy(&line)) {
+            let line = String::from_utf8_lossy(&line);
+            if let Some(id) = line.strip_prefix("id:") {
+                ids.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(id.trim().to_owned());
+            }
+            if let Some(message) = message(&line) {
                 messages
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)

@@ -72,7 +72,7 @@ struct CallFacts {
 }
 
 /// A tool's name as it is recorded. Real names have at most 64 characters; an invented one may have megabytes.
-fn recorded(name: &str) -> String {
+pub(super) fn recorded(name: &str) -> String {
     name.chars().take(domain::tool::MAX_NAME).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Who sent a request, and what every part of the engine needs to know of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::Principal;
 use rmcp::ErrorData;
@@ -52,6 +53,8 @@ pub struct Caller {
     pub session_id: Option<Arc<str>>,
     /// Cancelled when the key is revoked or expires: whatever runs for it stops.
     pub gone: CancellationToken,
+    /// Whether the engine has seen the request.
+    pub(crate) seen: Arc<AtomicBool>,
 }
 
 tokio::task_local! {
@@ -61,6 +64,16 @@ tokio::task_local! {
 }
 
 impl Caller {
+    /// The engine has the request: what comes of it is observed there.
+    pub(super) fn is_seen(&self) {
+        self.seen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the engine has had the request.
+    pub(crate) fn was_seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
+    }
+
     /// The caller of a request, as the transport left it in the HTTP request's extensions.
     ///
     /// # Errors

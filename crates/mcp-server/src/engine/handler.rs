@@ -34,8 +34,14 @@ type Context = RequestContext<RoleServer>;
 
 /// A page of a list as its result type, with the hints that the stateless era asks for.
 macro_rules! listed {
-    ($engine:ident, $result:ident, $items:expr, $request:ident, $key:expr) => {{
-        let page = page(&$items, $request, $engine.shared.config.page_size, $key)?;
+    ($engine:ident, $list:ident, $result:ident, $items:expr, $request:ident, $key:expr) => {{
+        let page = page(
+            Method::$list,
+            &$items,
+            $request,
+            $engine.shared.config.page_size,
+            $key,
+        )?;
         let mut result = $result::with_all_items(page.items)
             .with_ttl_ms($engine.list_ttl_ms())
             .with_cache_scope(CacheScope::Private);
@@ -94,7 +100,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
     ) -> Result<ListToolsResult, ErrorData> {
         self.answer(Method::ListTools, &context, |caller| async move {
             let tools = self.shared.backend.tools(&caller);
-            listed!(self, ListToolsResult, tools, request, |tool| tool.name.as_ref())
+            listed!(self, ListTools, ListToolsResult, tools, request, |tool| tool
+                .name
+                .as_ref())
         })
         .await
     }
@@ -154,9 +162,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
     ) -> Result<ListPromptsResult, ErrorData> {
         self.answer(Method::ListPrompts, &context, |caller| async move {
             let prompts = self.shared.backend.prompts(&caller);
-            listed!(self, ListPromptsResult, prompts, request, |prompt| prompt
-                .name
-                .as_ref())
+            listed!(self, ListPrompts, ListPromptsResult, prompts, request, |prompt| {
+                prompt.name.as_ref()
+            })
         })
         .await
     }
@@ -193,9 +201,14 @@ impl<B: Backend> ServerHandler for Engine<B> {
     ) -> Result<ListResourcesResult, ErrorData> {
         self.answer(Method::ListResources, &context, |caller| async move {
             let resources = self.shared.backend.resources(&caller);
-            listed!(self, ListResourcesResult, resources, request, |resource| resource
-                .uri
-                .as_str())
+            listed!(
+                self,
+                ListResources,
+                ListResourcesResult,
+                resources,
+                request,
+                |resource| resource.uri.as_str()
+            )
         })
         .await
     }
@@ -209,6 +222,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
             let templates = self.shared.backend.resource_templates(&caller);
             listed!(
                 self,
+                ListResourceTemplates,
                 ListResourceTemplatesResult,
                 templates,
                 request,

@@ -6,6 +6,7 @@
     reason = "logging/setLevel is deprecated and still part of the older eras"
 )]
 
+use proto::v1::AuditRecord;
 use rmcp::model::{
     CallToolRequestParams, CancelTaskParams, CompleteRequestParams, CustomRequest, CustomResult, ErrorCode,
     GetPromptRequestParams, GetTaskParams, InitializeRequestParams, PaginatedRequestParams,
@@ -19,6 +20,8 @@ use serde_json::Value;
 
 use super::Engine;
 use super::backend::Backend;
+use super::call::recorded;
+use super::caller::Caller;
 use super::client::Client;
 use super::method::Method;
 use super::observe::Ending;
@@ -34,15 +37,21 @@ impl<B: Backend> Engine<B> {
         let Some(method) = known else {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None));
         };
-        let error = ErrorData::invalid_params(fault(method, request.params.unwrap_or_default()), None);
-        self.answer(method, context, |caller| async move {
-            if method == Method::CallTool {
-                let record = self.record(method, &caller, &Ending::refused(&error));
-                self.shared.audit.record(record).await;
-            }
-            Err(error)
-        })
-        .await
+        let params = request.params.unwrap_or_default();
+        let name = recorded(params["name"].as_str().unwrap_or_default());
+        let error = ErrorData::invalid_params(fault(method, params), None);
+        if method != Method::CallTool {
+            return self.answer(method, context, |_| async { Err(error) }).await;
+        }
+        let caller = Caller::of(&context.extensions)?;
+        let error = caller.may(method).err().unwrap_or(error);
+        let ending = Ending::refused(&error);
+        let record = AuditRecord {
+            tool: name,
+            ..self.record(method, &caller, &ending)
+        };
+        self.shared.audit.record(record).await;
+        self.answer(method, context, |_| async { Err(error) }).await
     }
 }
 

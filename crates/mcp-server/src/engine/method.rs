@@ -75,6 +75,15 @@ methods! {
 }
 
 impl Method {
+    /// Whether it is answered page by page.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::ListTools | Self::ListPrompts | Self::ListResources | Self::ListResourceTemplates
+        )
+    }
+
     /// The method of this name, if it is answered.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

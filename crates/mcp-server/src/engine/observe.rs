@@ -119,6 +119,7 @@ impl Operation {
             .map(ToString::to_string)
             .unwrap_or_default();
         let span = span(method, name, &protocol_version, caller, envelope);
+        caller.is_seen();
         Self {
             metrics: Arc::clone(metrics),
             method,

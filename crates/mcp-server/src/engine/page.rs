@@ -3,6 +3,8 @@
 use rmcp::ErrorData;
 use rmcp::model::PaginatedRequestParams;
 
+use super::method::Method;
+
 /// One page and where the next one begins.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Page<T> {
@@ -12,9 +14,10 @@ pub(crate) struct Page<T> {
 
 /// The page of `items` (sorted by `key`) that `request` asks for, of at most `size` items.
 ///
-/// The cursor is the last key of the page before, so that a list that changes meanwhile neither repeats nor skips
-/// what stays in it.
+/// The cursor is the name of the list and the last key of the page before, so that a list that changes meanwhile neither
+/// repeats nor skips what stays in it, and the cursor of another list is not taken for one of this.
 pub(crate) fn page<T: Clone>(
+    list: Method,
     items: &[T],
     request: Option<PaginatedRequestParams>,
     size: usize,
@@ -23,24 +26,34 @@ pub(crate) fn page<T: Clone>(
     let start = match request.and_then(|request| request.cursor) {
         None => 0,
         Some(cursor) => {
-            let last = decode(&cursor)?;
+            let last = decode(list, &cursor)?;
             items.partition_point(|item| key(item) <= last.as_str())
         }
     };
     let rest = items.get(start..).unwrap_or_default();
     let taken = rest.get(..size.max(1)).unwrap_or(rest);
-    let next_cursor = (taken.len() < rest.len()).then(|| taken.last().map(|item| hex::encode(key(item))));
+    let next_cursor = (taken.len() < rest.len()).then(|| taken.last().map(|item| encode(list, key(item))));
     Ok(Page {
         items: taken.to_vec(),
         next_cursor: next_cursor.flatten(),
     })
 }
 
-fn decode(cursor: &str) -> Result<String, ErrorData> {
-    hex::decode(cursor)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| ErrorData::invalid_params("cursor: not one that this server gave", None))
+fn encode(list: Method, last: &str) -> String {
+    hex::encode(format!("{}\n{last}", list.as_str()))
+}
+
+fn decode(list: Method, cursor: &str) -> Result<String, ErrorData> {
+    let read = || {
+        let text = String::from_utf8(hex::decode(cursor).ok()?).ok()?;
+        let last = text.strip_prefix(list.as_str())?.strip_prefix('\n')?;
+        Some(last.to_owned())
+    };
+    read().ok_or_else(|| {
+        let list = list.as_str();
+        let message = format!("params of {list}: cursor: not one that this server gave for this list");
+        ErrorData::invalid_params(message, None)
+    })
 }
 
 #[cfg(test)]
@@ -56,7 +69,7 @@ mod tests {
         let mut pages = Vec::new();
         let mut cursor = None;
         loop {
-            let page = page(&items, request(cursor), size, |item| item).unwrap();
+            let page = page(Method::ListTools, &items, request(cursor), size, |item| item).unwrap();
             pages.push(page.items);
             cursor = page.next_cursor;
             if cursor.is_none() {
@@ -77,14 +90,19 @@ mod tests {
 
     #[test]
     fn an_item_that_vanished_does_not_shift_the_next_page() {
-        let cursor = Some(hex::encode("b"));
-        let page = page(&["a".to_owned(), "c".to_owned()], request(cursor), 5, |item| item).unwrap();
+        let (items, cursor) = (["a".to_owned(), "c".to_owned()], encode(Method::ListTools, "b"));
+        let page = page(Method::ListTools, &items, request(Some(cursor)), 5, |item| item).unwrap();
         assert_eq!(page.items, ["c"]);
     }
 
     #[test]
     fn a_foreign_cursor_is_an_invalid_parameter() {
-        let error = page(&["a".to_owned()], request(Some("zz".to_owned())), 5, |item| item).unwrap_err();
-        assert_eq!(error.code, rmcp::model::ErrorCode::INVALID_PARAMS);
+        let (items, others) = (["a".to_owned()], encode(Method::ListPrompts, "a"));
+        for cursor in ["", "zz", "61", "made-up", &others] {
+            let asked = request(Some(cursor.to_owned()));
+            let error = page(Method::ListTools, &items, asked, 5, |item| item).unwrap_err();
+            assert_eq!(error.code, rmcp::model::ErrorCode::INVALID_PARAMS);
+            assert!(error.message.contains("cursor"), "{}", error.message);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a session's streams carried, kept in the cache for a client that comes back with `Last-Event-ID`.
 //!
-//! One list for each stream; an event's id is `<stream>_<number>`. The lists belong to the session, so nobody can read
+//! One list for each stream; an event's id is `<stream>_<number>`, the stream's name with its [`Origin`]. The lists belong to the session, so nobody can read
 //! another session's events, whatever id they present. Messages are stored as the text that was sent, and replayed as
 //! such: typed again they might come out differently.
 
@@ -19,10 +19,12 @@ use rmcp::transport::streamable_http_server::session::{
 };
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::SessionConfig;
 use super::elsewhere::{SAID, Said, What, is_said_everywhere};
+use super::origin::Origin;
+use super::{SessionConfig, presence};
 
 /// How often a replayed stream looks for events that another replica has added.
 const POLL: Duration = Duration::from_millis(250);
@@ -36,6 +38,7 @@ pub(super) struct EventLog {
     common: String,
     keep: Duration,
     max: usize,
+    presence: Duration,
     session: String,
     replica: Arc<str>,
     added: Arc<Notify>,
@@ -55,6 +58,7 @@ impl EventLog {
             common: format!("{session}:common"),
             keep: config.replay.get(),
             max: config.replay_events,
+            presence: config.presence.get(),
             session: session.to_owned(),
             replica: Arc::clone(replica),
             added: Arc::default(),
@@ -94,9 +98,13 @@ impl EventLog {
 /// Where a replayed stream stands.
 struct Replay {
     key: String,
+    /// As the client knows it: with its origin.
     stream: String,
+    origin: Option<Origin>,
     last: u64,
     idle: Duration,
+    /// Since when the replica that answers is not there.
+    missing: Option<Instant>,
     ended: bool,
 }
 
@@ -109,8 +117,12 @@ impl Replay {
         let (stream, number) = id.rsplit_once('_')?;
         let well_formed = stream
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
         Some((stream, number.parse().ok()?)).filter(|_| well_formed)
+    }
+
+    fn is_common(&self) -> bool {
+        self.stream == "common"
     }
 }
 
@@ -149,14 +161,17 @@ impl EventStore for EventLog {
     /// What came after `last_event_id`, and then what is still to come: until the request's answer was delivered, or
     /// nothing came for as long as events are kept.
     async fn replay_events_after(&self, last_event_id: &str) -> Result<EventStream, EventStoreError> {
-        let Some((stream, last)) = Replay::parse(last_event_id) else {
+        let Some((marked, last)) = Replay::parse(last_event_id) else {
             return Err("not an event id".into());
         };
+        let (stream, origin) = Origin::split(marked);
         let replay = Replay {
             key: self.key(stream),
-            stream: stream.to_owned(),
+            stream: marked.to_owned(),
+            origin,
             last,
             idle: Duration::ZERO,
+            missing: None,
             ended: self.answered_by(stream, last).await?,
         };
         let log = self.clone();
@@ -196,7 +211,11 @@ impl EventLog {
             if !entries.is_empty() {
                 return Some((replay.take(entries), replay));
             }
-            if replay.stream != "common" {
+            if self.waits_in_vain(&mut replay).await {
+                self.give_up(&mut replay).await;
+                continue;
+            }
+            if !replay.is_common() {
                 replay.idle += POLL;
                 replay.ended = replay.idle >= self.keep;
             }
@@ -208,6 +227,47 @@ impl EventLog {
         }
         None
     }
+
+    /// Whether the replica that answers this stream has not been there for a while.
+    async fn waits_in_vain(&self, replay: &mut Replay) -> bool {
+        let Some(origin) = &replay.origin else {
+            return false;
+        };
+        if *origin.replica == *self.replica {
+            return false;
+        }
+        let is_there = self.cache.get(&presence::key(&origin.replica)).await;
+        match is_there {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => replay.missing = None,
+        }
+        let missing = matches!(is_there, Ok(None)).then(|| *replay.missing.get_or_insert_with(Instant::now));
+        // Half as long again: it says that it is there some time after it has begun to answer.
+        missing.is_some_and(|since| since.elapsed() >= self.presence / 2)
+    }
+
+    /// Ends the stream of a replica that is gone. The end is kept, so that whoever comes back is told the same.
+    async fn give_up(&self, replay: &mut Replay) {
+        let Some(origin) = replay.origin.take() else {
+            return;
+        };
+        tracing::warn!(
+            event = "session_stream_lost",
+            session_id = self.session,
+            replica = origin.replica,
+            "the replica that answered a request of session {} is gone: its stream is ended",
+            self.session
+        );
+        let message = serde_json::to_vec(&origin.lost()).unwrap_or_default();
+        if let Err(error) = self
+            .cache
+            .append(&replay.key, &message, self.max, self.keep)
+            .await
+        {
+            tracing::warn!(%error, "the end of a stream cannot be kept: the cache does not answer");
+            replay.ended = true;
+        }
+    }
 }
 
 impl Replay {
@@ -216,7 +276,7 @@ impl Replay {
         for (number, bytes) in entries {
             self.last = number;
             let Some(message) = parse(&bytes) else { continue };
-            self.ended |= self.stream != "common" && is_answer(&message);
+            self.ended |= !self.is_common() && is_answer(&message);
             events.push(ServerSseMessage::new(
                 format!("{}_{number}", self.stream),
                 message,

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::link::{InFlight, SessionLink};
 use super::log::EventLog;
+use super::origin::Origin;
 use super::{OpenSession, Sessions};
 use crate::engine::caller::CALLER;
 
@@ -127,6 +128,13 @@ impl Sessions {
     }
 }
 
+/// Adds the origin to the id of an event.
+fn mark(id: &mut String, origin: &Origin) {
+    if let Some((stream, number)) = id.rsplit_once('_') {
+        *id = format!("{}_{number}", origin.marked(stream));
+    }
+}
+
 /// The key that the request in this task was authenticated with.
 fn owner() -> Result<KeyId, SessionError> {
     CALLER
@@ -175,12 +183,19 @@ impl SessionManager for Sessions {
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.known(id)?;
+        let origin = Origin::of(&self.0.replica, &message);
         let receiver = session.handle.establish_request_wise_channel().await?;
         session
             .handle
             .push_message(message, receiver.http_request_id)
             .await?;
-        Ok(counted(session, ReceiverStream::new(receiver.inner)))
+        let events = ReceiverStream::new(receiver.inner).map(move |mut event| {
+            if let (Some(origin), Some(id)) = (&origin, &mut event.event_id) {
+                mark(id, origin);
+            }
+            event
+        });
+        Ok(counted(session, events))
     }
 
     async fn accept_message(

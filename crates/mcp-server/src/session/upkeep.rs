@@ -29,7 +29,8 @@ impl Sessions {
                 self.follow(),
                 self.follow_others(),
                 self.keep_alive(),
-                self.put_away()
+                self.put_away(),
+                self.be_present()
             );
         })
         .await;

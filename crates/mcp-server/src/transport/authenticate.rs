@@ -96,6 +96,7 @@ fn caller(principal: Principal, request: &Request, gone: tokio_util::sync::Cance
         door: if is_bridge { Door::Stdio } else { Door::Http },
         session_id: text(serve::SESSION_ID).map(Arc::from),
         gone,
+        seen: Arc::default(),
     }
 }
 

@@ -73,6 +73,11 @@ impl<B: Backend> Direct<B> {
         }
     }
 
+    /// The engine behind it.
+    pub(super) fn engine(&self) -> &Engine<B> {
+        &self.engine
+    }
+
     /// The answer, or none when the request has to go the long way.
     pub(super) async fn answer(&self, parts: &Parts, body: &Bytes, caller: &Caller) -> Option<Response> {
         let is_plain = parts.method == Method::POST && self.is_plain(&parts.headers);
@@ -135,7 +140,7 @@ fn takes_both(accept: &str) -> bool {
     named(JSON) && named(EVENTS)
 }
 
-fn response(message: &ServerJsonRpcMessage) -> Response {
+pub(super) fn response(message: &ServerJsonRpcMessage) -> Response {
     match serde_json::to_vec(message) {
         Ok(body) => (status(message), [(CONTENT_TYPE, JSON)], body).into_response(),
         Err(error) => {

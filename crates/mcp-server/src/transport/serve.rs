@@ -11,11 +11,12 @@ use rmcp::transport::StreamableHttpService;
 
 use super::answers::{no_such_session, speak_json_rpc};
 use super::authenticate::authenticate;
-use super::direct::Direct;
+use super::direct::{Direct, response as written};
 use super::stream::{Hold, guard};
+use super::unreached::{unfit_cursor, unreached};
 use super::{Gate, body};
 use crate::engine::caller::CALLER;
-use crate::engine::{self as mcp, Backend, Engine};
+use crate::engine::{self as mcp, Backend, Caller, Engine};
 use crate::session::Sessions;
 
 /// The header that names a session (MCP 2025-11-25, "Session Management").
@@ -54,7 +55,7 @@ pub(super) async fn serve<B: Backend>(
 
 /// The answer, or the refusal.
 async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Result<Response, Response> {
-    let Endpoint { gate, rmcp, direct } = endpoint;
+    let gate = &endpoint.gate;
     let place = gate.places.take()?;
     let (caller, key) = authenticate(gate, &mut request)?;
     let hold = Hold {
@@ -62,20 +63,47 @@ async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Res
         place,
         stop: waits(&request).then(|| gate.soft_stop.clone()),
     };
+    let (parts, body) = request.into_parts();
+    let (is_post, claimed) = (parts.method == Method::POST, claimed(&parts.headers));
+    let read = body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await;
+    let bytes = read.as_ref().map(Bytes::clone).unwrap_or_default();
+    let answered = match read {
+        Ok(bytes) => admitted(endpoint, &caller, parts, bytes).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (Ok(response) | Err(response)) = &answered;
+    let is_refusal = response.status().is_client_error() || response.status().is_server_error();
+    if is_refusal
+        && is_post
+        && !caller.was_seen()
+        && let Some(refused) = unreached(claimed, &bytes, response.status())
+    {
+        endpoint.direct.engine().note(&caller, refused).await;
+    }
+    answered.map(|response| guard(response, hold))
+}
+/// The request of a session that is the caller's, or of none.
+async fn admitted<B: Backend>(
+    endpoint: &Endpoint<B>,
+    caller: &Caller,
+    mut parts: Parts,
+    bytes: Bytes,
+) -> Result<Response, Response> {
+    let Endpoint { gate, rmcp, direct } = endpoint;
     if let Some(id) = &caller.session_id
         && !gate.sessions.admits(id, caller.principal.key_id).await
     {
         return Err(no_such_session());
     }
-    let (mut parts, body) = request.into_parts();
-    let bytes = body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await?;
-    if let Some(answer) = direct.answer(&parts, &bytes, &caller).await {
+    if let Some(answer) = direct.answer(&parts, &bytes, caller).await {
         return Ok(answer);
     }
-    parts.extensions.insert(caller.clone());
-    match CALLER.scope(caller, through(rmcp, parts, bytes)).await {
-        Ok(response) | Err(response) => Ok(guard(response, hold)),
+    if let Some((refused, answer)) = unfit_cursor(&bytes) {
+        direct.engine().note(caller, refused).await;
+        return Ok(written(&answer));
     }
+    parts.extensions.insert(caller.clone());
+    CALLER.scope(caller.clone(), through(rmcp, parts, bytes)).await
 }
 
 async fn through<B: Backend>(rmcp: &Rmcp<B>, parts: Parts, bytes: Bytes) -> Result<Response, Response> {

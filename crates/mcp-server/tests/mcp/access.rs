@@ -35,7 +35,7 @@ impl Things {
         Self {
             tool: "secret_b99".to_owned(),
             task: Uuid::now_v7().to_string(),
-            cursor: hex::encode("secret_b99"),
+            cursor: hex::encode("tools/list\nsecret_b99"),
             uri: "secret://b99".to_owned(),
         }
     }

@@ -82,6 +82,16 @@ async fn what_the_sdk_refuses_of_a_call_stays_refused() {
         let replaced = [(name.parse().unwrap(), value.parse().unwrap())];
         let answer = Answer::of(request.headers(replaced.into_iter().collect())).await;
         assert_eq!(answer.status, status, "{name}: {value}: {}", answer.text);
+        let record = edge.audit.all().pop().unwrap();
+        assert_eq!(
+            (record.action.as_str(), record.tool.as_str(), record.status),
+            ("tools/call", "acme_get", status.as_u16().into()),
+            "{name}: {value}"
+        );
     }
     assert!(world.upstream.requests().is_empty());
+    assert_eq!(edge.audit.all().len(), 8, "one record for each refusal");
+    let counted = edge.telemetry.render();
+    let labels = r#"endpoint="tools/call",method="POST",tool="acme_get",status="400"} 3"#;
+    assert!(counted.contains(labels), "{counted}");
 }

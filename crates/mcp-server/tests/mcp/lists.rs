@@ -40,8 +40,46 @@ async fn tools_come_by_name_page_by_page() {
         }
     }
     assert_eq!(seen, ["acme_a", "acme_add", "acme_b", "acme_c", "acme_get"]);
-    let refused = client.ask_new("tools/list", json!({ "cursor": "made-up" })).await;
-    assert_eq!(refused["error"]["code"], -32_602);
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_not_of_this_list_is_an_invalid_parameter_in_both_eras() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let edge = Edge::start(&world).await;
+    let mut session = edge.client(&key);
+    session.initialize().await;
+    let client = edge.client(&key);
+    let lists = [
+        "tools/list",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+    ];
+    for list in lists {
+        // Made up, empty, of another list, of another server, and no text at all.
+        let foreign = hex::encode("other/list\nacme_add");
+        for cursor in [
+            json!("made-up"),
+            json!(""),
+            json!(foreign),
+            json!("eyJwIjoyfQ=="),
+            json!(7),
+            json!([]),
+        ] {
+            let params = json!({ "cursor": cursor });
+            for answer in [
+                session.ask(list, params.clone()).await,
+                client.ask_new(list, params).await,
+            ] {
+                assert_eq!(answer["error"]["code"], -32_602, "{list} {cursor}: {answer}");
+                let message = answer["error"]["message"].as_str().unwrap();
+                assert!(message.contains("cursor"), "{message}");
+            }
+        }
+        let first = client.ask_new(list, json!({ "cursor": null })).await;
+        assert!(first["result"].is_object(), "{first}");
+    }
 }
 
 #[tokio::test]

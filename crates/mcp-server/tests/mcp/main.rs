@@ -19,6 +19,7 @@ mod keys;
 mod limits;
 mod lists;
 mod questions;
+mod resumption;
 mod sessions;
 mod support;
 mod tasks;

@@ -2,11 +2,13 @@
 
 mod behind;
 mod client;
+mod cut;
 mod edge;
 mod lost;
 mod things;
 
 pub use client::{Answer, Client, Events, request};
+pub use cut::Cut;
 pub use edge::{Edge, Options};
 pub use lost::Lost;
 pub use things::{Tenant, World, revoked, tool};

@@ -113,6 +113,49 @@ async fn a_request_of_the_stateless_era_needs_its_headers() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_refused_at_the_door_leaves_a_record_and_is_counted() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let mut options = Options::default();
+    options.transport.max_body = ByteSize::kib(1);
+    let edge = Edge::with(&world, options).await;
+    let client = edge.client(&key);
+    let call = |arguments: serde_json::Value| {
+        let params = json!({ "name": "acme_get", "arguments": arguments });
+        json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params })
+    };
+    // A session that is not there, none at all, a body that is too large, and arguments that are no object.
+    let gone = client.in_session(Some("5f2c1e9a-8d7b-4f60-9f1e-000000000000".to_owned()));
+    let large = json!({ "text": "x".repeat(2_000) });
+    let list = json!({ "name": "acme_get", "arguments": [] });
+    for (request, status, told) in [
+        (gone.old(&call(json!({}))), StatusCode::NOT_FOUND, 404),
+        (client.old(&call(json!({}))), StatusCode::BAD_REQUEST, 400),
+        (
+            client.new_era(
+                "tools/call",
+                json!({ "name": "acme_get", "arguments": large }),
+                &json!({}),
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE,
+            413,
+        ),
+        (
+            client.new_era("tools/call", list, &json!({})),
+            StatusCode::OK,
+            400,
+        ),
+    ] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        let record = edge.audit.all().pop().unwrap();
+        assert_eq!((record.action.as_str(), record.status), ("tools/call", told));
+    }
+    assert_eq!(edge.audit.all().len(), 4);
+    assert!(world.upstream.requests().is_empty());
+}
+
+#[tokio::test]
 async fn params_that_do_not_fit_their_method_are_told_by_field_and_leave_a_record() {
     let mut world = World::new().await;
     let key = world.key();
@@ -136,6 +179,11 @@ async fn params_that_do_not_fit_their_method_are_told_by_field_and_leave_a_recor
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains(method) && message.contains(told), "{message}");
     }
-    let record = edge.audit.with_outcome("invalid_arguments").await;
-    assert_eq!((record.action.as_str(), record.status), ("tools/call", 400));
+    let records = edge.audit.all();
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| (record.action.as_str(), record.tool.as_str(), record.status))
+        .collect();
+    let refused = |tool| ("tools/call", tool, 400);
+    assert_eq!(told, [refused(""), refused(""), refused("acme_get")]);
 }

@@ -157,7 +157,8 @@ impl Gate {
         self.0.send_replace(true);
     }
 
-    pub(super) async fn passed(&self) {
+    /// Waits until it is open.
+    pub async fn passed(&self) {
         // The sender lives as long as this gate, so waiting cannot fail.
         drop(self.0.subscribe().wait_for(|open| *open).await);
     }
