@@ -40,6 +40,8 @@ enum What {
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
     Worker(Options),
+    /// Whole jobs alone, as `worker` has them; tells the figures and writes none.
+    Jobs(worker::Jobs),
     /// The import of a large description: time and memory.
     Import(import::Import),
     /// Puts the figures of the last runs into the document and draws them.
@@ -84,6 +86,7 @@ fn main() -> Result<()> {
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,
+            What::Jobs(jobs) => worker::run_jobs(&jobs).await,
             What::Report { figures, document } => report::run(&figures, &document),
             What::Serve(serve) => servers::run(serve).await,
         }

@@ -134,14 +134,15 @@ fn worker(worker: &Value) -> String {
         worker["prefetch"], worker["rounds"],
     );
     let compared = [
-        ("queue", "messages acknowledged: the adapter, a lapin consumer"),
+        ("/queue", "messages acknowledged: the adapter, a lapin consumer"),
         (
-            "jobs",
+            "/jobs/audited",
             "whole jobs: rest-api and worker, lapin with sqlx and the same commits",
         ),
+        ("/jobs/unaudited", "the same, the bare loop without audit records"),
     ];
     for (name, what) in compared {
-        let row = &worker[name];
+        let row = worker.pointer(name).unwrap_or(&Value::Null);
         let _ = writeln!(
             table,
             "| {what} | {:.0} | {:.0} | {:.2} | {:.2} to {:.2} |",

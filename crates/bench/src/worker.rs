@@ -7,12 +7,15 @@ mod consume;
 mod services;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use test_support::Postgres;
 
 use self::api::Api;
+use self::bare::Bare;
 use self::services::Services;
 use crate::Options;
 use crate::stats::{interval, median, percentile_ms};
@@ -22,18 +25,48 @@ const PREFETCH: u16 = 32;
 /// Jobs a second at which their start is measured.
 const RATE: u32 = 20;
 
+/// Whole jobs alone.
+#[derive(clap::Args)]
+pub struct Jobs {
+    /// The `devmesh` binary; those of the services are beside it.
+    #[arg(long, default_value = "target/release/devmesh")]
+    devmesh: PathBuf,
+    /// Rounds of each side.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Jobs in a round.
+    #[arg(long, default_value_t = 10_000)]
+    jobs: usize,
+}
+
+pub async fn run_jobs(
+    Jobs {
+        devmesh,
+        rounds,
+        jobs,
+    }: &Jobs,
+) -> Result<()> {
+    let api = Api::open().await?;
+    let postgres = Postgres::start_as_installed().await?;
+    let services = Services::start(devmesh, &api.url, &postgres).await?;
+    let figures = whole_jobs(&services, &api, &postgres, *rounds, *jobs).await?;
+    println!("{figures:#}");
+    Ok(())
+}
+
 pub async fn run(options: &Options) -> Result<()> {
     let (rounds, messages, jobs, seconds) = if options.quick {
         (1, 200, 60, 1)
     } else {
-        (5, 10_000, 2_000, 10)
+        (5, 10_000, 10_000, 10)
     };
     let api = Api::open().await?;
-    let services = Services::start(&options.devmesh, &api.url).await?;
+    let postgres = Postgres::start_as_installed().await?;
+    let services = Services::start(&options.devmesh, &api.url, &postgres).await?;
     let figures = json!({
         "rounds": rounds, "prefetch": PREFETCH,
         "queue": queue(rounds, messages).await?,
-        "jobs": whole_jobs(&services, &api, rounds, jobs).await?,
+        "jobs": whole_jobs(&services, &api, &postgres, rounds, jobs).await?,
         "start": start(&services, &api, RATE * seconds).await?,
     });
     fs::create_dir_all(&options.figures)?;
@@ -52,14 +85,34 @@ async fn queue(rounds: usize, messages: usize) -> Result<Value> {
     Ok(beside(&ours, &bare, messages))
 }
 
-/// The worker and a bare loop in turn, each over as many jobs that wait already.
-async fn whole_jobs(services: &Services, api: &Api, rounds: usize, jobs: usize) -> Result<Value> {
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+/// The worker and bare loops in turn, with an audit record for each job and without, each over as many jobs that wait
+/// already.
+async fn whole_jobs(
+    services: &Services,
+    api: &Api,
+    postgres: &Postgres,
+    rounds: usize,
+    jobs: usize,
+) -> Result<Value> {
+    let (mut ours, mut audited, mut unaudited) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        bare.push(bare::jobs(jobs, PREFETCH, &api.url).await?);
-        ours.push(services.jobs(jobs).await?);
+        for (audit, rates) in [(true, &mut audited), (false, &mut unaudited)] {
+            let database = postgres
+                .database(&format!("bare_{}", domain::JobId::generate().0.simple()))
+                .await?;
+            let bare = Bare {
+                jobs,
+                prefetch: PREFETCH,
+                audit,
+            };
+            rates.push(bare.run(&database, &api.url).await?);
+        }
+        ours.push(services.jobs(jobs, api).await?);
     }
-    Ok(beside(&ours, &bare, jobs))
+    Ok(json!({
+        "audited": beside(&ours, &audited, jobs),
+        "unaudited": beside(&ours, &unaudited, jobs),
+    }))
 }
 
 /// Both rates, and the median of the ratios of each pair with its interval.

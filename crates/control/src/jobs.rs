@@ -11,7 +11,6 @@ use domain::{Effect, Job, JobId, JobKind, JobState, KeyId, Priority, TenantId};
 use serde_json::Value;
 
 pub use people::MAX_WAIT;
-pub use together::CalledTool;
 
 use crate::Control;
 

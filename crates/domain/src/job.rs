@@ -286,6 +286,15 @@ pub enum AttemptEnd {
     InDoubt(JobError),
 }
 
+/// What became of a job whose attempt has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its state.
+    pub state: JobState,
+    /// Why it is not done.
+    pub error: Option<JobError>,
+}
+
 /// What a job becomes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {

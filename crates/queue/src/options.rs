@@ -14,6 +14,10 @@ pub struct QueueOptions {
     pub delivery_limit: u32,
     /// How long any operation may take, reconnecting included. A subscription's wait for messages is not bounded.
     pub timeout: Duration,
+    /// How long every slot of a subscription may be taken before it gives up what it holds ahead of a backlog: messages wait
+    /// there for this long at most while another worker is free. Below the time of a batch of short jobs it would give them
+    /// up again and again, and the broker hands out each message twice.
+    pub hold_ahead: Duration,
 }
 
 impl Default for QueueOptions {
@@ -23,6 +27,7 @@ impl Default for QueueOptions {
             max_length: 100_000,
             delivery_limit: 20,
             timeout: Duration::from_secs(5),
+            hold_ahead: Duration::from_millis(100),
         }
     }
 }

@@ -11,7 +11,7 @@ mod link;
 mod publish;
 mod topology;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ports::{Delivery, Queue, QueueError, QueueMessage};
@@ -31,7 +31,7 @@ pub struct RabbitQueue {
     consuming: Arc<Link>,
     topology: Arc<Topology>,
     publisher: Publisher,
-    timeout: Duration,
+    options: QueueOptions,
 }
 
 impl RabbitQueue {
@@ -53,12 +53,12 @@ impl RabbitQueue {
             consuming,
             topology,
             publisher,
-            timeout: options.timeout,
+            options: options.clone(),
         })
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        Instant::now() + self.options.timeout
     }
 
     /// The connection that is there already, so that a look at the broker does not open a second one.
@@ -80,7 +80,7 @@ impl Queue for RabbitQueue {
     async fn subscribe(&self, prefetch: u16) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
         let deadline = self.deadline();
         self.topology.declare(&self.consuming, deadline).await?;
-        consume::deliveries(&self.consuming, &self.topology, prefetch, self.timeout, deadline).await
+        consume::deliveries(&self.consuming, &self.topology, prefetch, &self.options, deadline).await
     }
 
     async fn dead_letters(&self, limit: usize) -> Result<Vec<Vec<u8>>, QueueError> {

@@ -144,6 +144,9 @@ pub struct DatabaseConfig {
     pub acquire_timeout: Duration,
     /// Longest time of one statement.
     pub statement_timeout: Duration,
+    /// Postgres: a connection that was idle for this long is asked whether it still lives before it is used. Under load
+    /// none is; after a quiet time a server that was restarted meanwhile costs nobody an error.
+    pub test_idle: Duration,
     /// Statements slower than this are logged by name.
     pub slow_query: Duration,
     /// SQLite: pages that the writer keeps in memory. 16 MiB: under load the indexes of the audit log stay in it; it is
@@ -158,6 +161,7 @@ impl Default for DatabaseConfig {
             max_connections: 20,
             acquire_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(30),
+            test_idle: Duration::from_millis(100),
             slow_query: Duration::from_millis(100),
             sqlite_cache: ByteSize::mib(16),
         }
@@ -235,6 +239,10 @@ pub struct JobsConfig {
     pub refresh_interval: Duration,
     /// How often providers are asked whether they answer.
     pub health_interval: Duration,
+    /// How long a tool that claimed jobs call is kept before it is read again; any change of the catalogue that is heard of
+    /// ends it at once. One second: many jobs of one tool read it once, and where the database's notices do not arrive a
+    /// job runs the tool as it was a second ago at most. With 0 each claim reads it.
+    pub tools_kept: Duration,
 }
 
 impl Default for JobsConfig {
@@ -246,6 +254,7 @@ impl Default for JobsConfig {
             lost_after: Duration::from_mins(5),
             refresh_interval: Duration::from_hours(1),
             health_interval: Duration::from_mins(1),
+            tools_kept: Duration::from_secs(1),
         }
     }
 }

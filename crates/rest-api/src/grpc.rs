@@ -8,6 +8,9 @@ mod parse;
 mod watch;
 
 pub use authenticate::ServiceKey;
+pub use jobs::CalledTools;
+
+use std::sync::Arc;
 
 use control::Control;
 use proto::MAX_MESSAGE_BYTES;
@@ -26,6 +29,8 @@ pub struct Grpc {
     pub allow_insecure_credentials: bool,
     /// Whether this door speaks TLS, or stays in the process.
     pub private: bool,
+    /// The tools that claimed jobs call.
+    pub called: Arc<CalledTools>,
     /// Ends the watches.
     pub stop: CancellationToken,
 }

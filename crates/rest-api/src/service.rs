@@ -21,7 +21,7 @@ use thiserror::Error;
 use tonic::service::Routes;
 
 use crate::config::Config;
-use crate::grpc::{Grpc, services};
+use crate::grpc::{CalledTools, Grpc, services};
 use crate::http::Http;
 use crate::metrics::{AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
@@ -168,7 +168,9 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
             .await
             .map_err(BuildError::Recovery)?;
     }
+    let called = CalledTools::new(&control, config.jobs.tools_kept.get());
     let grpc = Grpc {
+        called: Arc::new(called),
         control: control.clone(),
         allow_insecure_credentials: config.grpc.allow_insecure_credentials,
         private: config.grpc.listen.tls.is_some() || link.is_some(),
@@ -207,6 +209,7 @@ async fn open_database(
         max_connections: config.database.max_connections,
         acquire_timeout: config.database.acquire_timeout.get(),
         statement_timeout: config.database.statement_timeout.get(),
+        test_idle: config.database.test_idle.get(),
         slow_query: config.database.slow_query.get(),
         sqlite_cache: config.database.sqlite_cache.get(),
         ..StorageOptions::default()

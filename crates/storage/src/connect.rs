@@ -19,6 +19,8 @@ pub struct StorageOptions {
     pub acquire_timeout: Duration,
     /// Longest time of one statement on Postgres. A whole call may take this twice, and the wait for a connection.
     pub statement_timeout: Duration,
+    /// Postgres: a connection that was idle for this long is asked whether it still lives before it is used.
+    pub test_idle: Duration,
     /// Calls that take longer are logged.
     pub slow_query: Duration,
     /// SQLite: pages that the writer keeps in memory, in bytes.
@@ -37,6 +39,7 @@ impl Default for StorageOptions {
             max_connections: 10,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
+            test_idle: Duration::from_millis(100),
             slow_query: Duration::from_millis(500),
             sqlite_cache: 16 << 20,
             migrate: true,
@@ -60,6 +63,7 @@ impl fmt::Debug for StorageOptions {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("test_idle", &self.test_idle)
             .field("slow_query", &self.slow_query)
             .field("sqlite_cache", &self.sqlite_cache)
             .field("migrate", &self.migrate)

@@ -1,5 +1,6 @@
 //! The Postgres back end: row-level security as the second lock, `NOTIFY` for wake-up calls.
 
+mod bulk;
 mod dialect;
 mod listener;
 mod migrations;

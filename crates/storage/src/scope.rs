@@ -18,4 +18,7 @@ pub enum Mode {
     Read,
     /// It writes.
     Write,
+    /// It writes many rows that it knows by their keys, and finds them by these, whatever is known of how many there are:
+    /// statistics are old while a backlog grows.
+    Keyed,
 }

@@ -2,11 +2,12 @@
 
 use tokio::sync::watch;
 
-/// The two channels that the port hands out. A number only ever rises; what it counts means nothing.
+/// The channels that the port hands out. A number only ever rises; what it counts means nothing.
 #[derive(Debug, Default)]
 pub struct Signals {
     changes: watch::Sender<u64>,
     jobs: watch::Sender<u64>,
+    outbox: watch::Sender<u64>,
 }
 
 impl Signals {
@@ -15,9 +16,15 @@ impl Signals {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// A job may have become due or final.
+    /// A job may have become final, or moved otherwise; none has become due.
     pub fn jobs_moved(&self) {
         self.jobs.send_modify(|count| *count += 1);
+    }
+
+    /// A job may have become due.
+    pub fn jobs_posted(&self) {
+        self.jobs_moved();
+        self.outbox.send_modify(|count| *count += 1);
     }
 
     /// Whoever waits for catalogue changes.
@@ -28,5 +35,10 @@ impl Signals {
     /// Whoever waits for jobs.
     pub fn jobs(&self) -> watch::Receiver<u64> {
         self.jobs.subscribe()
+    }
+
+    /// Whoever publishes jobs.
+    pub fn outbox(&self) -> watch::Receiver<u64> {
+        self.outbox.subscribe()
     }
 }

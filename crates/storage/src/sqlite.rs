@@ -1,5 +1,6 @@
 //! The SQLite back end: one file, one writer, wake-up calls within the process.
 
+mod bulk;
 mod dialect;
 mod pools;
 

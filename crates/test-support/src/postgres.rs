@@ -16,7 +16,13 @@ pub struct Postgres {
     process: ServerProcess,
     server: PathBuf,
     port: u16,
+    settings: &'static [&'static str],
 }
+
+/// Durable against a killed process, not against a power cut: that is what the tests do.
+const FOR_TESTS: &[&str] = &["fsync=off", "full_page_writes=off", "shared_buffers=64MB"];
+/// PostgreSQL's own defaults, which flush at every commit.
+const AS_INSTALLED: &[&str] = &[];
 
 impl Postgres {
     /// Creates an empty cluster and starts it (about a second).
@@ -24,6 +30,18 @@ impl Postgres {
     /// # Errors
     /// When Postgres is not installed, or does not come up; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_with(FOR_TESTS).await
+    }
+
+    /// As [`Self::start`], but with PostgreSQL's own defaults: what is committed has been flushed. For measurements.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_as_installed() -> Result<Self> {
+        Self::start_with(AS_INSTALLED).await
+    }
+
+    async fn start_with(settings: &'static [&'static str]) -> Result<Self> {
         let home = Home::new("postgres")?;
         let mut initdb = home.command(find_program("initdb", &bin_folders(), "postgresql")?);
         initdb.args([
@@ -41,6 +59,7 @@ impl Postgres {
             process,
             server,
             port: free_port()?,
+            settings,
         };
         postgres.start_again().await?;
         Ok(postgres)
@@ -64,15 +83,12 @@ impl Postgres {
     async fn start_once(&self) -> Result<()> {
         let mut command = self.home.command(&self.server);
         command.args(["-D", "data", "-p", &self.port.to_string()]);
-        // Durable against a killed process, not against a power cut: that is what the tests do.
-        for setting in [
+        let ours = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
-            "fsync=off",
-            "full_page_writes=off",
             "max_connections=500",
-            "shared_buffers=64MB",
-        ] {
+        ];
+        for setting in ours.iter().chain(self.settings) {
             command.args(["-c", setting]);
         }
         self.process.spawn(&self.home, command)?;

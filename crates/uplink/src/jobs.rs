@@ -28,8 +28,9 @@ use tonic::Request;
 
 use crate::channel::Link;
 use crate::store_error;
+pub use gather::Gathering;
+pub use together::Claimed;
 use together::Together;
-pub use together::{Claimed, Ended};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -54,7 +55,16 @@ impl Jobs {
             jobs,
             catalogue,
             timeout,
-            together: Arc::default(),
+            together: Arc::new(Together::new(Gathering::default())),
+        }
+    }
+
+    /// The same, with bounds of its own for what is asked together.
+    #[must_use]
+    pub fn gathering(self, bounds: Gathering) -> Self {
+        Self {
+            together: Arc::new(Together::new(bounds)),
+            ..self
         }
     }
 

@@ -11,7 +11,7 @@ pub mod spool;
 pub use channel::{Link, Target, UplinkError, connect};
 pub use config::{ControlPlaneConfig, Durability, SpoolConfig, WhenFull};
 pub use credentials::Credentials;
-pub use jobs::{Claimed, Ended, Jobs};
+pub use jobs::{Claimed, Gathering, Jobs};
 pub use key_uses::KeyUses;
 pub use spool::Spool;
 

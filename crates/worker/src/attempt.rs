@@ -251,7 +251,7 @@ impl Runner {
 }
 
 /// The job as rest-api has it now, as far as metrics and the closing line say.
-fn after(job: &Job, ended: uplink::Ended, end: &AttemptEnd) -> Job {
+fn after(job: &Job, ended: domain::job::Ended, end: &AttemptEnd) -> Job {
     let result = match end {
         AttemptEnd::Done(result) if job.kind == JobKind::ReadBack => Some(result.clone()),
         _ => None,

@@ -85,6 +85,10 @@ pub struct QueueConfig {
     pub url: Secret,
     /// What the names of queues begin with, the same as rest-api's.
     pub prefix: String,
+    /// How long every place for a job may be taken before messages that are held ahead of a backlog go back to the broker:
+    /// they wait for this long at most while another worker is free. 100 ms, because a worker that gives them up between
+    /// two batches of short jobs has the broker hand out each message twice.
+    pub hold_ahead: Duration,
 }
 
 impl Default for QueueConfig {
@@ -92,6 +96,7 @@ impl Default for QueueConfig {
         Self {
             url: Secret::new("amqp://127.0.0.1:5672"),
             prefix: "devmesh".to_owned(),
+            hold_ahead: Duration::from_millis(100),
         }
     }
 }
@@ -105,6 +110,12 @@ pub struct JobsConfig {
     /// How long a claim holds without being renewed: a worker that dies is noticed this much later. Renewed at a third
     /// of it, so that two renewals may fail.
     pub lease: Duration,
+    /// Most claims, or ends, that are told rest-api in one request. 128, four times the default of `concurrency`, so that it
+    /// bounds only larger ones; rest-api takes 500.
+    pub together: u16,
+    /// Requests of claims, and of ends, that are under way at once: what comes meanwhile goes with the next one. Two, so
+    /// that one is there already while another waits for the disk; more of them would be smaller, and cost more.
+    pub requests: u16,
 }
 
 impl Default for JobsConfig {
@@ -112,6 +123,8 @@ impl Default for JobsConfig {
         Self {
             concurrency: 32,
             lease: Duration::from_secs(30),
+            together: 128,
+            requests: 2,
         }
     }
 }

@@ -13,7 +13,7 @@ use runtime::process::StartError;
 use telemetry::{AdminAccess, Telemetry};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use uplink::{Credentials, Jobs, Link, Spool, Target, UplinkError};
+use uplink::{Credentials, Gathering, Jobs, Link, Spool, Target, UplinkError};
 
 use crate::attempt::Runner;
 use crate::config::Config;
@@ -103,7 +103,10 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     } = deps;
     let link = uplink::connect(&config.control_plane, target, &telemetry)?;
     let timeout = config.control_plane.timeout.get();
-    let jobs = Jobs::new(link.clone(), timeout);
+    let jobs = Jobs::new(link.clone(), timeout).gathering(Gathering {
+        together: config.jobs.together.into(),
+        requests: config.jobs.requests.into(),
+    });
     let credentials = Arc::new(Credentials::new(link.clone(), timeout));
     let connectors = Arc::new(Connectors::new(config.egress.clone(), credentials, &telemetry)?);
     let spool = Spool::open(config.spool.clone(), &telemetry)?;
@@ -112,6 +115,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         None => {
             let options = queue::QueueOptions {
                 prefix: config.queue.prefix.clone(),
+                hold_ahead: config.queue.hold_ahead.get(),
                 ..Default::default()
             };
             queue::connect(config.queue.url.expose(), &options, &telemetry)?

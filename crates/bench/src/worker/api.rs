@@ -1,6 +1,7 @@
 //! The API that jobs call: it answers at once and notes when each item was first asked for.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,21 +15,26 @@ use tokio::task::JoinSet;
 
 use crate::servers::item;
 
-type Arrivals = Arc<Mutex<HashMap<u64, Instant>>>;
+/// What it was asked for.
+#[derive(Default)]
+struct Asked {
+    requests: AtomicUsize,
+    first: Mutex<HashMap<u64, Instant>>,
+}
 
 /// A server that runs until this is dropped.
 pub(super) struct Api {
     pub(super) url: String,
-    arrivals: Arrivals,
+    asked: Arc<Asked>,
     _server: JoinSet<()>,
 }
 
 impl Api {
     pub(super) async fn open() -> Result<Self> {
-        let arrivals = Arrivals::default();
+        let asked = Arc::<Asked>::default();
         let router = Router::new()
             .route("/items/{id}", get(answer))
-            .with_state(Arc::clone(&arrivals));
+            .with_state(Arc::clone(&asked));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -36,18 +42,25 @@ impl Api {
         server.spawn(async { drop(axum::serve(listener, router).await) });
         Ok(Self {
             url,
-            arrivals,
+            asked,
             _server: server,
         })
     }
 
+    /// When an item was first asked for.
     pub(super) fn arrival(&self, item: u64) -> Option<Instant> {
-        lock(&self.arrivals).get(&item).copied()
+        lock(&self.asked.first).get(&item).copied()
+    }
+
+    /// How many requests there were.
+    pub(super) fn requests(&self) -> usize {
+        self.asked.requests.load(Ordering::Relaxed)
     }
 }
 
-async fn answer(State(arrivals): State<Arrivals>, Path(id): Path<u64>) -> impl axum::response::IntoResponse {
-    lock(&arrivals).entry(id).or_insert_with(Instant::now);
+async fn answer(State(asked): State<Arc<Asked>>, Path(id): Path<u64>) -> impl axum::response::IntoResponse {
+    asked.requests.fetch_add(1, Ordering::Relaxed);
+    lock(&asked.first).entry(id).or_insert_with(Instant::now);
     ([(CONTENT_TYPE, "application/json")], item(id))
 }
 

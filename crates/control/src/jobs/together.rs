@@ -4,15 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::job::{Attempt, AttemptEnd};
+use domain::job::{Attempt, AttemptEnd, Ended};
 use domain::ports::storage::{Claim, Ending};
-use domain::{Job, JobKind, Provider, StoreError, TenantId, Tool};
+use domain::{StoreError, TenantId};
 
 use super::attempts::MAX_LEASE;
 use crate::{Control, ControlError};
-
-/// A tool that claimed jobs call, with its provider.
-pub type CalledTool = (Tool, Provider);
 
 impl Control {
     /// [`Control::claim`] for many; one answer for each, in their order.
@@ -44,7 +41,7 @@ impl Control {
 
     /// [`Control::end_attempt`] for many; one answer for each, in their order. When their transaction fails each of them is
     /// told so, and can be ended by itself.
-    pub async fn end_many(&self, ends: Vec<(Attempt, AttemptEnd)>) -> Vec<Result<Job, ControlError>> {
+    pub async fn end_many(&self, ends: Vec<(Attempt, AttemptEnd)>) -> Vec<Result<Ended, ControlError>> {
         let now = self.now();
         let (attempts, ends): (Vec<Attempt>, Vec<AttemptEnd>) = ends.into_iter().unzip();
         let mut ends: Vec<Option<AttemptEnd>> = ends.into_iter().map(Some).collect();
@@ -63,22 +60,6 @@ impl Control {
             answers.put(&places, ended);
         }
         answers.all()
-    }
-
-    /// The tools that these jobs call, each once. One that is gone, or cannot be read now, is left out.
-    pub async fn called_tools(&self, jobs: &[&Job]) -> Vec<CalledTool> {
-        let mut tools: Vec<CalledTool> = Vec::new();
-        for job in jobs.iter().filter(|job| job.kind == JobKind::ToolCall) {
-            let Some(name) = job.payload.get("tool").and_then(|name| name.as_str()) else {
-                continue;
-            };
-            let is_it = |(tool, _): &CalledTool| tool.tenant_id == job.tenant_id && tool.name == name;
-            if tools.iter().any(is_it) {
-                continue;
-            }
-            tools.extend(self.tool_with_provider(job.tenant_id, name).await);
-        }
-        tools
     }
 }
 

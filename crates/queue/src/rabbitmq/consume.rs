@@ -9,7 +9,7 @@
 //!
 //! A round trip and an entry in the queue's log for each message is too slow for many short jobs. So a class with a
 //! backlog flows once every slot has turned over without a wait: its consumer stays, and may hold as many messages ahead
-//! as there are slots. As soon as no slot becomes free within [`FLOW_PATIENCE`] the flow ends, and what it held goes back
+//! as there are slots. As soon as no slot becomes free within `hold_ahead` of the options the flow ends, and what it held goes back
 //! to the queue's head, where each of these messages counts one delivery more.
 //!
 //! A stream that is dropped in the very moment in which it asks for a message leaves that message unanswered until its
@@ -38,13 +38,11 @@ use super::{
     topology::Topology,
     unavailable,
 };
-use crate::turn;
+use crate::{QueueOptions, turn};
 
 /// How long every slot may be taken before armed consumers are disarmed. Shorter jobs than this are not worth the
 /// round trips.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long every slot may be taken before flows end: what they hold ahead waits a fraction of a second at most.
-const FLOW_PATIENCE: Duration = Duration::from_millis(10);
 /// Fewer slots than this are filled one by one: what is held ahead would be nearly as much as what is worked on.
 const FLOW_FROM: u16 = 8;
 
@@ -53,7 +51,7 @@ pub(super) async fn deliveries(
     link: &Link,
     topology: &Topology,
     prefetch: u16,
-    timeout: Duration,
+    options: &QueueOptions,
     deadline: Instant,
 ) -> Result<BoxStream<'static, Box<dyn Delivery>>, QueueError> {
     let connection = link.connection(deadline).await?;
@@ -69,7 +67,8 @@ pub(super) async fn deliveries(
         set_aside: VecDeque::new(),
         slots: Arc::new(Semaphore::new(usize::from(prefetch.max(1)))),
         turn: 0,
-        timeout,
+        timeout: options.timeout,
+        hold_ahead: options.hold_ahead,
     };
     let deliveries = stream::unfold(puller, |mut puller| async move {
         match puller.next().await {
@@ -101,6 +100,7 @@ struct Puller {
     slots: Arc<Semaphore>,
     turn: u32,
     timeout: Duration,
+    hold_ahead: Duration,
 }
 
 impl Puller {
@@ -112,7 +112,7 @@ impl Puller {
 
     /// Waits until fewer than `prefetch` messages are unanswered.
     async fn slot(&mut self) -> Result<OwnedSemaphorePermit, QueueError> {
-        if let Some(slot) = self.slot_within(FLOW_PATIENCE).await {
+        if let Some(slot) = self.slot_within(self.hold_ahead).await {
             return slot;
         }
         self.end_flows().await?;

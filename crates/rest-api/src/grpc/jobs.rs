@@ -1,6 +1,9 @@
 //! Jobs: asked for by the edge, run by workers.
 
+mod called;
 mod together;
+
+pub use called::CalledTools;
 
 use std::time::Duration;
 
@@ -105,7 +108,7 @@ impl JobService for Grpc {
         &self,
         request: Request<ClaimManyRequest>,
     ) -> Result<Response<ClaimManyResponse>, Status> {
-        together::claim_many(&self.control, request.into_inner())
+        together::claim_many(&self.control, &self.called, request.into_inner())
             .await
             .map(Response::new)
     }

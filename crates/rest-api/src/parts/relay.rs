@@ -1,4 +1,4 @@
-//! Publishes due jobs: at once when storage says that something moved, and at every interval.
+//! Publishes due jobs: at once when storage says that one may have become due, and at every interval.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ pub async fn run(
     metrics: JobMetrics,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
-    let mut moved = control.storage.jobs.moved();
+    let mut posted = control.storage.jobs.posted();
     let mut troubled = false;
     loop {
-        moved.mark_unchanged();
+        posted.mark_unchanged();
         let outcome = round(&control, queue.as_ref(), config.relay_batch, &metrics).await;
         if let Err(trouble) = &outcome
             && !troubled
@@ -45,7 +45,7 @@ pub async fn run(
             if troubled {
                 tick.await;
             } else {
-                tokio::select! { () = tick => {}, _ = moved.changed() => {} }
+                tokio::select! { () = tick => {}, _ = posted.changed() => {} }
             }
         };
         if stop.run_until_cancelled(wait).await.is_none() {

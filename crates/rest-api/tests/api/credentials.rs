@@ -1,13 +1,15 @@
 //! Credentials of providers, as the other services get them: over TLS or on this host, and nowhere else unless told.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use domain::{Principal, ProviderId};
 use proto::v1::GetCredentialRequest;
 use proto::v1::catalogue_service_client::CatalogueServiceClient;
 use proto::v1::catalogue_service_server::CatalogueService;
-use rest_api::grpc::Grpc;
+use rest_api::grpc::{CalledTools, Grpc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 
@@ -52,6 +54,7 @@ impl Sealed {
             control: self.app.control.clone(),
             allow_insecure_credentials: settings.allow_insecure,
             private: settings.private,
+            called: Arc::new(CalledTools::new(&self.app.control, Duration::ZERO)),
             stop: CancellationToken::new(),
         };
         let mut request = Request::new(self.ask.clone());

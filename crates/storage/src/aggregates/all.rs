@@ -1,4 +1,4 @@
-//! Every aggregate of the port. Compiled twice: `Db`, `dialect` and `Pools` are those of the module that includes it.
+//! Every aggregate of the port. Compiled twice: `Db`, `bulk`, `dialect` and `Pools` are those of the module that includes it.
 
 mod answers;
 mod attempts;
@@ -27,7 +27,7 @@ use domain::ports::Storage;
 use sqlx::Database;
 
 use super::pools::Pools;
-use super::{Db, dialect};
+use super::{Db, bulk, dialect};
 use crate::meter::Meter;
 use crate::signals::Signals;
 use store::Store;

@@ -1,22 +1,13 @@
 //! Audit records.
 
-use std::borrow::Cow;
-
 use async_trait::async_trait;
 use domain::ports::storage::{Audit, AuditFilter};
 use domain::{AuditRecord, Page, PageRequest, StoreError, TenantId};
-use sqlx::QueryBuilder;
-use sqlx::query_builder::Separated;
 
 use super::store::Store;
-use super::{BATCH, Db};
-use crate::column::signed;
+use super::{BATCH, bulk};
 use crate::cursor;
-use crate::rows::audit::{AuditRow, audit_columns};
-
-const INSERT: &str = concat!("INSERT INTO audit_records (", audit_columns!(), ") ");
-
-const DROP_WHAT_IS_THERE: &str = " ON CONFLICT (id) DO NOTHING";
+use crate::rows::audit::{AuditRow, audit_columns, storable};
 
 const LIST: &str = concat!(
     "SELECT ",
@@ -40,12 +31,9 @@ impl Audit for Store {
         self.call("append", "audit_records", async {
             let mut new = 0;
             let mut unit = self.write_across().await?;
-            for batch in records.chunks(BATCH) {
-                let mut insert = QueryBuilder::<Db>::new(INSERT);
-                insert.push_values(batch, push_record);
-                insert.push(DROP_WHAT_IS_THERE);
-                let done = insert.build().persistent(false).execute(unit.conn()).await?;
-                new += done.rows_affected();
+            let rows: Vec<AuditRow> = records.iter().map(AuditRow::from).collect();
+            for batch in rows.chunks(BATCH) {
+                new += bulk::append(unit.conn(), batch).await?;
             }
             unit.commit().await?;
             Ok(new)
@@ -77,39 +65,5 @@ impl Audit for Store {
             Ok(cursor::page(records, &page, |record| record.id))
         })
         .await
-    }
-}
-
-fn push_record(mut row: Separated<'_, Db, &'static str>, record: &AuditRecord) {
-    row.push_bind(record.id.0)
-        .push_bind(record.tenant_id.0)
-        .push_bind(record.at)
-        .push_bind(record.key_id.map(|id| id.0))
-        .push_bind(storable(&record.service).into_owned())
-        .push_bind(storable(&record.action).into_owned())
-        .push_bind(owned(record.tool.as_deref()))
-        .push_bind(owned(record.provider.as_deref()))
-        .push_bind(storable(&record.outcome).into_owned())
-        .push_bind(i64::from(record.status))
-        .push_bind(signed(record.duration_ms))
-        .push_bind(signed(record.request_bytes))
-        .push_bind(signed(record.response_bytes))
-        .push_bind(owned(record.arguments_sha256.as_deref()))
-        .push_bind(owned(record.trace_id.as_deref()))
-        .push_bind(owned(record.request_id.as_deref()))
-        .push_bind(record.job_id.map(|id| id.0));
-}
-
-fn owned(text: Option<&str>) -> Option<String> {
-    text.map(|text| storable(text).into_owned())
-}
-
-/// Refused calls are recorded with whatever name the caller made up, and Postgres keeps no U+0000 in text: one such
-/// record must not hold up its whole batch.
-fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') {
-        text.replace('\0', "\u{fffd}").into()
-    } else {
-        text.into()
     }
 }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
-use domain::job::{AttemptEnd, Resolution};
+use domain::job::{AttemptEnd, Ended, Resolution};
 use domain::ports::storage::{Claim, Ending, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 use domain::{Job, JobId, JobKind, JobState, Page, PageRequest, StoreError, TenantId};
 use tokio::sync::watch;
@@ -134,7 +134,7 @@ impl Jobs for Store {
         until: DateTime<Utc>,
     ) -> Result<Vec<Claim>, StoreError> {
         self.call("claim_many", "jobs", async {
-            let mut unit = self.write(tenant).await?;
+            let mut unit = self.write_keyed(tenant).await?;
             let claims = unit.claim_many(tenant, attempts, owner, now, until).await?;
             unit.commit().await?;
             Ok(claims)
@@ -194,9 +194,9 @@ impl Jobs for Store {
         endings: Vec<Ending>,
         owner: &str,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Result<Job, StoreError>>, StoreError> {
+    ) -> Result<Vec<Result<Ended, StoreError>>, StoreError> {
         self.call("end_many", "jobs", async {
-            let mut unit = self.write(tenant).await?;
+            let mut unit = self.write_keyed(tenant).await?;
             let ended = unit.end_many(tenant, endings, owner, now).await?;
             unit.commit().await?;
             Ok(ended)
@@ -275,6 +275,10 @@ impl Jobs for Store {
 
     fn moved(&self) -> watch::Receiver<u64> {
         self.signals.jobs()
+    }
+
+    fn posted(&self) -> watch::Receiver<u64> {
+        self.signals.outbox()
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::{Encode, QueryBuilder, Type};
 
 use super::store::Store;
 use super::unit::Unit;
-use super::{BATCH, Db, dialect};
+use super::{BATCH, Db, bulk, dialect};
 use crate::column::{Document, Word};
 use crate::fault::Fault;
 use crate::rows::job::OutboxRow;
@@ -17,23 +17,6 @@ const POST: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const UNPOST: &str = "DELETE FROM outbox WHERE job_id = $1";
-
-/// A job that was claimed meanwhile has no row any more, and keeps what its claim wrote.
-const WAITING: &str = "
-    WITH waiting AS MATERIALIZED (
-         SELECT id AS waiting_id
-           FROM jobs
-          WHERE state = 'pending'
-            AND id IN (SELECT job_id FROM outbox WHERE id IN (";
-
-const NOTE_PUBLISHED: &str = ")
-    UPDATE jobs
-       SET published_at = ";
-
-const THAT_WAIT: &str = "
-     WHERE id IN (SELECT waiting_id FROM waiting)";
-
-const FORGET: &str = "DELETE FROM outbox WHERE id IN (";
 
 impl Unit {
     /// Announces a pending job's next attempt, not before `due`.
@@ -49,7 +32,7 @@ impl Unit {
             .bind(due)
             .execute(self.conn())
             .await?;
-        self.jobs_moved();
+        self.jobs_posted();
         Ok(())
     }
 
@@ -80,28 +63,10 @@ impl Store {
         Ok(entries)
     }
 
-    /// Jobs are locked before their rows, and in the order of their ids, as everywhere else: two calls never wait for
-    /// each other.
     pub(super) async fn forget_published(&self, ids: &[i64], now: DateTime<Utc>) -> Result<(), Fault> {
-        let mut unit = self.write_across().await?;
+        let mut unit = self.write_keyed_across().await?;
         for batch in ids.chunks(BATCH) {
-            let mut note = QueryBuilder::<Db>::new(WAITING);
-            push_ids(&mut note, batch.iter().copied());
-            note.push("))").push(dialect::IN_ORDER).push(NOTE_PUBLISHED);
-            note.push_bind(now)
-                .push(THAT_WAIT)
-                .build()
-                .persistent(false)
-                .execute(unit.conn())
-                .await?;
-            let mut forget = QueryBuilder::<Db>::new(FORGET);
-            push_ids(&mut forget, batch.iter().copied());
-            forget
-                .push(")")
-                .build()
-                .persistent(false)
-                .execute(unit.conn())
-                .await?;
+            bulk::forget(unit.conn(), batch, now).await?;
         }
         unit.commit().await
     }

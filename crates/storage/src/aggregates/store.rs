@@ -42,6 +42,16 @@ impl Store {
         self.begin(Scope::Tenant(tenant), Mode::Write).await
     }
 
+    /// Begins to write many of one tenant's rows, found by their keys.
+    pub(super) async fn write_keyed(&self, tenant: TenantId) -> Result<Unit, Fault> {
+        self.begin(Scope::Tenant(tenant), Mode::Keyed).await
+    }
+
+    /// Begins to write many rows across tenants, found by their keys.
+    pub(super) async fn write_keyed_across(&self) -> Result<Unit, Fault> {
+        self.begin(Scope::Across, Mode::Keyed).await
+    }
+
     /// Begins to read across tenants.
     pub(super) async fn read_across(&self) -> Result<Unit, Fault> {
         self.begin(Scope::Across, Mode::Read).await

@@ -1,37 +1,20 @@
-//! Many attempts of one tenant in one transaction: claimed together, ended together. Jobs are locked in the order of their
-//! ids, so that two such transactions never wait for each other.
+//! Many attempts of one tenant in one transaction: claimed together, ended together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use domain::job::{AttemptEnd, Ended};
 use domain::ports::storage::{Claim, Ending};
 use domain::{Job, JobId, JobState, StoreError, TenantId};
 use sqlx::QueryBuilder;
 
 use super::outbox::push_ids;
 use super::unit::Unit;
-use super::{Db, dialect};
+use super::{Db, bulk, dialect};
 use crate::column::{Document, Word};
 use crate::fault::Fault;
 use crate::rows::job::{JobRow, StoredJob, job_columns};
 use crate::transition;
-
-const DUE: &str = "
-    WITH due AS MATERIALIZED (
-         SELECT id AS due_id
-           FROM jobs
-          WHERE state = 'pending' AND tenant_id = ";
-
-const TAKE: &str = ")
-    UPDATE jobs
-       SET state = 'running', attempt = attempt + 1, effect_begun = FALSE, ended_by = NULL, lease_owner = ";
-
-const TAKEN: &str = concat!(
-    "
-       AND id IN (SELECT due_id FROM due)
-    RETURNING ",
-    job_columns!()
-);
 
 const LOCK: &str = concat!(
     "SELECT ",
@@ -66,28 +49,9 @@ impl Unit {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<Claim>, Fault> {
-        let mut claim = QueryBuilder::<Db>::new(DUE);
-        claim.push_bind(tenant.0).push(" AND run_at <= ").push_bind(now);
-        claim.push(" AND (id, attempt + 1) IN (");
-        claim.push_values(attempts, |mut row, (id, number)| {
-            row.push_bind(id.0).push_bind(i64::from(*number));
-        });
-        claim.push(")").push(dialect::IN_ORDER).push(TAKE);
-        claim
-            .push_bind(owner.to_owned())
-            .push(", lease_until = ")
-            .push_bind(until);
-        claim.push(", updated_at = ").push_bind(now);
-        claim.push(" WHERE tenant_id = ").push_bind(tenant.0).push(TAKEN);
-        let rows: Vec<JobRow> = claim
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(self.conn())
-            .await?;
+        let rows = bulk::claim(self.conn(), tenant, attempts, owner, now, until).await?;
         let jobs = rows.into_iter().map(Job::from);
         let mut taken: HashMap<(JobId, u32), Job> = jobs.map(|job| ((job.id, job.attempt), job)).collect();
-        // The messages have arrived, whether or not the broker's confirmations have.
-        self.unpost_many(taken.keys().map(|(id, _)| *id)).await?;
         let answer = |asked| match taken.remove(asked) {
             Some(job) => Claim::Granted(Box::new(job)),
             None => Claim::Superseded,
@@ -96,34 +60,103 @@ impl Unit {
     }
 
     /// One answer for each, in their order; those that are refused change nothing, and do not keep the others from it.
+    ///
+    /// What is done as expected ends by one statement. Whatever else there is, read first and decided on, comes after it.
     pub(super) async fn end_many(
         &mut self,
         tenant: TenantId,
         endings: Vec<Ending>,
         owner: &str,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Result<Job, StoreError>>, Fault> {
+    ) -> Result<Vec<Result<Ended, StoreError>>, Fault> {
+        let mut answers: Vec<_> = self.finish_many(tenant, &endings, owner, now).await?;
+        let others: Vec<Ending> = endings
+            .into_iter()
+            .zip(&answers)
+            .filter_map(|(ending, answer)| answer.is_none().then_some(ending))
+            .collect();
+        let mut decided = self.decide_many(tenant, others, owner, now).await?.into_iter();
+        let answered = answers
+            .drain(..)
+            .map(|answer| answer.map(Ok).or_else(|| decided.next()))
+            .map(|answer| answer.unwrap_or(Err(StoreError::NotFound)));
+        Ok(answered.collect())
+    }
+
+    /// Ends the attempts that are done and whose lease still holds. None for any other.
+    async fn finish_many(
+        &mut self,
+        tenant: TenantId,
+        endings: &[Ending],
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<Ended>>, Fault> {
+        let mut seen = HashSet::new();
+        let first = endings.iter().map(|ending| seen.insert(ending.job_id));
+        let first: Vec<bool> = first.collect();
+        let done = endings
+            .iter()
+            .zip(&first)
+            .filter_map(|(ending, first)| match &ending.end {
+                AttemptEnd::Done(result) if *first => Some((ending.job_id, ending.attempt, result)),
+                _ => None,
+            });
+        let done: Vec<_> = done.collect();
+        if done.is_empty() {
+            return Ok(vec![None; endings.len()]);
+        }
+        let mut finished: HashSet<JobId> = bulk::finish(self.conn(), tenant, &done, owner, now)
+            .await?
+            .into_iter()
+            .collect();
+        if !finished.is_empty() {
+            self.jobs_moved();
+        }
+        // Of two ends of one job the first is the one that was told.
+        let answer = |ending: &Ending| {
+            let done = matches!(ending.end, AttemptEnd::Done(_)) && finished.remove(&ending.job_id);
+            done.then_some(Ended {
+                state: JobState::Done,
+                error: None,
+            })
+        };
+        Ok(endings.iter().map(answer).collect())
+    }
+
+    /// Ends attempts as the domain decides from what is stored.
+    async fn decide_many(
+        &mut self,
+        tenant: TenantId,
+        endings: Vec<Ending>,
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Ended, StoreError>>, Fault> {
+        if endings.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut stored = self.lock_many(tenant, &endings).await?;
         let mut moved = Vec::new();
         let mut answers = Vec::with_capacity(endings.len());
         for Ending { job_id, attempt, end } in endings {
-            let ended = match stored.get_mut(&job_id) {
-                Some(stored) => transition::end(stored, attempt, owner, end, now),
+            answers.push(match stored.get_mut(&job_id) {
+                Some(stored) => transition::end(stored, attempt, owner, end, now).map(|is_new| {
+                    if is_new {
+                        moved.push(job_id);
+                    }
+                    Ended {
+                        state: stored.job.state,
+                        error: stored.job.error.clone(),
+                    }
+                }),
                 None => Err(StoreError::NotFound),
-            };
-            if matches!(ended, Ok(true)) {
-                moved.push(job_id);
-            }
-            answers.push(ended.map(|_| job_id));
+            });
         }
         let moved: Vec<&StoredJob> = moved.iter().filter_map(|id| stored.get(id)).collect();
         self.move_many(tenant, &moved).await?;
-        let job = |id: JobId| stored.get(&id).map(|stored| stored.job.clone());
-        let answer =
-            |ended: Result<JobId, StoreError>| ended.and_then(|id| job(id).ok_or(StoreError::NotFound));
-        Ok(answers.into_iter().map(answer).collect())
+        Ok(answers)
     }
 
+    /// Locked in the order of their ids, so that two of these never wait for each other.
     async fn lock_many(
         &mut self,
         tenant: TenantId,

@@ -23,6 +23,7 @@ pub struct Unit {
     signals: Arc<Signals>,
     changed: Vec<(TenantId, EntityKind, Uuid)>,
     jobs_moved: bool,
+    jobs_posted: bool,
 }
 
 impl Unit {
@@ -32,6 +33,7 @@ impl Unit {
             signals,
             changed: Vec::new(),
             jobs_moved: false,
+            jobs_posted: false,
         }
     }
 
@@ -50,9 +52,14 @@ impl Unit {
         self.changed.push((tenant, kind, id));
     }
 
-    /// Notes that a job may have become due or final.
+    /// Notes that a job may have become final.
     pub(super) fn jobs_moved(&mut self) {
         self.jobs_moved = true;
+    }
+
+    /// Notes that a job may have become due.
+    pub(super) fn jobs_posted(&mut self) {
+        self.jobs_posted = true;
     }
 
     /// Numbers the changes, commits, and wakes whoever waits for them.
@@ -61,13 +68,16 @@ impl Unit {
         if changes_moved {
             self.number_changes().await?;
         }
-        dialect::announce(&mut self.transaction, changes_moved, self.jobs_moved).await?;
+        let jobs = (self.jobs_moved, self.jobs_posted);
+        dialect::announce(&mut self.transaction, changes_moved, jobs).await?;
         self.transaction.commit().await?;
         if dialect::SIGNALS_AT_COMMIT && changes_moved {
             self.signals.changes_moved();
         }
-        if dialect::SIGNALS_AT_COMMIT && self.jobs_moved {
-            self.signals.jobs_moved();
+        match jobs {
+            (_, true) if dialect::SIGNALS_AT_COMMIT => self.signals.jobs_posted(),
+            (true, _) if dialect::SIGNALS_AT_COMMIT => self.signals.jobs_moved(),
+            _ => {}
         }
         Ok(())
     }

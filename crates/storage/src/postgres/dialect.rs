@@ -20,6 +20,9 @@ pub const CHANGES_CHANNEL: &str = "devmesh_changes";
 /// The channel of jobs.
 pub const JOBS_CHANNEL: &str = "devmesh_jobs";
 
+/// What is said there when no job has become due: who publishes need not look.
+pub const NONE_DUE: &str = "none due";
+
 pub const LOCK_PROVIDER: &str = concat!(
     "SELECT ",
     provider_columns!(),
@@ -130,19 +133,39 @@ pub async fn enter(connection: &mut PgConnection, tenant: TenantId) -> Result<()
     Ok(())
 }
 
+macro_rules! put_on {
+    () => {
+        "
+        SELECT set_config('statement_timeout', $1, true),
+               set_config('role', $2, true),
+               set_config('devmesh.tenant', $3, true)"
+    };
+}
+
+/// What [`put_on`] says.
+pub const PUT_ON: &str = put_on!();
+
+/// The same where rows are found by their keys: nothing is left to the planner but an index for each of them.
+pub const PUT_ON_KEYED: &str = concat!(
+    put_on!(),
+    ",
+               set_config('enable_bitmapscan', 'off', true),
+               set_config('enable_hashjoin', 'off', true),
+               set_config('enable_material', 'off', true),
+               set_config('enable_mergejoin', 'off', true),
+               set_config('enable_seqscan', 'off', true)"
+);
+
 /// Puts on a role until the transaction ends, and names the tenant that row-level security lets through.
 pub async fn put_on(
     connection: &mut PgConnection,
+    put_on: &'static str,
     role: &str,
     tenant: &str,
     statement_timeout: Duration,
 ) -> Result<(), sqlx::Error> {
-    const PUT_ON: &str = "
-        SELECT set_config('statement_timeout', $1, true),
-               set_config('role', $2, true),
-               set_config('devmesh.tenant', $3, true)";
     let timeout = statement_timeout.as_millis().to_string();
-    sqlx::query(PUT_ON)
+    sqlx::query(put_on)
         .bind(timeout)
         .bind(role)
         .bind(tenant)
@@ -151,12 +174,22 @@ pub async fn put_on(
     Ok(())
 }
 
-/// Wakes the watchers of every replica, when the transaction commits.
-pub async fn announce(connection: &mut PgConnection, changes: bool, jobs: bool) -> Result<(), sqlx::Error> {
-    for (channel, moved) in [(CHANGES_CHANNEL, changes), (JOBS_CHANNEL, jobs)] {
-        if moved {
-            sqlx::query("SELECT pg_notify($1, '')")
+/// Wakes the watchers of every replica, when the transaction commits. `jobs`: whether some have moved, and whether some
+/// may have become due.
+pub async fn announce(
+    connection: &mut PgConnection,
+    changes: bool,
+    (moved, posted): (bool, bool),
+) -> Result<(), sqlx::Error> {
+    let what = if posted { "" } else { NONE_DUE };
+    for (channel, told, what) in [
+        (CHANGES_CHANNEL, changes, ""),
+        (JOBS_CHANNEL, moved || posted, what),
+    ] {
+        if told {
+            sqlx::query("SELECT pg_notify($1, $2)")
                 .bind(channel)
+                .bind(what)
                 .execute(&mut *connection)
                 .await?;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 
-use super::dialect::{CHANGES_CHANNEL, JOBS_CHANNEL};
+use super::dialect::{CHANGES_CHANNEL, JOBS_CHANNEL, NONE_DUE};
 use crate::fault::connection_reason;
 use crate::meter::Meter;
 use crate::signals::Signals;
@@ -55,7 +55,8 @@ async fn follow(pool: &PgPool, signals: &Signals, attempt: &mut u64) -> Result<I
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(heard))) if heard.channel() == CHANGES_CHANNEL => signals.changes_moved(),
-            Ok(Ok(Some(_))) => signals.jobs_moved(),
+            Ok(Ok(Some(heard))) if heard.payload() == NONE_DUE => signals.jobs_moved(),
+            Ok(Ok(Some(_))) => signals.jobs_posted(),
             Ok(Ok(None)) => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
             Ok(Err(error)) => return Err(error),
             Err(_silence) => ask(&mut listener).await?,
@@ -88,5 +89,5 @@ async fn ask(listener: &mut PgListener) -> Result<(), sqlx::Error> {
 
 fn wake(signals: &Signals) {
     signals.changes_moved();
-    signals.jobs_moved();
+    signals.jobs_posted();
 }

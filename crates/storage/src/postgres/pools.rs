@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Postgres, Transaction};
+use sqlx::{Connection, Postgres, Transaction};
 use tokio::task::JoinSet;
 
 use super::dialect;
@@ -29,9 +29,20 @@ impl Pools {
         relay: Option<PgConnectOptions>,
         options: &StorageOptions,
     ) -> Result<Self, ConnectError> {
+        let asleep = options.test_idle;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.max(1))
-            .acquire_timeout(options.acquire_timeout);
+            .acquire_timeout(options.acquire_timeout)
+            // One that is in use is known to live: its last release asked it.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, seen| {
+                Box::pin(async move {
+                    if seen.idle_for >= asleep {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
         let app = pool
             .clone()
             .connect_with(login)
@@ -83,14 +94,18 @@ impl Pools {
         // One snapshot for all statements of a read: what retention removes in between does not open a gap.
         let begin = match mode {
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Mode::Write => "BEGIN",
+            Mode::Write | Mode::Keyed => "BEGIN",
         };
         let (pool, role, tenant) = match scope {
             Scope::Tenant(tenant) => (&self.app, "devmesh_app", tenant.to_string()),
             Scope::Across => (&self.relay, "devmesh_relay", String::new()),
         };
         let mut transaction = pool.begin_with(begin).await?;
-        dialect::put_on(&mut transaction, role, &tenant, self.statement_timeout).await?;
+        let put_on = match mode {
+            Mode::Read | Mode::Write => dialect::PUT_ON,
+            Mode::Keyed => dialect::PUT_ON_KEYED,
+        };
+        dialect::put_on(&mut transaction, put_on, role, &tenant, self.statement_timeout).await?;
         Ok(transaction)
     }
 

@@ -46,6 +46,13 @@ pub struct JobRow {
     ended_by: Option<String>,
 }
 
+impl JobRow {
+    /// Its identifier.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
 /// A job with what only storage knows about it.
 pub struct StoredJob {
     /// The job.

@@ -109,6 +109,10 @@ pub async fn enter(_: &mut SqliteConnection, _: TenantId) -> Result<(), sqlx::Er
 }
 
 /// Nothing to do: see [`SIGNALS_AT_COMMIT`].
-pub async fn announce(_: &mut SqliteConnection, _changes: bool, _jobs: bool) -> Result<(), sqlx::Error> {
+pub async fn announce(
+    _: &mut SqliteConnection,
+    _changes: bool,
+    _jobs: (bool, bool),
+) -> Result<(), sqlx::Error> {
     Ok(())
 }

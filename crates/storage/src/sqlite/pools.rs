@@ -85,7 +85,7 @@ impl Pools {
         match mode {
             Mode::Read => self.readers.begin().await,
             // A transaction that begins as a reader and then writes can fail half-way; this one waits at its start.
-            Mode::Write => self.writer.begin_with("BEGIN IMMEDIATE").await,
+            Mode::Write | Mode::Keyed => self.writer.begin_with("BEGIN IMMEDIATE").await,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::job::{AttemptEnd, JobError, Resolution};
-use domain::ports::storage::{Claim, Enqueued, JobFilter};
+use domain::ports::storage::{Claim, Ending, Enqueued, JobFilter};
 use domain::{Effect, Job, JobId, JobKind, JobState, PageRequest, Priority, TenantId};
 use serde_json::json;
 
@@ -19,6 +19,7 @@ crate::on_both!(
     only_a_failed_job_is_retried_from_its_first_attempt,
     a_job_in_doubt_is_closed_or_run_again_by_a_person,
     waiters_are_woken_when_a_job_is_due_and_when_it_is_final,
+    an_end_does_not_wake_who_publishes,
     what_waits_is_counted_by_class,
 );
 
@@ -254,6 +255,45 @@ async fn waiters_are_woken_when_a_job_is_due_and_when_it_is_final(backend: Backe
             .expect(step)
             .unwrap();
     }
+}
+
+async fn an_end_does_not_wake_who_publishes(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let (mut publisher, mut waiter) = (backend.jobs.posted(), backend.jobs.moved());
+    let job = job(tenant, Effect::Read);
+    backend.jobs.enqueue(tenant, &job).await.unwrap();
+    let deadline = Duration::from_secs(10);
+    tokio::time::timeout(deadline, publisher.changed())
+        .await
+        .expect("enqueue")
+        .unwrap();
+    backend
+        .jobs
+        .claim(tenant, job.id, 1, "w", at(1), at(9))
+        .await
+        .unwrap();
+    // Whatever the start announced has been heard once a second passes in silence.
+    while tokio::time::timeout(Duration::from_secs(1), waiter.changed())
+        .await
+        .is_ok()
+    {}
+    publisher.mark_unchanged();
+    let end = Ending {
+        job_id: job.id,
+        attempt: 1,
+        end: AttemptEnd::Done(json!(null)),
+    };
+    let ended = backend
+        .jobs
+        .end_many(tenant, vec![end], "w", at(2))
+        .await
+        .unwrap();
+    assert!(ended[0].is_ok(), "{ended:?}");
+    tokio::time::timeout(deadline, waiter.changed())
+        .await
+        .expect("end")
+        .unwrap();
+    assert!(!publisher.has_changed().unwrap());
 }
 
 async fn what_waits_is_counted_by_class(backend: Backend) {

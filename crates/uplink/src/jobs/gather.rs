@@ -6,15 +6,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
-/// Most questions in one request. A worker has at most as many jobs as its `jobs.concurrency`, rest-api takes 500.
-const MOST: usize = 128;
-/// Requests under way at once: while one waits for the disk the next one is already there.
-const UNDER_WAY: usize = 2;
+/// Bounds of what is asked together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gathering {
+    /// Most questions in one request, between 1 and the 500 that rest-api takes.
+    pub together: usize,
+    /// Requests under way at once, at least 1.
+    pub requests: usize,
+}
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self {
+            together: 128,
+            requests: 2,
+        }
+    }
+}
 
 /// What waits for its request, and how many may be under way.
 pub(super) struct Gather<Q, A> {
     waiting: Mutex<VecDeque<Waiting<Q, A>>>,
     turns: Semaphore,
+    most: usize,
     /// Most of [`Waiting::size`] in one request, unless one question is larger by itself.
     room: usize,
 }
@@ -23,13 +37,16 @@ struct Waiting<Q, A> {
     question: Q,
     size: usize,
     answer: oneshot::Sender<A>,
+    /// Dropped when someone sends for this question.
+    _taken: oneshot::Sender<()>,
 }
 
 impl<Q, A> Gather<Q, A> {
-    pub(super) fn new(room: usize) -> Self {
+    pub(super) fn new(bounds: Gathering, room: usize) -> Self {
         Self {
             waiting: Mutex::default(),
-            turns: Semaphore::new(UNDER_WAY),
+            turns: Semaphore::new(bounds.requests.max(1)),
+            most: bounds.together.clamp(1, 500),
             room,
         }
     }
@@ -42,16 +59,19 @@ impl<Q, A> Gather<Q, A> {
         size: usize,
         send: impl Fn(Vec<Q>) -> F,
     ) -> Option<A> {
-        let (answer, mut answered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        let (_taken, mut taken) = oneshot::channel();
         self.waiting().push_back(Waiting {
             question,
             size,
             answer,
+            _taken,
         });
         loop {
             let turn = tokio::select! {
                 biased;
-                answer = &mut answered => return answer.ok(),
+                // A turn is of no use any more to one whose question is under way.
+                _ = &mut taken => return answered.await.ok(),
                 turn = self.turns.acquire() => turn.ok()?,
             };
             // Others that are ready to ask come along.
@@ -64,7 +84,6 @@ impl<Q, A> Gather<Q, A> {
                 }
             }
             drop(turn);
-            tokio::task::yield_now().await;
         }
     }
 
@@ -72,7 +91,7 @@ impl<Q, A> Gather<Q, A> {
         let mut waiting = self.waiting();
         let (mut taken, mut room) = (Vec::new(), self.room);
         while let Some(next) = waiting.front() {
-            if taken.len() == MOST || (next.size > room && !taken.is_empty()) {
+            if taken.len() == self.most || (next.size > room && !taken.is_empty()) {
                 break;
             }
             room = room.saturating_sub(next.size);
@@ -88,14 +107,18 @@ impl<Q, A> Gather<Q, A> {
 
 #[cfg(test)]
 mod tests {
-    use futures::future::join_all;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
+
+    use futures::future::join_all;
+    use futures::task::{ArcWake, waker};
 
     use super::*;
 
     #[tokio::test]
     async fn what_comes_while_requests_are_under_way_goes_with_the_next_one() {
-        let (gather, requests) = (Gather::new(1_000), AtomicUsize::new(0));
+        let (gather, requests) = (Gather::new(Gathering::default(), 1_000), AtomicUsize::new(0));
         let send = |questions: Vec<usize>| async {
             requests.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
@@ -110,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_is_never_larger_than_its_room_but_for_one_question() {
-        let gather = Gather::new(10);
+        let gather = Gather::new(Gathering::default(), 10);
         let send = |questions: Vec<usize>| async move {
             assert!(
                 questions.len() == 1 || questions.iter().sum::<usize>() <= 10,
@@ -124,8 +147,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waits_for_a_request_under_way_rests() {
+        struct Wakes(AtomicUsize);
+        impl ArcWake for Wakes {
+            fn wake_by_ref(wakes: &Arc<Self>) {
+                wakes.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let gather = Gather::<u8, u8>::new(Gathering::default(), 10);
+        let never = |_| std::future::pending::<Vec<u8>>();
+        let mut asking = Box::pin(join_all((0..3).map(|question| gather.ask(question, 1, never))));
+        let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+        let waker = waker(Arc::clone(&wakes));
+        for poll in 0.. {
+            assert!(
+                asking
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            if wakes.0.swap(0, Ordering::SeqCst) == 0 {
+                break;
+            }
+            assert!(poll < 20, "the turn that is left goes round among them");
+        }
+    }
+
+    #[tokio::test]
     async fn who_waited_for_one_that_was_stopped_hears_of_it() {
-        let gather = Gather::<u8, u8>::new(10);
+        let gather = Gather::<u8, u8>::new(Gathering::default(), 10);
         let never = |_| std::future::pending::<Vec<u8>>();
         let mut first = Box::pin(gather.ask(1, 1, never));
         let mut second = Box::pin(gather.ask(2, 1, never));
@@ -138,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_that_is_left_out_is_told_so() {
-        let gather = Gather::<u8, u8>::new(10);
+        let gather = Gather::<u8, u8>::new(Gathering::default(), 10);
         assert_eq!(gather.ask(1, 1, |_| async { Vec::new() }).await, None);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::job::{Attempt, AttemptEnd, JobError};
-use domain::{Job, JobKind, JobState, Provider, StoreError, Tool};
+use domain::job::{Attempt, AttemptEnd, Ended, JobError};
+use domain::{Job, JobKind, Provider, StoreError, Tool};
 use proto::MAX_MESSAGE_BYTES;
 use proto::v1::{
     self, ClaimAnswer, ClaimManyRequest, ClaimManyResponse, EndAttemptRequest, EndManyRequest, EndedJob,
@@ -13,7 +13,7 @@ use proto::v1::{
 };
 use tonic::Status;
 
-use super::gather::Gather;
+use super::gather::{Gather, Gathering};
 use super::{Jobs, Result, from_json, job, millis, wire_attempt, wire_end};
 use crate::store_error;
 
@@ -24,15 +24,6 @@ pub struct Claimed {
     pub job: Job,
     /// The tool that it calls and its provider, where rest-api said them at once.
     pub tool: Option<Arc<(Tool, Provider)>>,
-}
-
-/// What became of a job whose attempt has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Its state.
-    pub state: JobState,
-    /// Why it is not done, without details.
-    pub error: Option<JobError>,
 }
 
 /// The answer to one claim of many.
@@ -49,11 +40,11 @@ pub(super) struct Together {
     ends: Gather<EndAttemptRequest, Result<Ended>>,
 }
 
-impl Default for Together {
-    fn default() -> Self {
+impl Together {
+    pub(super) fn new(bounds: Gathering) -> Self {
         Self {
-            claims: Gather::new(usize::MAX),
-            ends: Gather::new(MAX_MESSAGE_BYTES / 4),
+            claims: Gather::new(bounds, usize::MAX),
+            ends: Gather::new(bounds, MAX_MESSAGE_BYTES / 4),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::Result;
 use crate::id::JobId;
 use crate::id::TenantId;
 use crate::job::AttemptEnd;
+use crate::job::Ended;
 use crate::job::Job;
 use crate::job::JobKind;
 use crate::job::JobState;
@@ -159,7 +160,7 @@ pub trait Jobs: Send + Sync {
         endings: Vec<Ending>,
         owner: &str,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Result<Job>>>;
+    ) -> Result<Vec<Result<Ended>>>;
     /// Gives a claimed job back untouched (a worker that stops): pending again with the same attempts left. The number is
     /// used up, since it fences; one more attempt is allowed instead. Conflict on `state` when a write may have begun.
     async fn release(
@@ -202,4 +203,6 @@ pub trait Jobs: Send + Sync {
     async fn in_doubt(&self) -> Result<Vec<(JobKind, u64)>>;
     /// Rises whenever a job may have become due or final; waiters look again.
     fn moved(&self) -> watch::Receiver<u64>;
+    /// Rises whenever a job may have become due; who publishes looks again.
+    fn posted(&self) -> watch::Receiver<u64>;
 }

@@ -1,20 +1,19 @@
 //! Attempts that a worker claims or ends together.
 
-use control::jobs::CalledTool;
 use control::{Control, ControlError};
 use domain::Job;
-use domain::job::{Attempt, AttemptEnd};
+use domain::job::{Attempt, AttemptEnd, Ended};
 use domain::ports::storage::Claim;
 use proto::MAX_MESSAGE_BYTES;
 use proto::v1::{
-    self, ClaimAnswer, ClaimManyRequest, ClaimManyResponse, EndAnswer, EndManyRequest, EndManyResponse,
-    EndedJob, Refusal, claim_answer, end_answer,
+    ClaimAnswer, ClaimManyRequest, ClaimManyResponse, EndAnswer, EndManyRequest, EndManyResponse, EndedJob,
+    Refusal, claim_answer, end_answer,
 };
 use std::time::Duration;
 use tonic::Status;
 
-use super::super::parse::{job, status, to_json};
-use super::{attempt, attempt_end};
+use super::super::parse::{job, status};
+use super::{CalledTools, attempt, attempt_end};
 
 /// Attempts in one request: as many as storage takes in one transaction.
 const MOST: usize = 500;
@@ -23,6 +22,7 @@ const MAX_JOB_BYTES: usize = MAX_MESSAGE_BYTES / 2;
 
 pub(super) async fn claim_many(
     control: &Control,
+    called: &CalledTools,
     asked: ClaimManyRequest,
 ) -> Result<ClaimManyResponse, Status> {
     at_most(asked.attempts.len())?;
@@ -34,10 +34,10 @@ pub(super) async fn claim_many(
         .iter()
         .filter_map(|claim| granted(claim.as_ref().ok()?))
         .collect();
-    let tools = control.called_tools(&granted).await;
+    let tools = called.of(control, &granted).await;
     let mut room = MAX_JOB_BYTES;
     Ok(ClaimManyResponse {
-        tools: tools.iter().map(wire_tool).collect::<Result<_, _>>()?,
+        tools,
         answers: claims.into_iter().map(|claim| answer(claim, &mut room)).collect(),
     })
 }
@@ -66,15 +66,6 @@ fn answer(claim: Result<Claim, ControlError>, room: &mut usize) -> ClaimAnswer {
     ClaimAnswer { answer }
 }
 
-fn wire_tool((tool, provider): &CalledTool) -> Result<v1::CalledTool, Status> {
-    Ok(v1::CalledTool {
-        tenant_id: tool.tenant_id.to_string(),
-        name: tool.name.clone(),
-        tool_json: to_json(tool)?,
-        provider_json: to_json(provider)?,
-    })
-}
-
 pub(super) async fn end_many(control: &Control, asked: EndManyRequest) -> Result<EndManyResponse, Status> {
     at_most(asked.ends.len())?;
     let ends = asked.ends.into_iter().map(attempt_end);
@@ -82,7 +73,7 @@ pub(super) async fn end_many(control: &Control, asked: EndManyRequest) -> Result
     let ended = control.end_many(ends).await;
     let answers = ended.into_iter().map(|ended| EndAnswer {
         answer: Some(match ended {
-            Ok(job) => end_answer::Answer::Ended(wire_ended(job)),
+            Ok(ended) => end_answer::Answer::Ended(wire_ended(ended)),
             Err(error) => end_answer::Answer::Refusal(refusal(status(error))),
         }),
     });
@@ -91,11 +82,11 @@ pub(super) async fn end_many(control: &Control, asked: EndManyRequest) -> Result
     })
 }
 
-fn wire_ended(job: Job) -> EndedJob {
-    let error = job.error.map(|error| (error.kind, error.message));
+fn wire_ended(ended: Ended) -> EndedJob {
+    let error = ended.error.map(|error| (error.kind, error.message));
     let (error_kind, error_message) = error.unwrap_or_default();
     EndedJob {
-        state: job.state.as_str().to_owned(),
+        state: ended.state.as_str().to_owned(),
         error_kind,
         error_message,
     }
