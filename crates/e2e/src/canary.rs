@@ -1,43 +1,74 @@
 //! Looks for secrets wherever something was written, also in the notations that programs write texts in.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use aho_corasick::AhoCorasick;
+use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Secrets that must be found nowhere, by name.
 #[derive(Default)]
-pub struct Canaries(Vec<Canary>);
+pub struct Canaries {
+    count: usize,
+    forms: Vec<Form>,
+    /// Finds all forms in one pass; made when it is first needed.
+    searcher: OnceLock<AhoCorasick>,
+}
 
-/// Its name, itself, and each notation of it with what finds that.
-type Canary = (String, String, Vec<(String, Finder<'static>)>);
+/// One notation of a secret.
+struct Form {
+    secret: String,
+    notation: String,
+    text: String,
+}
 
 impl Canaries {
     /// Looks for `secret` from now on, under this name.
     pub fn add(&mut self, name: &str, secret: &str) {
-        let forms = notations(secret).into_iter();
-        let forms = forms.map(|(form, text)| (form, Finder::new(text.as_bytes()).into_owned()));
-        self.0.push((name.to_owned(), secret.to_owned(), forms.collect()));
+        let forms = notations(secret).into_iter().map(|(notation, text)| Form {
+            secret: name.to_owned(),
+            notation,
+            text,
+        });
+        self.forms.extend(forms);
+        self.count += 1;
+        self.searcher = OnceLock::new();
     }
 
     /// How many secrets are looked for.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.count
     }
 
     /// Whether nothing is looked for.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
     }
 
     /// The secrets that are in `bytes`, each with the notation, but not the one called `except`, whose place it is.
-    pub fn found_in(&self, bytes: &[u8], except: &str) -> Vec<String> {
-        let others = self.0.iter().filter(|(name, ..)| name != except);
-        let hits = others.flat_map(|(name, _, forms)| {
-            let hits = forms.iter().filter(|(_, finder)| finder.find(bytes).is_some());
-            hits.map(move |(form, _)| format!("{name} ({form})"))
-        });
-        hits.collect()
+    ///
+    /// # Errors
+    /// When there are too many to look for.
+    pub fn found_in(&self, bytes: &[u8], except: &str) -> Result<Vec<String>> {
+        let searcher = match self.searcher.get() {
+            Some(searcher) => searcher,
+            None => {
+                let made = AhoCorasick::new(self.forms.iter().map(|form| &form.text))?;
+                self.searcher.get_or_init(|| made)
+            }
+        };
+        let found: BTreeSet<usize> = searcher
+            .find_overlapping_iter(bytes)
+            .map(|found| found.pattern().as_usize())
+            .collect();
+        let forms = found.into_iter().filter_map(|at| self.forms.get(at));
+        let others = forms.filter(|form| form.secret != except);
+        Ok(others
+            .map(|form| format!("{} ({})", form.secret, form.notation))
+            .collect())
     }
 }
 
@@ -134,11 +165,11 @@ mod tests {
             for (number, encoded) in encoded.iter().enumerate() {
                 let line = format!("some log line with {encoded} in it");
                 assert!(
-                    !canaries.found_in(line.as_bytes(), "").is_empty(),
+                    !canaries.found_in(line.as_bytes(), "").unwrap().is_empty(),
                     "{number}: {line}"
                 );
                 assert!(
-                    canaries.found_in(line.as_bytes(), "planted").is_empty(),
+                    canaries.found_in(line.as_bytes(), "planted").unwrap().is_empty(),
                     "its own place"
                 );
             }
@@ -148,6 +179,6 @@ mod tests {
     #[test]
     fn a_text_without_it_is_clean() {
         let text = "s3cr et with /+%&= and dm_0123456789ab".repeat(100);
-        assert!(canaries().found_in(text.as_bytes(), "").is_empty());
+        assert!(canaries().found_in(text.as_bytes(), "").unwrap().is_empty());
     }
 }

@@ -304,18 +304,14 @@ impl Mesh {
     /// When a file in the data directory cannot be read.
     pub fn secrets(&self) -> Result<Vec<String>> {
         let mut secrets = vec![self.admin_key()?];
-        match self.setup.shape {
-            Shape::Cluster => {
-                for file in [self.service_keys("rest-api"), self.sealing_keys()] {
-                    let text = std::fs::read_to_string(file)?;
-                    let last = |line: &str| line.rsplit(' ').next().unwrap_or_default().to_owned();
-                    secrets.extend(text.lines().map(last));
-                }
-            }
-            Shape::Up => {
-                let sealing_key = std::fs::read_to_string(self.data_dir().join("credentials.key"))?;
-                secrets.push(sealing_key.trim().to_owned());
-            }
+        let files = match self.setup.shape {
+            Shape::Cluster => vec![self.service_keys("rest-api"), self.sealing_keys()],
+            Shape::Up => vec![self.data_dir().join("credentials.key")],
+        };
+        for file in files {
+            let text = std::fs::read_to_string(file)?;
+            let last = |line: &str| line.rsplit(' ').next().unwrap_or_default().to_owned();
+            secrets.extend(text.lines().map(last));
         }
         Ok(secrets)
     }
@@ -333,7 +329,8 @@ impl Mesh {
         found.map(str::to_owned)
     }
 
-    fn data_dir(&self) -> PathBuf {
+    /// Where rest-api, or all of `up`, keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 }

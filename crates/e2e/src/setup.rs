@@ -45,6 +45,7 @@ impl Service {
 pub struct Setup {
     pub(crate) shape: Shape,
     pub(crate) settings: Vec<(Service, &'static str, String)>,
+    pub(crate) log_level: Option<String>,
     pub(crate) workers: usize,
     pub(crate) database: Option<String>,
     pub(crate) broker: Option<String>,
@@ -67,6 +68,7 @@ impl Setup {
         Self {
             shape,
             settings: Vec::new(),
+            log_level: None,
             workers: 1,
             database: None,
             broker: None,
@@ -84,6 +86,13 @@ impl Setup {
     #[must_use]
     pub fn set(mut self, service: Service, key: &'static str, value: &str) -> Self {
         self.settings.push((service, key, value.to_owned()));
+        self
+    }
+
+    /// What every process logs (`LOG_LEVEL`), instead of the default.
+    #[must_use]
+    pub fn with_log_level(mut self, level: &str) -> Self {
+        self.log_level = Some(level.to_owned());
         self
     }
 

@@ -106,6 +106,14 @@ impl RabbitMq {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports.amqp)
     }
 
+    /// A virtual host's URL for a user of its own, with this password.
+    ///
+    /// # Errors
+    /// When the broker does not make one.
+    pub async fn with_user(&self, vhost_url: &str, password: &str) -> Result<String> {
+        create_user(vhost_url, &self.api_url(), "mesh", password).await
+    }
+
     /// Where the management API is: `http://guest:guest@127.0.0.1:PORT`.
     pub fn api_url(&self) -> String {
         format!("http://guest:guest@127.0.0.1:{}", self.ports.api)

@@ -174,9 +174,13 @@ impl Mesh {
     }
 
     fn service(&self, service: Service) -> Result<ProcessBuilder> {
-        let command = common(Process::command(binary(service.name())?), self.otlp.endpoint())
-            .current_dir(self.dir.path())
-            .env("DEVMESH_LISTEN__ADDRESS", "127.0.0.1:0");
+        let command = common(
+            Process::command(binary(service.name())?),
+            &self.setup,
+            self.otlp.endpoint(),
+        )
+        .current_dir(self.dir.path())
+        .env("DEVMESH_LISTEN__ADDRESS", "127.0.0.1:0");
         Ok(settings(command, &self.setup, service, "DEVMESH_"))
     }
 

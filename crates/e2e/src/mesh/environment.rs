@@ -10,13 +10,17 @@ use crate::{Service, Setup};
 /// Value of the label `environment`.
 pub(crate) const ENVIRONMENT: &str = "e2e";
 
-/// What every process gets: a name for the installation, and where spans go.
-pub(super) fn common(process: ProcessBuilder, otlp: &str) -> ProcessBuilder {
-    process
+/// What every process gets: a name for the installation, where spans go, and what is logged.
+pub(super) fn common(process: ProcessBuilder, setup: &Setup, otlp: &str) -> ProcessBuilder {
+    let process = process
         .env_clear()
         .env("DEVMESH_ENVIRONMENT", ENVIRONMENT)
         .env("ENABLE_TRACING", "true")
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", otlp)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", otlp);
+    match &setup.log_level {
+        Some(level) => process.env("LOG_LEVEL", level),
+        None => process,
+    }
 }
 
 /// The settings of one service that the test asked for, under `prefix`.

@@ -13,7 +13,7 @@ impl Mesh {
         let command = Process::command(binary("devmesh")?)
             .args(["up", "--data"])
             .args([self.data_dir()]);
-        let mut command = common(command, self.otlp.endpoint());
+        let mut command = common(command, &self.setup, self.otlp.endpoint());
         for service in Service::ALL {
             let prefix = format!("DEVMESH_{}__", service.name().replace('-', "_").to_uppercase());
             command = command.env(&variable(&prefix, "listen.address"), "127.0.0.1:0");

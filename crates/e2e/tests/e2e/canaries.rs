@@ -1,6 +1,7 @@
 //! Every secret of a run is one that nothing else has, and after everything that the mesh does with them, none is found where
 //! it must not be: logs, spans, metrics, database, spool, Redis, queues, back-ups, what commands print, what is answered.
 
+mod faults;
 mod hunt;
 mod places;
 
@@ -111,7 +112,7 @@ async fn run(setup: Setup, hunt: &mut Hunt) -> Result<()> {
     let exported = || async { mesh.otlp().spans().iter().any(|span| span.service == "worker") };
     eventually(PATIENCE, exported).await?;
     if mesh.shape() == Shape::Cluster {
-        places::backup(&mesh, hunt).await?;
+        places::backup(&mesh, &test_support::postgres_url().await?, hunt)?;
     }
     mesh.stop(PATIENCE).await?;
     hunt.look_all("a span", &mesh.otlp().texts());
@@ -170,7 +171,7 @@ async fn credentials(mesh: &Mesh, shop: &Shop, hunt: &mut Hunt, key: &str) -> Re
         calls(mesh, hunt, key, name).await?;
         // Where it belongs it is found: the upstream got it.
         let sent = format!("{:?}", shop.upstream().requests());
-        let found = hunt.canaries.found_in(sent.as_bytes(), "");
+        let found = hunt.canaries.found_in(sent.as_bytes(), "")?;
         ensure!(
             found.iter().any(|hit| hit.starts_with(name)),
             "{name} was not sent: {found:?}"

@@ -50,7 +50,7 @@ async fn both_keys_of_a_cluster_are_rotated_under_calls_and_the_old_ones_are_not
 }
 
 /// Calls on both replicas until it is told to stop; none may fail.
-async fn hammer(
+pub async fn hammer(
     urls: Vec<String>,
     key: String,
     stop: Arc<AtomicBool>,
@@ -74,7 +74,7 @@ async fn asynchronous(mesh: &Mesh, key: &str) -> Result<()> {
     agent.result_of(&job).await.map(drop)
 }
 
-async fn service_key(mesh: &Mesh, key: &str) -> Result<()> {
+pub async fn service_key(mesh: &Mesh, key: &str) -> Result<()> {
     let (accepted, shown) = (mesh.service_keys("rest-api"), mesh.service_keys("clients"));
     let (old, new) = (fs::read_to_string(&accepted)?, format!("{}\n", unique("service")));
     fs::write(&accepted, format!("{old}{new}"))?;
@@ -112,7 +112,7 @@ async fn told(mesh: &Mesh, service: Service, times: usize) -> Result<()> {
     eventually(PATIENCE + Duration::from_secs(30), all).await
 }
 
-async fn the_sealing_key(mesh: &Mesh) -> Result<()> {
+pub async fn the_sealing_key(mesh: &Mesh) -> Result<()> {
     let file = mesh.sealing_keys();
     let (old, new) = (fs::read_to_string(&file)?, sealing_key("next"));
     let gauge = |name: &'static str| async move {

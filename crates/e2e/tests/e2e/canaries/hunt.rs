@@ -47,7 +47,7 @@ impl Hunt {
         let (mut found, mut bytes) = (Vec::new(), BTreeMap::<&str, usize>::new());
         for (place, except, text) in &self.texts {
             *bytes.entry(place).or_default() += text.len();
-            let hits = self.canaries.found_in(text, except).into_iter();
+            let hits = self.canaries.found_in(text, except)?.into_iter();
             found.extend(hits.map(|hit| format!("{place}: {hit}")));
         }
         for place in places {

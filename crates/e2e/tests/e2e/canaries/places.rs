@@ -62,6 +62,11 @@ impl Cache {
         &self.password
     }
 
+    /// Ends it, as a crash would.
+    pub fn kill(&self) -> Result<()> {
+        self.redis.kill()
+    }
+
     /// The commands, with every key and value that was ever written.
     pub fn heard(&self) -> Vec<u8> {
         locked(&self.heard).clone()
@@ -132,9 +137,9 @@ fn below(dir: &Path, hunt: &mut Hunt) -> Result<()> {
     Ok(())
 }
 
-/// What `pg_dump` writes of the database.
-pub async fn backup(mesh: &Mesh, hunt: &mut Hunt) -> Result<()> {
-    let mut url = url::Url::parse(&test_support::postgres_url().await?)?;
+/// What `pg_dump` writes of the database; `server` is its server, for one who may read everything.
+pub fn backup(mesh: &Mesh, server: &str, hunt: &mut Hunt) -> Result<()> {
+    let mut url = url::Url::parse(server)?;
     let own = url::Url::parse(mesh.database_url().context("no database")?)?;
     url.set_path(own.path());
     let versions = std::fs::read_dir("/usr/lib/postgresql")?.flatten();
