@@ -14,10 +14,8 @@ if [ "$(cargo fuzz --version 2>/dev/null || true)" != "cargo-fuzz $version" ]; t
         cargo install cargo-fuzz --version $version --locked --root "$tools_dir/cargo-fuzz" >&2
 fi
 
-cargo metadata --locked --format-version 1 --manifest-path crates/fuzz/Cargo.toml >/dev/null || {
-    say "crates/fuzz/Cargo.lock is behind: cargo metadata --manifest-path crates/fuzz/Cargo.toml brings it up to date"
-    exit 1
-}
+# The same versions as everything else; what only fuzzing needs is added to them.
+cp Cargo.lock crates/fuzz/Cargo.lock
 RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir crates/fuzz -s none --target-dir "$target" --codegen-units 16 >&2
 
 passed=0 failed=0
