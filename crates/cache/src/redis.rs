@@ -1,5 +1,6 @@
 //! The cache in Redis (5.0 or newer, or Valkey).
 
+mod connections;
 mod link;
 mod take;
 

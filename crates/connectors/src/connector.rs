@@ -23,6 +23,11 @@ pub trait Connector: Send + Sync {
     /// Drops what has been held long enough: credentials above all. Called now and then.
     fn sweep(&self) {}
 
+    /// Asks for its credential before it is needed, or too old. Answers whether it could be asked for.
+    async fn renew(&self) -> bool {
+        true
+    }
+
     /// What it offers besides tools; nothing by default.
     fn offers(&self) -> Option<&dyn Offers> {
         None

@@ -16,7 +16,7 @@ use crate::egress::EgressConfig;
 use crate::egress_client::{Clients, Egress, EgressError};
 use crate::failure::CallFailure;
 use crate::idempotency;
-use crate::metrics::{BreakerMetrics, ToolMetrics};
+use crate::metrics::{BreakerMetrics, CredentialMetrics, ToolMetrics};
 use crate::pool::{Entry, Pool};
 use crate::slots::NoPlace;
 
@@ -44,6 +44,7 @@ impl Connectors {
                 Arc::clone(&egress),
                 credentials,
                 Board::new(BreakerMetrics::new(telemetry)),
+                CredentialMetrics::new(telemetry),
             ),
             egress,
             metrics: ToolMetrics::new(telemetry),
@@ -220,6 +221,32 @@ impl Connectors {
         self.metrics.executions.remove_where("tool", tool);
         self.metrics.errors.remove_where("tool", tool);
         self.metrics.duration.remove_where("tool", tool);
+    }
+
+    /// Whether calls of every provider are let through, as a health check wants it. An open circuit breaker stays open
+    /// until a call comes after its time, and is let through to see.
+    ///
+    /// # Errors
+    /// Names the providers whose circuit breakers are open in this process.
+    pub fn breakers(&self) -> Result<(), String> {
+        let open = self.pool.open_breakers();
+        if open.is_empty() {
+            return Ok(());
+        }
+        Err(format!("open: {}", open.join(", ")))
+    }
+
+    /// Asks for the credentials of these providers before they are needed, and again before they are too old, so that
+    /// they are there while rest-api is away. Stops at the first that cannot be had: rest-api is away then.
+    pub async fn keep_credentials(&self, providers: &[Arc<Provider>]) {
+        for provider in providers {
+            let Ok(entry) = self.pool.entry(provider) else {
+                continue;
+            };
+            if !entry.connector.renew().await {
+                return;
+            }
+        }
     }
 
     /// Drops credentials that were held long enough and connections that nobody uses. Calls do it on the way;

@@ -33,6 +33,9 @@ pub struct EgressConfig {
     pub max_response_bytes: u64,
     /// Longest time to fetch an API description, in milliseconds. Default: 60000.
     pub description_timeout_ms: u64,
+    /// How long a credential of a provider is used after rest-api last gave it, in milliseconds. Default: 600000; mcp-server
+    /// asks again after a third of it, so that in an outage there is one for longer than `catalogue.max_age`.
+    pub credential_hold_ms: u64,
     /// PEM file with certificates of authorities to trust besides the system's. Default: none.
     pub ca_file: Option<PathBuf>,
 }
@@ -49,6 +52,7 @@ impl Default for EgressConfig {
             pool_max_idle_per_host: 32,
             max_response_bytes: 16 << 20,
             description_timeout_ms: 60_000,
+            credential_hold_ms: 600_000,
             ca_file: None,
         }
     }
@@ -57,6 +61,10 @@ impl Default for EgressConfig {
 impl EgressConfig {
     pub(crate) fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    pub(crate) fn credential_hold(&self) -> Duration {
+        Duration::from_millis(self.credential_hold_ms)
     }
 
     pub(crate) fn pool_idle_timeout(&self) -> Duration {

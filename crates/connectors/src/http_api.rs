@@ -143,6 +143,10 @@ impl Connector for HttpApi {
         self.credential.expire();
     }
 
+    async fn renew(&self) -> bool {
+        self.credential.renew().await
+    }
+
     async fn probe(&self) -> Result<(), String> {
         let ask = async {
             let url = Url::parse(&self.provider.base_url)

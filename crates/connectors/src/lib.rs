@@ -38,5 +38,5 @@ pub use credentials::{CredentialSource, Secret};
 pub use egress::EgressConfig;
 pub use egress_client::EgressError;
 pub use failure::CallFailure;
-pub use metrics::{BreakerMetrics, ToolMetrics};
+pub use metrics::{BreakerMetrics, CredentialMetrics, ToolMetrics};
 pub use rehearsal::{Rehearsed, rehearse};

@@ -17,6 +17,14 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// Credentials of providers, in this process.
+    pub struct CredentialMetrics {
+        /// Credentials of providers that are held in memory.
+        held: gauge "mcp_credentials_held" [],
+    }
+}
+
+telemetry::metrics! {
     /// Circuit breakers of providers, in this process.
     pub struct BreakerMetrics {
         /// Where a provider's circuit breaker stands: 0 closed, 1 half-open, 2 open.

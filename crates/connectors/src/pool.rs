@@ -14,6 +14,7 @@ use crate::egress_client::{Clients, Egress};
 use crate::failure::CallFailure;
 use crate::guard::InvalidEntry;
 use crate::http_api::HttpApi;
+use crate::metrics::CredentialMetrics;
 use crate::slots::Slots;
 
 /// How long a provider that nobody calls keeps its connections.
@@ -28,6 +29,7 @@ pub(crate) struct Pool {
     egress: Arc<Egress>,
     credentials: Arc<dyn CredentialSource>,
     board: Arc<Board>,
+    held: CredentialMetrics,
     entries: Mutex<Entries>,
 }
 
@@ -50,13 +52,23 @@ pub(crate) struct Entry {
 }
 
 impl Pool {
-    pub(crate) fn new(egress: Arc<Egress>, credentials: Arc<dyn CredentialSource>, board: Board) -> Self {
+    pub(crate) fn new(
+        egress: Arc<Egress>,
+        credentials: Arc<dyn CredentialSource>,
+        board: Board,
+        held: CredentialMetrics,
+    ) -> Self {
         Self {
             egress,
             credentials,
             board: Arc::new(board),
+            held,
             entries: Mutex::default(),
         }
+    }
+
+    pub(crate) fn open_breakers(&self) -> Vec<String> {
+        self.board.open()
     }
 
     pub(crate) fn forget(&self, provider: ProviderId) {
@@ -101,7 +113,11 @@ impl Pool {
             ProviderKind::Openapi => {
                 let guard = self.egress.guard(&provider.allowed_hosts).map_err(refused)?;
                 let clients = Clients::new(Arc::clone(&self.egress), guard);
-                let held = Held::new(Arc::clone(&self.credentials), provider.clone());
+                let (source, hold) = (
+                    Arc::clone(&self.credentials),
+                    self.egress.config.credential_hold(),
+                );
+                let held = Held::new(source, provider.clone(), hold, self.held.held.clone());
                 Arc::new(HttpApi::new(provider.clone(), clients, held).map_err(refused)?)
             }
         };

@@ -1,6 +1,6 @@
 //! Rate limits: set, shown and removed by people; the edge enforces them.
 
-use domain::limit::{Bucket, MAX_BURST, Rate, Subject};
+use domain::limit::{Bucket, Defaults, MAX_BURST, Rate, Subject};
 use domain::{Limit, LimitId, Page, PageRequest, Principal, RateLimit, Scope, TenantId};
 
 use crate::error::Check;
@@ -86,37 +86,40 @@ impl Control {
         Ok(self.storage.limits.remove(caller.tenant_id, &subject).await?)
     }
 
-    /// The limits that somebody set and that a call of `tool` is under. A tool that does not exist is under none of its
-    /// own: that it does not exist is found out when it is called.
+    /// The limits that a call of `tool` is under: those that somebody set, else `defaults`. A tool that does not exist is
+    /// under none of its own: that it does not exist is found out when it is called.
     ///
     /// # Errors
     /// Without `tools:call`; when storage is away.
-    pub async fn limits_of_call(&self, caller: &Principal, tool: &str) -> Result<Vec<Bucket>, ControlError> {
+    pub async fn limits_of_call(
+        &self,
+        caller: &Principal,
+        tool: &str,
+        defaults: &Defaults,
+    ) -> Result<Vec<Bucket>, ControlError> {
         require(caller, Scope::ToolsCall)?;
         let set = self.all_limits(caller.tenant_id).await?;
-        if set.is_empty() {
+        if set.is_empty() && defaults.are_none() {
             return Ok(Vec::new());
         }
-        let mut subjects = vec![
-            Subject::Tenant,
-            Subject::Key(caller.name.clone()),
-            Subject::Tool(tool.to_owned()),
-        ];
+        let mut subjects = vec![Subject::Tenant, Subject::Key(caller.name.clone())];
         if let Ok(tool) = self.storage.providers.tool(caller.tenant_id, tool).await {
             let provider = self
                 .storage
                 .providers
                 .get(caller.tenant_id, tool.provider_id)
                 .await?;
-            subjects.push(Subject::Provider(provider.name));
+            subjects.extend([Subject::Provider(provider.name), Subject::Tool(tool.name)]);
         }
-        let bound = set.into_iter().filter(|limit| subjects.contains(&limit.subject));
-        let bucket = |limit: RateLimit| Bucket {
-            tenant_id: limit.tenant_id,
-            subject: limit.subject,
-            limit: limit.limit,
+        let bucket = |subject: Subject| {
+            let own = set.iter().find(|limit| limit.subject == subject);
+            Some(Bucket {
+                tenant_id: caller.tenant_id,
+                limit: own.map(|own| own.limit).or_else(|| defaults.of(&subject))?,
+                subject,
+            })
         };
-        Ok(bound.map(bucket).collect())
+        Ok(subjects.into_iter().filter_map(bucket).collect())
     }
 
     async fn all_limits(&self, tenant: TenantId) -> Result<Vec<RateLimit>, ControlError> {

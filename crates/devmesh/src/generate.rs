@@ -67,6 +67,7 @@ pub fn declarations() -> Vec<&'static Declaration> {
         cache::CacheMetrics::DECLARATIONS,
         cache::LimitMetrics::DECLARATIONS,
         connectors::BreakerMetrics::DECLARATIONS,
+        connectors::CredentialMetrics::DECLARATIONS,
         connectors::ToolMetrics::DECLARATIONS,
         mcp_server::catalogue::watch::CatalogueMetrics::DECLARATIONS,
         mcp_server::engine::EngineMetrics::DECLARATIONS,

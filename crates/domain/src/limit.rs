@@ -108,6 +108,36 @@ pub struct Limit {
     pub burst: u32,
 }
 
+/// The limits of those who have none of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Defaults {
+    /// Of each tenant.
+    pub tenant: Option<Limit>,
+    /// Of each key.
+    pub key: Option<Limit>,
+    /// Of each tool in each tenant.
+    pub tool: Option<Limit>,
+}
+
+impl Defaults {
+    /// Whether there are none.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The limit of a subject that has none of its own.
+    #[must_use]
+    pub fn of(&self, subject: &Subject) -> Option<Limit> {
+        match subject {
+            Subject::Tenant => self.tenant,
+            Subject::Key(_) => self.key,
+            Subject::Tool(_) => self.tool,
+            Subject::Provider(_) => None,
+        }
+    }
+}
+
 /// A limit that somebody set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RateLimit {

@@ -22,6 +22,7 @@ use chrono::{DateTime, Utc};
 use domain::catalogue::EntityKind;
 use domain::key::KeyRefusal;
 use domain::limit::Subject;
+use domain::provider::AuthScheme;
 use domain::{Entity, KeyId, Limit, PresentedKey, Principal, Provider, ProviderId, TenantId, Tool};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -142,6 +143,20 @@ impl Catalogue {
             .get(&tenant)
             .map(|tools| tools.provider_names())
             .unwrap_or_default()
+    }
+
+    /// The first `most` providers, of whatever tenant, that need a credential.
+    #[must_use]
+    pub fn providers_with_credentials(&self, most: usize) -> Vec<Arc<Provider>> {
+        let view = self.0.view.load();
+        let all = view.tenants.values().flat_map(|tools| tools.providers());
+        let mut all: Vec<_> = all
+            .filter(|provider| provider.auth != AuthScheme::None)
+            .cloned()
+            .collect();
+        all.sort_by_key(|provider| provider.id);
+        all.truncate(most);
+        all
     }
 
     /// The tools that a key pins (see [`domain::pin`]).

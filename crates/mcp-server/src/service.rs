@@ -97,6 +97,7 @@ pub struct Service {
     shelves: Shelves,
     watch: Watch,
     connectors: Arc<Connectors>,
+    credentials_ahead: usize,
     limiter: Arc<Limiter>,
     key_uses: Arc<KeyUses>,
     spool: Arc<Spool>,
@@ -127,7 +128,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         Some(cache) => cache,
         None => connect_cache(&config.cache, &telemetry)?,
     };
-    register_checks(&telemetry, &cache, &spool);
+    register_checks(&telemetry, &cache, &spool, &connectors);
     let catalogue = Catalogue::with_config(config.catalogue.clone());
     let listeners = Listeners::default();
     let metrics = EngineMetrics::new(&telemetry);
@@ -177,6 +178,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         shelves,
         watch,
         connectors,
+        credentials_ahead: config.catalogue.credentials_ahead,
         limiter,
         key_uses,
         spool,
@@ -194,7 +196,18 @@ fn connect_cache(config: &CacheConfig, telemetry: &Telemetry) -> Result<Arc<dyn 
     cache::connect(config.url.expose(), &options, telemetry)
 }
 
-fn register_checks(telemetry: &Telemetry, cache: &Arc<dyn Cache>, spool: &Arc<Spool>) {
+fn register_checks(
+    telemetry: &Telemetry,
+    cache: &Arc<dyn Cache>,
+    spool: &Arc<Spool>,
+    connectors: &Arc<Connectors>,
+) {
+    // A provider that does not work is no fault of this process: the others' calls go on.
+    let providers = Arc::clone(connectors);
+    telemetry.health().register("circuit_breakers", false, move || {
+        let breakers = providers.breakers();
+        async move { breakers }
+    });
     // Without the cache sessions are this replica's own; requests are answered all the same.
     let cache = Arc::clone(cache);
     telemetry.health().register("cache", false, move || {
@@ -262,6 +275,7 @@ impl Service {
             shelves,
             watch,
             connectors,
+            credentials_ahead,
             limiter,
             key_uses,
             spool,
@@ -282,6 +296,13 @@ impl Service {
         life.spawn("audit", spool.send(link.clone(), drained.clone()));
         parts::spawn(&life, "watch", watch.run(stop.clone()));
         parts::spawn(&life, "key uses", tell_key_uses(key_uses, link, stop.clone()));
+        let ahead = parts::keep_credentials(
+            Arc::clone(&connectors),
+            catalogue.clone(),
+            credentials_ahead,
+            stop.clone(),
+        );
+        parts::spawn(&life, "credentials", ahead);
         parts::spawn(&life, "connectors", parts::sweep(connectors, stop.clone()));
         parts::spawn(&life, "limits", parts::show_limits(limiter, stop.clone()));
         parts::spawn(&life, "search", keep_indexes(shelves, stop.clone()));

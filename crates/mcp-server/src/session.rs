@@ -20,6 +20,7 @@ mod presence;
 mod record;
 mod sdk;
 mod upkeep;
+mod wishes;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +38,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use sdk::SessionError;
+pub(crate) use wishes::{SharedWishes, Wishes};
 
 /// How long a session that was found open in the cache is taken for open without asking again. The notice of its end
 /// usually comes much sooner; this bounds what a lost notice costs.

@@ -1,11 +1,15 @@
 //! The settings of rest-api.
 
+mod limits;
+
 use std::path::PathBuf;
 
 use runtime::config::{ByteSize, Duration, Secret};
 use runtime::listen::ListenConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use limits::{DefaultLimit, LimitsConfig};
 
 /// The settings of rest-api.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +35,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// What replicas share with those of mcp-server: the buckets of rate limits.
     pub cache: CacheConfig,
+    /// Rate limits of those who have none of their own.
+    pub limits: LimitsConfig,
     /// How credentials are encrypted at rest.
     pub credentials: CredentialsConfig,
     /// Jobs and schedules.
@@ -56,6 +62,7 @@ impl Default for Config {
             database: DatabaseConfig::default(),
             queue: QueueConfig::default(),
             cache: CacheConfig::default(),
+            limits: LimitsConfig::default(),
             credentials: CredentialsConfig::default(),
             jobs: JobsConfig::default(),
             retention: RetentionConfig::default(),

@@ -16,6 +16,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use cache::Limiter;
 use control::Control;
+use domain::limit::Defaults;
 use domain::ports::Queue;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::OpenApi;
@@ -32,6 +33,8 @@ pub struct Http {
     pub queue: Arc<dyn Queue>,
     /// How often callers may call.
     pub limiter: Arc<Limiter>,
+    /// How often those may call who have no limit of their own.
+    pub default_limits: Defaults,
     /// What is counted of jobs.
     pub jobs: JobMetrics,
     /// What authentication counts.

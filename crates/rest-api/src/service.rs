@@ -277,6 +277,7 @@ fn router(
         control: control.clone(),
         queue: Arc::clone(queue),
         limiter: Arc::clone(limiter),
+        default_limits: config.limits.defaults(),
         jobs: JobMetrics::new(telemetry),
         auth,
         config: config.http.clone(),

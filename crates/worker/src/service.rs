@@ -121,7 +121,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
             queue::connect(config.queue.url.expose(), &options, &telemetry)?
         }
     };
-    register_checks(&telemetry, &queue, &spool);
+    register_checks(&telemetry, &queue, &spool, &connectors);
     let runner = Runner {
         jobs,
         kinds: Kinds {
@@ -152,7 +152,18 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     })
 }
 
-fn register_checks(telemetry: &Telemetry, queue: &Arc<dyn Queue>, spool: &Arc<Spool>) {
+fn register_checks(
+    telemetry: &Telemetry,
+    queue: &Arc<dyn Queue>,
+    spool: &Arc<Spool>,
+    connectors: &Arc<Connectors>,
+) {
+    // A provider that does not work is no fault of this process: the others' calls go on.
+    let providers = Arc::clone(connectors);
+    telemetry.health().register("circuit_breakers", false, move || {
+        let breakers = providers.breakers();
+        async move { breakers }
+    });
     let queue = Arc::clone(queue);
     telemetry.health().register("queue", true, move || {
         let queue = Arc::clone(&queue);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::{Connection, Manager, Pool, PoolError};
+use deadpool::managed::{Object, Pool, PoolError};
 use domain::ports::cache::CacheError;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError,
@@ -14,6 +14,7 @@ use redis::{
 };
 use tokio::time::{Instant, timeout_at};
 
+use super::connections::Connections;
 use crate::CacheOptions;
 
 /// How long nothing is asked after a time-out: a Redis that is silent must not cost every call its whole bound.
@@ -21,7 +22,7 @@ const REST: Duration = Duration::from_secs(1);
 
 /// Redis, with every operation bounded.
 pub(super) struct Link {
-    pool: Pool,
+    pool: Pool<Connections>,
     /// Makes the connections that listen.
     client: Client,
     timeout: Duration,
@@ -55,14 +56,20 @@ impl Link {
             .bounded(deadline, self.pool.get())
             .await?
             .map_err(no_connection)?;
-        match self.bounded(deadline, command.query_async(&mut connection)).await {
-            Ok(answer) => answer.map_err(failed),
-            Err(silent) => {
-                // It may be dead without knowing; the pool makes another.
-                drop(Connection::take(connection));
-                Err(silent)
-            }
+        let answer = self
+            .bounded(deadline, command.query_async(&mut *connection))
+            .await;
+        let is_sound = match &answer {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => !error.is_unrecoverable_error(),
+            // It may be dead without knowing.
+            Err(_) => false,
+        };
+        if !is_sound {
+            // The pool makes another.
+            drop(Object::take(connection));
         }
+        answer?.map_err(failed)
     }
 
     /// A connection that listens to `channel`.
@@ -94,13 +101,13 @@ impl Link {
     }
 }
 
-fn manager(info: ConnectionInfo, timeout: Duration) -> Result<Manager, RedisError> {
+fn manager(info: ConnectionInfo, timeout: Duration) -> Result<Connections, RedisError> {
     // The bound is `Link`'s; the client library's own, a little longer, must not come first.
     let longer = timeout.checked_mul(2);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(longer)
         .set_response_timeout(longer);
-    Manager::new_with_config(info, config)
+    Connections::new(info, config)
 }
 
 /// Small commands go at once, and a listener notices within half a minute that its Redis is gone.
@@ -112,7 +119,7 @@ fn tcp_settings() -> TcpSettings {
     TcpSettings::default().set_nodelay(true).set_keepalive(keepalive)
 }
 
-fn no_connection(error: PoolError) -> CacheError {
+fn no_connection(error: PoolError<RedisError>) -> CacheError {
     match error {
         PoolError::Backend(error) => failed(error),
         other => CacheError(other.to_string()),

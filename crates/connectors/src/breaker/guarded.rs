@@ -1,6 +1,6 @@
 //! A breaker as calls meet it: behind a lock, counted, and heard of when it changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -226,6 +226,14 @@ impl Board {
         if let Some(line) = states.remove(&id) {
             self.show(&states, &line.name, line.tenant);
         }
+    }
+
+    /// The names of the providers whose breakers are open, sorted.
+    pub(crate) fn open(&self) -> Vec<String> {
+        let states = self.lock();
+        let open = states.values().filter(|line| line.state == State::Open);
+        let names: BTreeSet<_> = open.map(|line| line.name.clone()).collect();
+        names.into_iter().collect()
     }
 
     fn show(&self, states: &HashMap<ProviderId, Line>, name: &str, tenant: TenantId) {

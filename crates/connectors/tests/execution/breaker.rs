@@ -45,10 +45,12 @@ async fn an_upstream_that_fails_gets_no_more_calls_until_it_is_well_again() {
     let mesh = with_breaker(&upstream, patient());
     let the_tool = tool("GET", "/");
     shows_nothing(&mesh);
+    assert_eq!(mesh.connectors.breakers(), Ok(()));
     for _ in 0..4 {
         let outcome = mesh.call(&the_tool, json!({})).await;
         assert_eq!(outcome.error, Some(CallErrorKind::UpstreamFailed));
     }
+    assert_eq!(mesh.connectors.breakers(), Err("open: acme".to_owned()));
     let context = CallContext::default();
     let refused = mesh
         .connectors

@@ -1,11 +1,15 @@
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use connectors::EgressConfig;
 use domain::CallErrorKind;
 use domain::provider::AuthScheme;
 use serde_json::json;
-use test_support::{Reply, Upstream};
+use telemetry::TelemetryConfig;
+use test_support::{Reply, Upstream, eventually};
 
 use crate::support::{Build, Mesh, text, tool};
 
@@ -192,4 +196,48 @@ async fn a_server_elsewhere_gets_the_credential_only_when_the_provider_names_it(
     mesh.provider.version += 1;
     assert_eq!(mesh.call(&elsewhere, json!({})).await.error, None);
     assert!(away.requests()[0].header("authorization").is_some());
+}
+
+#[tokio::test]
+async fn a_credential_is_asked_for_ahead_renewed_and_used_while_its_source_is_silent_until_it_is_too_old() {
+    const HOLD: Duration = Duration::from_millis(1_500);
+    let upstream = Upstream::start().await.unwrap();
+    upstream.on("GET", "/", Reply::json(200, &json!({})));
+    let egress = EgressConfig {
+        credential_hold_ms: 1_500,
+        ..EgressConfig::default()
+    };
+    let mut mesh = Mesh::with(egress, TelemetryConfig::default(), Some(SECRET.to_owned()));
+    mesh.provider.base_url = upstream.url().to_owned();
+    mesh.provider.allowed_hosts = vec![upstream.authority().to_owned()];
+    mesh.provider.auth = AuthScheme::Bearer;
+    let mesh = mesh;
+    let providers = [Arc::new(mesh.provider.clone())];
+    let keep = async || mesh.connectors.keep_credentials(&providers).await;
+    let asked = || mesh.vault.asked.load(Ordering::Relaxed);
+    let get = tool("GET", "/");
+    keep().await;
+    keep().await;
+    assert_eq!(mesh.call(&get, json!({})).await.error, None);
+    assert_eq!(
+        asked(),
+        1,
+        "it is asked for once, and not again while it is fresh"
+    );
+    let renewed = || async {
+        keep().await;
+        asked() == 2
+    };
+    eventually(HOLD, renewed).await.unwrap();
+    // From here on nobody gives it. What is held is used to its end, and no longer.
+    mesh.vault.silent.store(true, Ordering::Relaxed);
+    let again = || async {
+        keep().await;
+        asked() == 3
+    };
+    eventually(HOLD, again).await.unwrap();
+    assert_eq!(mesh.call(&get, json!({})).await.error, None);
+    assert!(mesh.telemetry.render().contains("mcp_credentials_held"));
+    let refused = || async { mesh.call(&get, json!({})).await.error == Some(CallErrorKind::Unavailable) };
+    eventually(2 * HOLD, refused).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! A mesh of one provider, and an upstream that it reaches.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,12 +19,17 @@ use test_support::Upstream;
 pub struct Vault {
     pub secret: Option<String>,
     pub asked: AtomicUsize,
+    /// Whether it cannot be reached.
+    pub silent: AtomicBool,
 }
 
 #[async_trait]
 impl CredentialSource for Vault {
     async fn credential(&self, _: TenantId, _: ProviderId, _: i64) -> Result<Option<Secret>, String> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.silent.load(Ordering::Relaxed) {
+            return Err("no answer".to_owned());
+        }
         Ok(self.secret.clone().map(Secret::from))
     }
 }
@@ -79,6 +84,7 @@ impl Mesh {
         let vault = Arc::new(Vault {
             secret,
             asked: AtomicUsize::new(0),
+            silent: AtomicBool::new(false),
         });
         let connectors = Connectors::new(egress, vault.clone(), &telemetry).unwrap();
         Self {
@@ -95,6 +101,7 @@ impl Mesh {
         let vault = Arc::new(Vault {
             secret: None,
             asked: AtomicUsize::new(0),
+            silent: AtomicBool::new(false),
         });
         Connectors::new(
             egress,

@@ -16,6 +16,7 @@ macro_rules! on_both {
 }
 
 mod audit;
+mod breakers;
 mod calls;
 mod canaries;
 mod chaos;

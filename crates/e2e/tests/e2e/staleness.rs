@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::{Mcp, Mesh, PATIENCE, Service, Setup, Shop};
 use serde_json::{Value, json};
-use test_support::{Reply, eventually};
+use test_support::{Reply, eventually, http};
 
 /// Longer than rest-api is silent in health (5 s), much shorter than the defaults (5 minutes and 30 s).
 const MAX_AGE: (&str, Duration) = ("20s", Duration::from_secs(20));
@@ -31,9 +31,9 @@ async fn without_rest_api_the_edge_serves_for_a_while_destructive_tools_for_less
         .iter()
         .map(|url| Mcp::stateless(url, &key))
         .collect();
-    // What a replica knows is what it has used: the provider's credential was had once.
-    for client in &clients {
-        served(client, Shop::GET_ITEM).await?;
+    // Neither replica has called the provider: its credential is asked for ahead.
+    for url in mesh.mcp_urls() {
+        eventually(PATIENCE, || holds_a_credential(&url)).await?;
     }
     mesh.kill(Service::RestApi).await?;
     for client in &clients {
@@ -82,6 +82,13 @@ fn with_removal(shop: &Shop) {
     let upstream = shop.upstream();
     upstream.on("GET", "/openapi.json", Reply::json(200, &description));
     upstream.on("DELETE", "/items/*", Reply::json(200, &json!({"id": 1})));
+}
+
+async fn holds_a_credential(mcp: &str) -> Result<()> {
+    let page = http::get(&mcp.replace("/mcp", "/metrics")).await?.text();
+    let held = |line: &str| line.starts_with("mcp_credentials_held{") && line.ends_with(" 1");
+    ensure!(page.lines().any(held), "no credential is held at {mcp}");
+    Ok(())
 }
 
 async fn call(client: &Mcp, tool: &str) -> Result<Value> {

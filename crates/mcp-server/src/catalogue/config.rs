@@ -16,6 +16,10 @@ pub struct CatalogueConfig {
     /// A watch that says nothing for this long is broken and is opened again. The control plane speaks at least every
     /// 5 s.
     pub silence: Duration,
+    /// Most providers whose credentials a replica asks for before they are needed, and again before they are too old
+    /// (`egress.credential_hold_ms`). Default 256: what worked before an outage of the control plane works in it, on every
+    /// replica. With 0 a credential is asked for when it is first needed, and is in no other replica's memory.
+    pub credentials_ahead: usize,
 }
 
 impl Default for CatalogueConfig {
@@ -24,6 +28,7 @@ impl Default for CatalogueConfig {
             max_age: Duration::from_mins(5),
             destructive_max_age: Duration::from_secs(30),
             silence: Duration::from_secs(6),
+            credentials_ahead: 256,
         }
     }
 }

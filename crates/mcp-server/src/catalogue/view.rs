@@ -104,6 +104,11 @@ impl TenantTools {
         self.list.len() == list.len() && self.list.iter().zip(list).all(same)
     }
 
+    /// The providers.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.providers.values()
+    }
+
     /// The names of the providers.
     pub(super) fn provider_names(&self) -> HashMap<ProviderId, String> {
         let names = self

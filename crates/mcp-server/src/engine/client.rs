@@ -98,7 +98,7 @@ impl Client {
         let least = if self.is_stateless() {
             self.request_level
         } else {
-            Some(self.session.log_level())
+            Some(self.session.log_level().await)
         };
         if least.is_none_or(|least| severity(level) < severity(least)) {
             return;

@@ -17,6 +17,9 @@ pub struct EngineConfig {
     pub max_calls: usize,
     /// Longest time of one tool call, whatever its provider allows. Default 10m.
     pub call_timeout: Duration,
+    /// Most resources that one session may ask to hear of. Default 256: they are kept in the cache, and read whenever a
+    /// resource changes.
+    pub subscriptions: usize,
     /// Calls that run as tasks.
     pub tasks: TasksConfig,
     /// What is listed of a large catalogue.
@@ -53,6 +56,7 @@ impl Default for EngineConfig {
             list_ttl: Duration::from_secs(30),
             max_calls: 1_024,
             call_timeout: Duration::from_mins(10),
+            subscriptions: 256,
             tasks: TasksConfig::default(),
             tools: ToolsConfig::default(),
         }

@@ -29,6 +29,7 @@ use super::dialogue::Dialogue;
 use super::method::Method;
 use super::observe::Ending;
 use super::page::page;
+use crate::session::SharedWishes;
 
 type Context = RequestContext<RoleServer>;
 
@@ -69,6 +70,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
         context: Context,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
+        if let Some(wishes) = context.extensions.get::<SharedWishes>() {
+            self.session.share(wishes);
+        }
         self.hear_changes(&context.extensions, &context.peer);
         if context.extensions.get::<SessionRestoreMarker>().is_some() {
             return self.begin_session(&request);
@@ -266,7 +270,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
             if !supported {
                 return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
             }
-            self.session.set_log_level(request.level);
+            self.session.set_log_level(request.level).await;
             Ok(())
         })
         .await
@@ -277,7 +281,12 @@ impl<B: Backend> ServerHandler for Engine<B> {
             if !self.offers_subscriptions() {
                 return Err(ErrorData::method_not_found::<SubscribeRequestMethod>());
             }
-            self.session.subscribe(request.uri);
+            let most = self.shared.config.subscriptions;
+            if !self.session.subscribe(request.uri, most).await {
+                let message =
+                    format!("uri: this session watches {most} resources already, the most that it may");
+                return Err(ErrorData::invalid_params(message, None));
+            }
             Ok(())
         })
         .await
@@ -292,7 +301,7 @@ impl<B: Backend> ServerHandler for Engine<B> {
             if !self.offers_subscriptions() {
                 return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
             }
-            self.session.unsubscribe(&request.uri);
+            self.session.unsubscribe(&request.uri).await;
             Ok(())
         })
         .await

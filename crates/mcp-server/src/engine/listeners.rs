@@ -142,11 +142,18 @@ async fn tell_subscription(sink: &SubscriptionSink, change: &Change) {
     }
 }
 
+async fn is_subscribed(state: &Weak<SessionState>, uri: &str) -> bool {
+    match state.upgrade() {
+        Some(state) => state.is_subscribed(uri).await,
+        None => false,
+    }
+}
+
 async fn tell_session(peer: &Peer<RoleServer>, state: &Weak<SessionState>, change: &Change) {
     let told = match change {
         Change::Tools => peer.notify_tool_list_changed().await,
         Change::Prompts => peer.notify_prompt_list_changed().await,
-        Change::Resource(uri) if state.upgrade().is_some_and(|state| state.is_subscribed(uri)) => {
+        Change::Resource(uri) if is_subscribed(state, uri).await => {
             let update = rmcp::model::ResourceUpdatedNotificationParam::new(uri.clone());
             peer.notify_resource_updated(update).await
         }

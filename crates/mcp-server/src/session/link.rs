@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, RequestId, ServerJsonRpcMessage, ServerNotification,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, GetExtensions, RequestId, ServerJsonRpcMessage,
+    ServerNotification,
 };
 use rmcp::transport::{
     Transport, WorkerTransport, streamable_http_server::session::local::LocalSessionWorker,
 };
 
 use super::elsewhere::asked_by;
+use super::wishes::SharedWishes;
 
 /// The requests of one session that this replica is answering. Cheap to clone.
 #[derive(Clone, Default)]
@@ -57,6 +59,7 @@ pub struct SessionLink {
     inner: WorkerTransport<LocalSessionWorker>,
     replica: Arc<str>,
     in_flight: InFlight,
+    wishes: SharedWishes,
 }
 
 impl SessionLink {
@@ -64,11 +67,13 @@ impl SessionLink {
         inner: WorkerTransport<LocalSessionWorker>,
         replica: Arc<str>,
         in_flight: InFlight,
+        wishes: SharedWishes,
     ) -> Self {
         Self {
             inner,
             replica,
             in_flight,
+            wishes,
         }
     }
 
@@ -104,8 +109,14 @@ impl Transport<RoleServer> for SessionLink {
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        let message = self.inner.receive().await?;
+        let mut message = self.inner.receive().await?;
         self.in_flight.heard(&message);
+        // The engine is told with the first request which session it is for: before that nobody knows.
+        if let ClientJsonRpcMessage::Request(request) = &mut message
+            && matches!(request.request, ClientRequest::InitializeRequest(_))
+        {
+            request.request.extensions_mut().insert(self.wishes.clone());
+        }
         Some(message)
     }
 

@@ -8,6 +8,7 @@ use rmcp::transport::streamable_http_server::session::{SessionState, SessionStor
 use serde::{Deserialize, Serialize};
 
 use super::Sessions;
+use super::wishes::Wishes;
 
 /// The channel on which replicas tell each other that a session has ended; the message is its id.
 pub(super) const ENDED: &str = "mcp:session:ended";
@@ -18,6 +19,9 @@ pub(super) struct Record {
     /// The key that opened it; nobody else may use it.
     pub(super) owner: KeyId,
     initialize: InitializeRequestParams,
+    /// What its client asked for since.
+    #[serde(default)]
+    pub(super) wishes: Wishes,
 }
 
 /// The cache key of a session.
@@ -38,13 +42,31 @@ impl Sessions {
         let record = Record {
             owner,
             initialize: state.initialize_params.clone(),
+            wishes: Wishes::default(),
         };
-        let bytes = serde_json::to_vec(&record)?;
+        self.put(id, &record).await
+    }
+
+    async fn put(&self, id: &str, record: &Record) -> Result<(), SessionStoreError> {
+        let bytes = serde_json::to_vec(record)?;
         self.0
             .cache
             .set(&key(id), &bytes, self.0.config.idle.get())
             .await?;
         Ok(())
+    }
+
+    /// Changes what the client of an open session asked for.
+    pub(super) async fn change_wishes(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Wishes),
+    ) -> Result<(), SessionStoreError> {
+        let Some(mut record) = self.load(id).await? else {
+            return Ok(());
+        };
+        change(&mut record.wishes);
+        self.put(id, &record).await
     }
 
     async fn end_everywhere(&self, id: &str) -> Result<(), CacheError> {

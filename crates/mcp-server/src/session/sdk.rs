@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::link::{InFlight, SessionLink};
 use super::log::EventLog;
 use super::origin::Origin;
-use super::{OpenSession, Sessions};
+use super::{OpenSession, Sessions, SharedWishes};
 use crate::engine::caller::CALLER;
 
 /// Why a session could not be used.
@@ -82,11 +82,12 @@ impl Sessions {
             in_flight: in_flight.clone(),
             stream: Mutex::default(),
         };
-        self.lock().insert(id, Arc::new(session));
+        self.lock().insert(Arc::clone(&id), Arc::new(session));
         Ok(SessionLink::new(
             transport,
             Arc::clone(&self.0.replica),
             in_flight,
+            SharedWishes::new(self.clone(), id),
         ))
     }
 

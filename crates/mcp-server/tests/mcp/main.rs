@@ -24,3 +24,4 @@ mod sessions;
 mod support;
 mod tasks;
 mod wire;
+mod wishes;

@@ -1,5 +1,6 @@
 //! Rate limits over HTTP.
 
+use rest_api::config::DefaultLimit;
 use serde_json::json;
 
 use crate::app::App;
@@ -57,4 +58,49 @@ on_both! {
         assert_eq!(jobs["items"].as_array().unwrap().len(), 2, "{jobs}");
         call(&app.admin).await.expect(202);
     }
+}
+
+#[tokio::test]
+async fn who_has_no_limit_of_its_own_is_under_the_default_and_who_has_one_is_not() {
+    let app = App::with(|config| {
+        config.limits.key = DefaultLimit {
+            rate: Some("1/h".parse().unwrap()),
+            burst: Some(2),
+        };
+        config.limits.tool = DefaultLimit {
+            rate: Some("1/h".parse().unwrap()),
+            burst: Some(3),
+        };
+    })
+    .await;
+    app.provider(&app.admin, "api").await;
+    let (plain, _) = app
+        .key(&app.admin, json!({ "name": "plain", "kind": "agent" }))
+        .await;
+    let (own, _) = app
+        .key(&app.admin, json!({ "name": "own", "kind": "agent" }))
+        .await;
+    app.put(&app.admin, "/api/v1/limits/key:own", json!({ "rate": "1000/s" }))
+        .await
+        .expect(200);
+    let call = async |key: &str| {
+        app.post(key, "/api/v1/tools/api_get/calls", json!({ "arguments": {} }))
+            .await
+    };
+    for _ in 0..2 {
+        call(&plain).await.expect(202);
+    }
+    let refused = call(&plain).await;
+    let problem = refused.expect(429);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("key:plain"),
+        "{problem}"
+    );
+    call(&own).await.expect(202);
+    let problem = call(&own).await;
+    let problem = problem.expect(429);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("tool:api_get"),
+        "{problem}"
+    );
 }

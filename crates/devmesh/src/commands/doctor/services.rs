@@ -80,16 +80,23 @@ async fn health(service: &str, url: &Url) -> Result<Vec<Finding>, Failure> {
         let check_name = format!("{service}: {name}");
         findings.push(match check.get("status").and_then(Value::as_str) {
             Some("healthy") => Finding::ok(check_name, "healthy"),
-            Some("degraded") => Finding::warn(
-                check_name,
-                text(check, "error"),
-                "the service works without it meanwhile",
-            ),
+            Some("degraded") => Finding::warn(check_name, text(check, "error"), meanwhile(name)),
             _ => Finding::fail(check_name, text(check, "error"), advice(name)),
         });
     }
     findings.extend(date.and_then(|date| clock(service, &date)));
     Ok(findings)
+}
+
+/// What to do about a check without which the service works.
+fn meanwhile(check: &str) -> &'static str {
+    match check {
+        "circuit_breakers" => {
+            "do these providers answer? Calls of them are refused at once; the first one after a pause (breaker.open_ms) \
+             tries again"
+        }
+        _ => "the service works without it meanwhile",
+    }
 }
 
 fn advice(check: &str) -> &'static str {

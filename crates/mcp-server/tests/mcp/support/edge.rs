@@ -52,6 +52,7 @@ pub struct Edge {
     pub audit: Arc<Records>,
     pub jobs: Arc<Jobs>,
     pub telemetry: Telemetry,
+    pub listeners: Listeners,
     life: Lifecycle,
 }
 
@@ -136,13 +137,14 @@ impl Edge {
         let listener = Listener::bind(&ListenConfig::default()).await.unwrap();
         let url = format!("{}/mcp", listener.bound().url());
         life.spawn("http", listener.serve(transport.router(), life.clone()));
-        upkeep(&life, &transport, &catalogue, listeners);
+        upkeep(&life, &transport, &catalogue, listeners.clone());
         Self {
             url,
             catalogue,
             audit,
             jobs,
             telemetry,
+            listeners,
             life,
         }
     }

@@ -177,7 +177,10 @@ pub async fn call(
     JsonBody(body): JsonBody<CallRequest>,
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency::key(&headers)?;
-    let buckets = http.control.limits_of_call(&caller, &name).await?;
+    let buckets = http
+        .control
+        .limits_of_call(&caller, &name, &http.default_limits)
+        .await?;
     http.limiter.take(&buckets).await?;
     let call = NewCall {
         tool: name,
