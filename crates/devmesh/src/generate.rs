@@ -63,7 +63,7 @@ fn configuration() -> String {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 10] = [
+    let crates: [&'static [Declaration]; 11] = [
         cache::CacheMetrics::DECLARATIONS,
         cache::LimitMetrics::DECLARATIONS,
         connectors::BreakerMetrics::DECLARATIONS,
