@@ -17,6 +17,7 @@ case ${1:-} in
 esac
 
 need_servers
+need_commands valgrind
 github=${DEVMESH_TEST_GITHUB_OPENAPI:-$(tool_node_modules descriptions)/node_modules/@octokit/openapi/generated/api.github.com.json}
 if [ $build = debug ]; then
     cargo build --workspace --bins --locked
@@ -30,6 +31,7 @@ fi
 bench() { "$target/$build/bench" "$@" "${quick[@]}" --devmesh "$target/$build/devmesh" --figures "$figures"; }
 
 bench calls
+bench instructions
 bench bulkhead
 bench up
 bench import --description "$github"

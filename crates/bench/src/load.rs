@@ -106,6 +106,18 @@ pub async fn nth(target: &Target, number: usize) -> Result<()> {
     send(&mut connection, &target.requests[number % target.requests.len()]).await
 }
 
+/// So many requests one after the other.
+///
+/// # Errors
+/// When an answer is not what was expected.
+pub async fn counted(target: &Target, calls: usize) -> Result<()> {
+    let mut connection = connect(&target.address).await?;
+    for number in 0..calls {
+        send(&mut connection, &target.requests[number % target.requests.len()]).await?;
+    }
+    Ok(())
+}
+
 type Connection = SendRequest<Full<Bytes>>;
 
 async fn connect(address: &str) -> Result<Connection> {

@@ -9,6 +9,7 @@ mod bulkhead;
 mod calls;
 mod curves;
 mod import;
+mod instructions;
 mod load;
 mod mesh;
 mod report;
@@ -36,6 +37,8 @@ enum What {
     Calls(Options),
     /// A provider that hangs, and what that costs the calls of another one.
     Bulkhead(Options),
+    /// Instructions a call, with logs and traces and without; needs valgrind.
+    Instructions(Options),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
@@ -83,6 +86,7 @@ fn main() -> Result<()> {
         match arguments.what {
             What::Calls(options) => calls::run(&options).await,
             What::Bulkhead(options) => bulkhead::run(&options).await,
+            What::Instructions(options) => instructions::run(&options).await,
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,

@@ -51,6 +51,11 @@ impl Data {
     fn path(&self) -> &Path {
         self.0.path()
     }
+
+    /// A file beside them.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
 }
 
 impl Mesh {
@@ -59,13 +64,29 @@ impl Mesh {
     /// # Errors
     /// When it does not become ready.
     pub async fn start(devmesh: &Path, signals: Signals, data: Data) -> Result<Self> {
+        Self::spawn(Command::new(devmesh), signals, data).await
+    }
+
+    /// Starts it under callgrind, which writes into `counts` at its end.
+    ///
+    /// # Errors
+    /// When it does not become ready; when there is no valgrind.
+    pub async fn start_counted(devmesh: &Path, signals: Signals, data: Data, counts: &Path) -> Result<Self> {
+        let mut command = Command::new("valgrind");
+        command
+            .args(["--quiet", "--tool=callgrind"])
+            .arg(format!("--callgrind-out-file={}", counts.display()))
+            .arg(devmesh);
+        Self::spawn(command, signals, data).await
+    }
+
+    async fn spawn(mut command: Command, signals: Signals, data: Data) -> Result<Self> {
         let (mcp, api, worker) = (free_address()?, free_address()?, free_address()?);
         let collector = match signals {
             Signals::On => Some(OtlpReceiver::start().await?),
             Signals::Off => None,
         };
         let log = std::fs::File::create(data.path().join("mesh.log"))?;
-        let mut command = Command::new(devmesh);
         command
             .args(["up", "--data"])
             .arg(data.path().join("mesh"))
@@ -85,9 +106,7 @@ impl Mesh {
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
             None => command.env("LOG_LEVEL", "off"),
         };
-        let child = command
-            .spawn()
-            .with_context(|| format!("{}", devmesh.display()))?;
+        let child = command.spawn().context("the mesh does not start")?;
         let mut mesh = Self {
             mcp: format!("http://{mcp}/mcp"),
             api: format!("http://{api}"),

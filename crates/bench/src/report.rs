@@ -32,6 +32,7 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
     };
     let tables = [
         rates(&calls),
+        part("instructions.json", instructions)?,
         latencies(&calls),
         part("bulkhead.json", bulkhead)?,
         part("worker.json", worker)?,
@@ -82,6 +83,17 @@ fn rates(calls: &Value) -> String {
         cost["pairs"],
     );
     table
+}
+
+fn instructions(counted: &Value) -> String {
+    format!(
+        "Counted by callgrind over {} calls of one connection, in the whole mesh: {:.0} instructions a call without logs and \
+         traces, {:.0} with them ({:+.1} %).\n\n",
+        counted["calls"],
+        number(counted, "without"),
+        number(counted, "with_telemetry"),
+        number(counted, "telemetry_percent"),
+    )
 }
 
 fn latencies(calls: &Value) -> String {
