@@ -1,7 +1,7 @@
 //! Files that are generated from the code and committed: the code decides, and drift is found here.
 //!
-//! `devmesh generate --out DIR` writes them all under a directory laid out like the repository; the services
-//! are behind that command, so that this tool does not depend on them.
+//! `devmesh generate --out DIR` writes what the services declare under a directory laid out like the repository, so
+//! that this tool does not depend on them; the dashboards are made here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use crate::Report;
+use crate::dashboards;
 use crate::repository::Repository;
 
 /// Compares what the code generates with what is committed.
@@ -38,6 +39,11 @@ fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
         .status()
         .context("cannot run devmesh")?;
     ensure!(status.success(), "`devmesh generate` failed ({status})");
+    for (path, text) in dashboards::files(repository)? {
+        let path = out.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(out))?;
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
     Ok(())
 }
 

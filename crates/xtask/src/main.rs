@@ -8,6 +8,7 @@
 )]
 
 mod arrows;
+mod dashboards;
 mod duplicates;
 mod generated;
 mod layout;
