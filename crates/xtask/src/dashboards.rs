@@ -7,6 +7,7 @@ mod database;
 mod errors;
 mod grafana;
 mod model;
+mod options;
 mod overview;
 mod panels;
 mod performance;

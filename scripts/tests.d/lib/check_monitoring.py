@@ -62,6 +62,8 @@ def static():
     queries = expressions(rules + "\n" + alerts)
     for page in RUNBOOKS.glob("*.md"):
         queries += re.findall(r"```promql\n(.*?)\n```", page.read_text(), re.S)
+    listed = json.loads((TOP.parent / "queries.json").read_text())
+    queries += [query["expr"] for query in listed if query["language"] == "promql" and query["kind"] == "panel"]
     for query in queries:
         labels |= set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", query))
         bare = re.sub(r'"[^"]*"', "", query)

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{Dashboard, Kind, Language, Panel, Query, Step, Unit};
-use super::surroundings::{annotations, links, variables};
+use super::options::of as options;
+use super::surroundings::{annotations, link, links, variables};
 
 /// The filter of `{@}`: what the three variables choose.
 const FILTER: &str = r#"environment=~"$environment",service=~"$service",instance=~"$instance""#;
@@ -72,7 +73,7 @@ fn of_panel(panel: &Panel, id: u32, place: &Value) -> Value {
     if panel.kind == Kind::Text {
         return json!({
             "id": id, "type": "text", "title": panel.title, "gridPos": place,
-            "options": {"mode": "markdown", "content": panel.text},
+            "options": options(panel),
         });
     }
     let source = source(panel.language());
@@ -98,7 +99,12 @@ fn of_panel(panel: &Panel, id: u32, place: &Value) -> Value {
 }
 
 fn runbook(name: &str) -> Value {
-    json!({"title": format!("Runbook {name}"), "url": format!("${{runbooks}}/{name}.md"), "targetBlank": true})
+    link(
+        &format!("Runbook {name}"),
+        "question",
+        "What to do about it",
+        &format!("${{runbooks}}/{name}.md"),
+    )
 }
 
 fn source(language: Language) -> Value {
@@ -211,53 +217,6 @@ fn overrides(panel: &Panel) -> Vec<Value> {
         .into_iter()
         .chain(panel.columns.iter().map(column))
         .collect()
-}
-
-fn options(panel: &Panel) -> Value {
-    let last = json!({"calcs": ["lastNotNull"], "fields": "", "values": false});
-    match panel.kind {
-        Kind::Stat => json!({
-            "reduceOptions": last, "colorMode": "value", "graphMode": "none", "justifyMode": "auto",
-            "orientation": "auto", "textMode": "auto", "wideLayout": true,
-        }),
-        Kind::Gauge => json!({
-            "reduceOptions": last, "orientation": "auto", "showThresholdLabels": false, "showThresholdMarkers": true,
-        }),
-        Kind::BarGauge => json!({
-            "reduceOptions": last, "orientation": "horizontal", "displayMode": "gradient", "showUnfilled": true,
-        }),
-        Kind::PieChart => json!({
-            "reduceOptions": last, "pieType": "donut",
-            "legend": {"displayMode": "table", "placement": "right", "showLegend": true, "values": ["value", "percent"]},
-            "tooltip": {"mode": "single", "sort": "none"},
-        }),
-        Kind::TimeSeries => json!({
-            "legend": {"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": ["lastNotNull", "max"]},
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        }),
-        Kind::Heatmap => heatmap(panel.unit),
-        Kind::Table => json!({"showHeader": true, "cellHeight": "sm"}),
-        Kind::Logs => json!({
-            "showTime": true, "showLabels": false, "showCommonLabels": false, "wrapLogMessage": false,
-            "prettifyLogMessage": false, "enableLogDetails": true, "dedupStrategy": "none", "sortOrder": "Descending",
-        }),
-        Kind::Text => json!({}),
-    }
-}
-
-fn heatmap(unit: Unit) -> Value {
-    json!({
-        "calculate": false,
-        "cellGap": 1,
-        "color": {"mode": "scheme", "scheme": "Spectral", "steps": 64, "exponent": 0.5, "fill": "dark-orange", "reverse": false},
-        "filterValues": {"le": 1e-9},
-        "legend": {"show": true},
-        "rowsFrame": {"layout": "auto"},
-        "showValue": "never",
-        "tooltip": {"mode": "single", "yHistogram": false},
-        "yAxis": {"axisPlacement": "left", "reverse": false, "unit": unit.id()},
-        "exemplars": {"color": "rgba(255,0,255,0.7)"},
-    })
 }
 
 /// A table of several queries is one table: joined by the labels, without the columns of time.

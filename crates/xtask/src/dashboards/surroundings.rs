@@ -132,10 +132,11 @@ pub(super) fn links() -> Vec<Value> {
     ]
 }
 
-fn link(title: &str, icon: &str, tooltip: &str, url: &str) -> Value {
+/// A link to somewhere.
+pub(super) fn link(title: &str, icon: &str, tooltip: &str, url: &str) -> Value {
     json!({
         "title": title, "type": "link", "icon": icon, "tooltip": tooltip, "url": url, "tags": [],
-        "asDropdown": false, "includeVars": false, "keepTime": true, "targetBlank": true,
+        "asDropdown": false, "includeVars": false, "keepTime": false, "targetBlank": true,
     })
 }
 
