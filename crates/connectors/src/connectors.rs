@@ -172,7 +172,7 @@ impl Connectors {
         self.metrics
             .duration
             .with([tool, provider])
-            .record(took.as_secs_f64());
+            .record_in(&tracing::Span::current(), took.as_secs_f64());
         if let Some(kind) = outcome.error {
             self.metrics
                 .errors

@@ -321,6 +321,11 @@ impl Mesh {
         url.with_context(|| format!("{} is not running", service.name()))
     }
 
+    /// The addresses of `service`: one for each replica.
+    pub fn service_urls(&self, service: Service) -> Vec<String> {
+        self.urls(service).collect()
+    }
+
     fn urls(&self, service: Service) -> impl Iterator<Item = String> {
         let found = self
             .processes

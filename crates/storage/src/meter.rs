@@ -105,7 +105,7 @@ impl Meter {
         self.metrics
             .duration
             .with([operation, table])
-            .record(took.as_secs_f64());
+            .record_in(span, took.as_secs_f64());
         if matches!(error, Some(StoreError::Unavailable(_) | StoreError::Internal(_))) {
             span.record("error.type", outcome);
             span.record("otel.status_code", "ERROR");

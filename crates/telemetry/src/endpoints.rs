@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::admin::AdminAccess;
 use crate::clock;
-use crate::metrics::page_content_type;
 use crate::telemetry::Telemetry;
+
+mod page;
 
 #[derive(Clone)]
 struct Endpoints {
@@ -25,7 +26,7 @@ impl Telemetry {
     /// `/metrics /health /health/live /health/ready /health/startup /version /admin/log-level`.
     pub fn router(&self, admin: AdminAccess) -> Router {
         Router::new()
-            .route("/metrics", get(metrics))
+            .route("/metrics", get(page::metrics))
             .route("/health", get(live))
             .route("/health/live", get(live))
             .route("/health/ready", get(ready))
@@ -37,14 +38,6 @@ impl Telemetry {
                 admin,
             })
     }
-}
-
-async fn metrics(State(endpoints): State<Endpoints>) -> Response {
-    (
-        [(header::CONTENT_TYPE, page_content_type())],
-        endpoints.telemetry.render(),
-    )
-        .into_response()
 }
 
 async fn live() -> Json<Value> {

@@ -9,7 +9,9 @@
 mod buckets;
 mod cell;
 mod declaration;
+mod exemplar;
 mod family;
+mod format;
 mod macros;
 mod recorder;
 mod registry;
@@ -20,11 +22,10 @@ pub use buckets::{LATENCY, LATENCY_30_60, LATENCY_30_60_300, LATENCY_MCP, SIZES,
 pub use cell::{Counter, Gauge, GaugeGuard, Histogram};
 pub use declaration::{Declaration, Kind, Metric};
 pub use family::Family;
+pub use format::Format;
 pub use registry::Registry;
 
 pub(crate) use cell::Cell;
-
-/// The `Content-Type` of the metrics page.
-pub(crate) fn page_content_type() -> &'static str {
-    render::CONTENT_TYPE
-}
+pub(crate) use exemplar::{Exemplar, Exemplars};
+pub(crate) use format::takes_gzip;
+pub(crate) use render::Page;

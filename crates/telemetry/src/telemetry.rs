@@ -15,7 +15,7 @@ use crate::grpc::GrpcMetrics;
 use crate::health::{Health, HealthMetrics};
 use crate::http::HttpMetrics;
 use crate::logs::{JsonStyle, LogLayer, LogLevels, LogWriter, PrettyStyle, Style};
-use crate::metrics::Registry;
+use crate::metrics::{Format, Page, Registry};
 use crate::scrape::{ProcessMetrics, RuntimeMetrics, Runtimes};
 use crate::service::ServiceInfo;
 use crate::trace::{Sampler, SpanExport, SpanLayer};
@@ -211,18 +211,26 @@ impl Telemetry {
     /// The Prometheus page, format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
+        self.render_as(Format::Text)
+    }
+
+    /// The metrics page.
+    #[must_use]
+    pub fn render_as(&self, format: Format) -> String {
         let began = Instant::now();
         if let Some(runtimes) = self.0.runtimes.get() {
             runtimes.sample();
         }
-        let mut page = self.0.registry.render();
+        let mut page = Page::new(format);
+        self.0.registry.write(&mut page);
         let process = self
             .0
             .process
             .get_or_init(|| self.process_page(ProcessSeries::Own));
         if let Some(process) = process {
-            page.push_str(&process.render());
+            process.write(&mut page);
         }
+        let page = page.end();
         self.0.own.scrape.record(began.elapsed().as_secs_f64());
         page
     }
@@ -251,10 +259,10 @@ impl Telemetry {
 }
 
 impl ProcessPage {
-    fn render(&self) -> String {
+    fn write(&self, page: &mut Page) {
         self.process.sample();
         #[cfg(feature = "jemalloc")]
         self.allocator.sample();
-        self.registry.render()
+        self.registry.write(page);
     }
 }

@@ -41,6 +41,7 @@ impl Prometheus {
             "--config.file=prometheus.yml",
             "--storage.tsdb.path=data",
             "--web.enable-lifecycle",
+            "--enable-feature=exemplar-storage",
         ];
         Server::start(home, "prometheus", &names, &arguments)
             .await
@@ -57,16 +58,30 @@ impl Prometheus {
     /// # Errors
     /// When the expression is wrong, with Prometheus's message.
     pub async fn query(&self, expression: &str) -> Result<Vec<Value>> {
-        let mut url = url::Url::parse(&self.0.url)?.join("/api/v1/query")?;
-        url.query_pairs_mut().append_pair("query", expression);
-        let answer = http::get(url.as_str()).await?;
-        ensure!(answer.status.is_success(), "{expression}: {}", answer.text());
-        let answer = answer.json()?;
-        answer["data"]["result"]
-            .as_array()
-            .cloned()
-            .context("the answer has no result")
+        let data = self.data("query", &[("query", expression)]).await?;
+        list(&data["result"])
     }
+
+    /// The series of `expression` that have exemplars, with these.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn exemplars(&self, expression: &str) -> Result<Vec<Value>> {
+        let given = [("query", expression)];
+        list(&self.data("query_exemplars", &given).await?)
+    }
+
+    async fn data(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
+        let mut url = url::Url::parse(&self.0.url)?.join("/api/v1/")?.join(path)?;
+        url.query_pairs_mut().extend_pairs(parameters);
+        let answer = http::get(url.as_str()).await?;
+        ensure!(answer.status.is_success(), "{parameters:?}: {}", answer.text());
+        Ok(answer.json()?["data"].take())
+    }
+}
+
+fn list(value: &Value) -> Result<Vec<Value>> {
+    value.as_array().cloned().context("the answer has no result")
 }
 
 impl Alertmanager {

@@ -212,7 +212,10 @@ impl Runner {
         if let Ended::Stored(stored) = ended {
             self.close_check(stored);
         }
-        self.metrics.duration.with([kind]).record(took.as_secs_f64());
+        self.metrics
+            .duration
+            .with([kind])
+            .record_in(&tracing::Span::current(), took.as_secs_f64());
         if outcome == "retried" {
             self.metrics.retried.with([kind]).increment(1);
         }

@@ -21,6 +21,7 @@ mod calls;
 mod canaries;
 mod chaos;
 mod crashes;
+mod exemplars;
 mod imports;
 mod limits;
 mod lists;

@@ -166,7 +166,7 @@ impl Operation {
         metrics
             .duration
             .with([self.method.as_str(), &status])
-            .record(seconds);
+            .record_in(&self.span, seconds);
         metrics
             .operations
             .with([
@@ -176,7 +176,7 @@ impl Operation {
                 &self.protocol_version,
                 "tcp",
             ])
-            .record(seconds);
+            .record_in(&self.span, seconds);
         if ending.error.is_some() {
             metrics.errors.with([self.tool.as_str(), error_type]).increment(1);
             self.span.record("error.type", error_type);

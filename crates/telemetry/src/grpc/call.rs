@@ -100,7 +100,10 @@ impl Drop for Call {
         let labels = self.labels(code);
         let took = self.first_message.unwrap_or_else(|| self.began.elapsed());
         self.metrics.requests.with(labels).increment(1);
-        self.metrics.duration.with(labels).record(took.as_secs_f64());
+        self.metrics
+            .duration
+            .with(labels)
+            .record_in(&self.span, took.as_secs_f64());
         self.span.record("rpc.grpc.status_code", code.number());
         let failed = match self.side {
             Side::Client => code != Code::OK,

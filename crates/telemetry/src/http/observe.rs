@@ -148,7 +148,7 @@ impl Exchange {
         self.metrics()
             .duration
             .with(labels)
-            .record(self.began.elapsed().as_secs_f64());
+            .record_in(&self.span, self.began.elapsed().as_secs_f64());
     }
 
     /// The word of the closing line's `outcome`.

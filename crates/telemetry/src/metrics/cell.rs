@@ -7,8 +7,7 @@ mod histogram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use metrics_exporter_prometheus::LabelSet;
-
+use super::render::{Labels, Page};
 use super::{Declaration, Kind};
 
 pub use counter::Counter;
@@ -28,7 +27,7 @@ pub trait Cell: Clone + Send + Sync + 'static {
     /// How many lines it takes on the page.
     fn lines(declaration: &'static Declaration) -> usize;
     /// Appends its sample lines.
-    fn render(&self, page: &mut String, name: &str, labels: &LabelSet);
+    fn render(&self, page: &mut Page, name: &str, labels: &Labels);
 }
 
 /// A cell and the façade's handle of it: the handle can only be written to, the page reads the cell.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use ::metrics::{Key, Label};
 
 use super::registry::{Budget, Registry};
-use super::render::{Constant, header};
+use super::render::{Constant, Page};
 use super::series::{OTHER, Series};
 use super::{Cell, Counter, Declaration, Gauge, Histogram, Kind, Metric};
 use crate::config::MetricsConfig;
@@ -196,13 +196,13 @@ impl<K: Cell> FamilyStore<K> {
     }
 
     /// Appends the family, or nothing where it has no series.
-    pub(crate) fn render(&self, page: &mut String, constant: &Constant) {
+    pub(crate) fn render(&self, page: &mut Page, constant: &Constant) {
         // Of a copy: writing takes a while, and one who waits to add a series would keep everyone else waiting.
         let series = self.read().to_vec();
         if series.is_empty() {
             return;
         }
-        header(page, self.declaration);
+        page.header(self.declaration);
         let constant = constant.beside(self.declaration);
         for (values, cell) in series {
             let labels = constant.and(self.declaration.labels, &values);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::family::{Bounds, FamilyStore};
-use super::render::Constant;
-use super::{Cell, Declaration};
+use super::render::{Constant, Page};
+use super::{Cell, Declaration, Format};
 use crate::catalogue::OVERFLOW;
 use crate::config::MetricsConfig;
 
@@ -47,12 +47,17 @@ impl Registry {
     /// The Prometheus page of every family that has a series, sorted by name.
     #[must_use]
     pub fn render(&self) -> String {
+        let mut page = Page::new(Format::Text);
+        self.write(&mut page);
+        page.end()
+    }
+
+    /// Appends every family that has a series, sorted by name.
+    pub(crate) fn write(&self, page: &mut Page) {
         let families: Vec<_> = self.read().values().cloned().collect();
-        let mut page = String::new();
         for family in families {
-            family.render(&mut page, &self.constant);
+            family.render(page, &self.constant);
         }
-        page
     }
 
     /// The family of a declaration: one for all callers.
@@ -112,7 +117,7 @@ impl Budget {
 /// A family whatever its kind of cell.
 trait AnyFamily: Send + Sync {
     fn declaration(&self) -> &'static Declaration;
-    fn render(&self, page: &mut String, constant: &Constant);
+    fn render(&self, page: &mut Page, constant: &Constant);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -121,7 +126,7 @@ impl<K: Cell> AnyFamily for FamilyStore<K> {
         FamilyStore::declaration(self)
     }
 
-    fn render(&self, page: &mut String, constant: &Constant) {
+    fn render(&self, page: &mut Page, constant: &Constant) {
         FamilyStore::render(self, page, constant);
     }
 

@@ -1,21 +1,21 @@
-//! Prometheus' text exposition format, version 0.0.4, as the exporter writes it.
+//! The metrics page: Prometheus' text format 0.0.4, or OpenMetrics 1.0 for who asks for it.
 //!
-//! What the exporter gets wrong is put right here: its escaping guesses whether a backslash is an escape already (it
-//! writes one and two alike, and forgets one before a quote), it spells infinity `inf`, and it leaves out a suffix that
-//! the name happens to end with (so names come here whole).
+//! Labels, HELP and TYPE are written by the exporter's formatter; a series' labels once, whatever the number of its lines.
+//! What it gets wrong is put right here: its escaping guesses whether a backslash is an escape already (it writes one and
+//! two alike, and forgets one before a quote), it spells infinity `inf`, and it knows neither OpenMetrics nor exemplars.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use ::metrics::{Key, Label};
 use indexmap::IndexMap;
 use metrics_exporter_prometheus::LabelSet;
-use metrics_exporter_prometheus::formatting::{write_help_line, write_metric_line, write_type_line};
+use metrics_exporter_prometheus::formatting::{write_help_line, write_type_line};
 
-use super::Declaration;
+use super::{Declaration, Exemplar, Format, Kind};
 
-/// The `Content-Type` of the page.
-pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Most exemplars of one page. They may double a line, and the page has to stay near two megabytes.
+const MAX_EXEMPLARS: usize = 2_000;
 
 /// The labels that all series of a page carry, before their own.
 #[derive(Clone)]
@@ -39,34 +39,101 @@ impl Constant {
     }
 
     /// The labels of one series.
-    pub(crate) fn and(&self, names: &[&'static str], values: &[Box<str>]) -> LabelSet {
+    pub(crate) fn and(&self, names: &[&'static str], values: &[Box<str>]) -> Labels {
         let own = names.iter().zip(values);
         let own: Vec<Label> = own
             .map(|(name, value)| Label::new(*name, unmistakable(value).into_owned()))
             .collect();
-        LabelSet::from_key_and_global(&Key::from_parts("", own), &self.0)
+        let set = LabelSet::from_key_and_global(&Key::from_parts("", own), &self.0);
+        Labels(set.to_strings().collect::<Vec<_>>().join(","))
     }
 }
 
-/// Appends the HELP and TYPE lines.
-pub(crate) fn header(page: &mut String, declaration: &Declaration) {
-    let help = declaration.help_line();
-    write_help_line(page, declaration.name, None, None, &unmistakable(&help));
-    write_type_line(page, declaration.name, None, None, declaration.kind.as_str());
+/// A series' labels as they stand between the braces.
+pub struct Labels(String);
+
+/// A page that is being written.
+pub struct Page {
+    text: String,
+    format: Format,
+    exemplars: usize,
 }
 
-/// Appends one sample line.
-pub(crate) fn sample(page: &mut String, name: &str, labels: &LabelSet, value: f64) {
-    write_metric_line::<Number, _>(page, name, None, labels, None, Number(value), None);
-}
+impl Page {
+    pub(crate) fn new(format: Format) -> Self {
+        Page {
+            text: String::new(),
+            format,
+            exemplars: 0,
+        }
+    }
 
-/// Appends the line of one bucket: how many observations were at most `bound`.
-pub(crate) fn bucket(page: &mut String, name: &str, labels: &LabelSet, bound: f64, count: u64) {
-    write_metric_line(page, name, None, labels, Some(("le", Number(bound))), count, None);
+    /// The HELP and TYPE lines. OpenMetrics names a counter's family without `_total`.
+    pub(crate) fn header(&mut self, declaration: &Declaration) {
+        let is_short = self.format == Format::OpenMetrics && declaration.kind == Kind::Counter;
+        let short = declaration.name.strip_suffix("_total").filter(|_| is_short);
+        let name = short.unwrap_or(declaration.name);
+        let help = declaration.help_line();
+        match self.format {
+            Format::Text => write_help_line(&mut self.text, name, None, None, &unmistakable(&help)),
+            // Its quotes are escaped in HELP too. Writing to a string does not fail.
+            Format::OpenMetrics => {
+                let help = help.replace('\\', r"\\").replace('"', r#"\""#);
+                let _ = writeln!(self.text, "# HELP {name} {help}");
+            }
+        }
+        write_type_line(&mut self.text, name, None, None, declaration.kind.as_str());
+    }
+
+    /// One sample line.
+    pub(crate) fn sample(&mut self, name: &str, suffix: &str, Labels(labels): &Labels, value: f64) {
+        let number = Number(value);
+        // Writing to a string does not fail.
+        let _ = match labels.is_empty() {
+            true => writeln!(self.text, "{name}{suffix} {number}"),
+            false => writeln!(self.text, "{name}{suffix}{{{labels}}} {number}"),
+        };
+    }
+
+    /// The line of one bucket: how many observations were at most `bound`, and one of them.
+    pub(crate) fn bucket(
+        &mut self,
+        name: &str,
+        Labels(labels): &Labels,
+        bound: f64,
+        count: u64,
+        exemplar: Option<Exemplar>,
+    ) {
+        let comma = if labels.is_empty() { "" } else { "," };
+        let bound = Bound(bound);
+        // Writing to a string does not fail.
+        let _ = write!(
+            self.text,
+            "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}"
+        );
+        if let Some(exemplar) = exemplar.filter(|_| self.exemplars < MAX_EXEMPLARS) {
+            self.exemplars += 1;
+            let _ = write!(self.text, " {exemplar}");
+        }
+        self.text.push('\n');
+    }
+
+    /// Whether exemplars can be shown at all.
+    pub(crate) fn shows_exemplars(&self) -> bool {
+        self.format == Format::OpenMetrics
+    }
+
+    /// The page, complete.
+    pub(crate) fn end(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
+        self.text
+    }
 }
 
 /// A number as Prometheus spells it.
-struct Number(f64);
+pub(super) struct Number(pub(super) f64);
 
 impl fmt::Display for Number {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,6 +141,20 @@ impl fmt::Display for Number {
             f64::INFINITY => formatter.write_str("+Inf"),
             f64::NEG_INFINITY => formatter.write_str("-Inf"),
             value => value.fmt(formatter),
+        }
+    }
+}
+
+/// The bound of a bucket, always with its point (`1.0`): OpenMetrics asks for it, and Prometheus 3 makes it so. The same in both
+/// formats, or the label `le` of a series would change with the way that it was scraped.
+struct Bound(f64);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_finite() {
+            write!(formatter, "{:?}", self.0)
+        } else {
+            Number(self.0).fmt(formatter)
         }
     }
 }
@@ -93,9 +174,9 @@ mod tests {
 
     fn line(value: &str) -> String {
         let labels = Constant(IndexMap::new()).and(&["tool"], &[value.into()]);
-        let mut page = String::new();
-        sample(&mut page, "calls_total", &labels, 1.0);
-        page
+        let mut page = Page::new(Format::Text);
+        page.sample("calls_total", "", &labels, 1.0);
+        page.end()
     }
 
     #[test]
@@ -113,9 +194,29 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_spelt_as_prometheus_spells_them() {
+    fn help_is_escaped_as_its_format_asks() {
+        const ODD: &Declaration = &Declaration {
+            name: "odd_total",
+            kind: Kind::Counter,
+            labels: &[],
+            help: r#"A "quoted" \ word."#,
+            buckets: &[],
+        };
+        let help = |format| {
+            let mut page = Page::new(format);
+            page.header(ODD);
+            page.end().lines().next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(help(Format::Text), r#"# HELP odd_total A "quoted" \\ word."#);
+        assert_eq!(help(Format::OpenMetrics), r#"# HELP odd A \"quoted\" \\ word."#);
+    }
+
+    #[test]
+    fn numbers_and_bounds_are_spelt_as_prometheus_spells_them() {
         let numbers = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 0.25, 3.0];
         let spelt = numbers.map(|number| Number(number).to_string());
         assert_eq!(spelt, ["+Inf", "-Inf", "NaN", "0.25", "3"]);
+        let spelt = [0.001, 1.0, 2_097_152.0, f64::INFINITY].map(|bound| Bound(bound).to_string());
+        assert_eq!(spelt, ["0.001", "1.0", "2097152.0", "+Inf"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
@@ -50,6 +50,17 @@ impl SpanState {
     /// Whether the span may be exported.
     pub(crate) fn is_recording(&self) -> bool {
         self.recording.is_some()
+    }
+
+    /// The ids under which the span will be found, if it will be.
+    pub(crate) fn exported(&self) -> Option<(TraceId, SpanId)> {
+        let TraceContext {
+            trace_id,
+            span_id,
+            sampled,
+            ..
+        } = self.context;
+        (sampled && self.is_recording()).then_some((trace_id, span_id))
     }
 
     /// Moves the span under a parent in another process. Children made before stay where they are.

@@ -102,7 +102,7 @@ fn a_block_renders_as_declared() {
         "# HELP test_slots Slots in use.".to_owned(),
         format!("test_slots{{{LABELS}}} 3"),
         format!(r#"test_call_duration_seconds_bucket{{{LABELS},{tool},le="0.5"}} 1"#),
-        format!(r#"test_call_duration_seconds_bucket{{{LABELS},{tool},le="2"}} 2"#),
+        format!(r#"test_call_duration_seconds_bucket{{{LABELS},{tool},le="2.0"}} 2"#),
         format!(r#"test_call_duration_seconds_bucket{{{LABELS},{tool},le="+Inf"}} 3"#),
         format!("test_call_duration_seconds_sum{{{LABELS},{tool}}} 8.5"),
         r#"test_cost_usd_total{environment="test",service="ec2"} 2.25"#.to_owned(),

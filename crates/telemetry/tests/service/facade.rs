@@ -38,7 +38,7 @@ fn a_declared_metric_is_the_same_series_through_the_facade_and_through_its_block
         format!(r#"test_calls_total{{{LABELS},tool="b",outcome="ok"}} 7"#),
         format!("test_slots{{{LABELS}}} 2.5"),
         format!(r#"test_call_duration_seconds_bucket{{{LABELS},tool="a",le="0.5"}} 1"#),
-        format!(r#"test_call_duration_seconds_bucket{{{LABELS},tool="a",le="2"}} 2"#),
+        format!(r#"test_call_duration_seconds_bucket{{{LABELS},tool="a",le="2.0"}} 2"#),
         format!(r#"test_call_duration_seconds_sum{{{LABELS},tool="a"}} 7.5"#),
         format!(r#"test_call_duration_seconds_count{{{LABELS},tool="a"}} 4"#),
     ] {

@@ -100,6 +100,11 @@ impl Service {
         self.runtime.block_on(exchange(address, request.to_owned()))
     }
 
+    /// The answer's bytes as they came.
+    pub fn raw(&self, address: SocketAddr, request: &str) -> Vec<u8> {
+        self.runtime.block_on(bytes(address, request))
+    }
+
     pub fn get(&self, address: SocketAddr, path: &str) -> Answer {
         self.request(
             address,
@@ -154,10 +159,7 @@ impl Answer {
 }
 
 async fn exchange(address: SocketAddr, request: String) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = String::from_utf8(bytes(address, &request).await).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer {
@@ -165,6 +167,14 @@ async fn exchange(address: SocketAddr, request: String) -> Answer {
         head: head.to_owned(),
         body: body.to_owned(),
     }
+}
+
+async fn bytes(address: SocketAddr, request: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
 }
 
 /// Waits until `true_now`, and fails with `what` if it never is.

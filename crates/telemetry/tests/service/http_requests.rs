@@ -36,7 +36,7 @@ fn a_request_is_counted_by_its_route_in_a_real_histogram() {
         "# TYPE http_requests_total counter".to_owned(),
         "# TYPE http_request_duration_seconds histogram".to_owned(),
         format!("http_requests_total{{{labels}}} 1"),
-        format!("http_request_duration_seconds_bucket{{{labels},le=\"10\"}} 1"),
+        format!("http_request_duration_seconds_bucket{{{labels},le=\"10.0\"}} 1"),
         format!("http_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 1"),
         format!("http_request_duration_seconds_count{{{labels}}} 1"),
         format!("http_requests_in_flight{{{LABELS},method=\"GET\",path=\"/items/{{id}}\"}} 0"),

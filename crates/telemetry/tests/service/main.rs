@@ -10,5 +10,6 @@ mod fixture;
 mod grpc_calls;
 mod http_requests;
 mod log_lines;
+mod openmetrics;
 mod page;
 mod traces;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ::metrics::CounterFn;
-use metrics_exporter_prometheus::LabelSet;
 
 use super::{AtomicF64, Cell, Recorded};
-use crate::metrics::render::sample;
+use crate::metrics::render::{Labels, Page};
 use crate::metrics::{Declaration, Kind};
 
 /// A count that only goes up.
@@ -73,7 +72,7 @@ impl Cell for Counter {
         1
     }
 
-    fn render(&self, page: &mut String, name: &str, labels: &LabelSet) {
-        sample(page, name, labels, self.value());
+    fn render(&self, page: &mut Page, name: &str, labels: &Labels) {
+        page.sample(name, "", labels, self.value());
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use ::metrics::GaugeFn;
-use metrics_exporter_prometheus::LabelSet;
 
 use super::{AtomicF64, Cell, Recorded};
-use crate::metrics::render::sample;
+use crate::metrics::render::{Labels, Page};
 use crate::metrics::{Declaration, Kind};
 
 /// A value that goes up and down.
@@ -73,8 +72,8 @@ impl Cell for Gauge {
         1
     }
 
-    fn render(&self, page: &mut String, name: &str, labels: &LabelSet) {
-        sample(page, name, labels, self.value());
+    fn render(&self, page: &mut Page, name: &str, labels: &Labels) {
+        page.sample(name, "", labels, self.value());
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ::metrics::HistogramFn;
-use metrics_exporter_prometheus::LabelSet;
+use tracing::Span;
 
 use super::{AtomicF64, Cell, Recorded};
-use crate::metrics::render::{bucket, sample};
-use crate::metrics::{Declaration, Kind};
+use crate::metrics::render::{Labels, Page};
+use crate::metrics::{Declaration, Exemplar, Exemplars, Kind};
 
 /// Observations counted in buckets.
 #[derive(Clone)]
@@ -21,6 +21,7 @@ struct HistogramCell {
     /// One count per bound and a last one for what is above them all; not cumulative.
     counts: Box<[AtomicU64]>,
     sum: AtomicF64,
+    exemplars: Exemplars,
 }
 
 impl HistogramCell {
@@ -29,7 +30,12 @@ impl HistogramCell {
             bounds,
             counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
             sum: AtomicF64::default(),
+            exemplars: Exemplars::default(),
         }
+    }
+
+    fn bucket_of(&self, value: f64) -> usize {
+        self.bounds.partition_point(|bound| *bound < value)
     }
 }
 
@@ -42,8 +48,7 @@ impl HistogramFn for HistogramCell {
         if value.is_nan() {
             return;
         }
-        let bucket = self.bounds.partition_point(|bound| *bound < value);
-        if let Some(count) = self.counts.get(bucket) {
+        if let Some(count) = self.counts.get(self.bucket_of(value)) {
             count.fetch_add(times as u64, Relaxed);
             self.sum.update(|sum| sum + value * times as f64);
         }
@@ -54,6 +59,17 @@ impl Histogram {
     /// Counts one observation, in the metric's base unit. `NaN` is ignored.
     pub fn record(&self, value: f64) {
         self.0.handle.record(value);
+    }
+
+    /// Counts one observation that was made in `span`: where that is exported, the page names it as an example of its
+    /// bucket (an OpenMetrics exemplar), so that a slow bucket leads to a slow trace.
+    pub fn record_in(&self, span: &Span, value: f64) {
+        self.record(value);
+        if let Some(exemplar) = Exemplar::of(span, value).filter(|_| !value.is_nan()) {
+            let cell = &self.0.cell;
+            cell.exemplars
+                .keep(cell.counts.len(), cell.bucket_of(value), exemplar);
+        }
     }
 
     /// How many observations there were.
@@ -88,16 +104,20 @@ impl Cell for Histogram {
         declaration.buckets.len() + 3
     }
 
-    fn render(&self, page: &mut String, name: &str, labels: &LabelSet) {
+    fn render(&self, page: &mut Page, name: &str, labels: &Labels) {
         let cell = &self.0.cell;
-        let buckets = format!("{name}_bucket");
         let mut cumulative = 0;
         let bounds = cell.bounds.iter().copied().chain([f64::INFINITY]);
-        for (bound, count) in bounds.zip(&cell.counts) {
+        for (index, (bound, count)) in bounds.zip(&cell.counts).enumerate() {
             cumulative += count.load(Relaxed);
-            bucket(page, &buckets, labels, bound, cumulative);
+            let exemplar = if page.shows_exemplars() {
+                cell.exemplars.of(index)
+            } else {
+                None
+            };
+            page.bucket(name, labels, bound, cumulative, exemplar);
         }
-        sample(page, &format!("{name}_sum"), labels, cell.sum.get());
-        sample(page, &format!("{name}_count"), labels, cumulative as f64);
+        page.sample(name, "_sum", labels, cell.sum.get());
+        page.sample(name, "_count", labels, cumulative as f64);
     }
 }
