@@ -24,6 +24,8 @@ package_of() {
         alertmanager) echo prometheus-alertmanager ;;
         promtool) echo prometheus ;;
         venv) echo python3-venv ;;
+        yaml) echo python3-yaml ;;
+        unshare) echo util-linux ;;
         *) echo "$1" ;;
     esac
 }
@@ -32,6 +34,7 @@ have() {
     case $1 in
         initdb) [ -n "$(newest_initdb)" ] ;;
         alertmanager) command -v prometheus-alertmanager alertmanager >/dev/null ;;
+        yaml) python3 -c 'import yaml' 2>/dev/null ;;
         venv) python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
         *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;;
     esac

@@ -1,0 +1,3 @@
+"""The scenes, in the order in which `--all` plays them."""
+
+from . import services, edge  # noqa: F401

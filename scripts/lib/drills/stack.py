@@ -1,0 +1,136 @@
+"""Prometheus and Alertmanager of a drill, on the shipped files in scaled time, and the webhook that Alertmanager reports to."""
+
+import json
+import pathlib
+import re
+import shutil
+import threading
+import time
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import yaml
+
+from .. import time_scale
+from .processes import Process, free_ports
+
+MINIMAL = """
+route: {receiver: all, group_by: [alertname, priority], group_wait: 200ms, group_interval: 2s, repeat_interval: 4h}
+receivers: [{name: all}]
+"""
+RUNBOOKS = "https://runbooks.example/devmesh"
+
+
+class Recorder:
+    """Takes what Alertmanager sends and remembers who got what and when."""
+
+    def __init__(self):
+        self.seen = []
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                for alert in body["alerts"]:
+                    recorder.seen.append({"at": time.time(), "receiver": self.path.strip("/"), "status": alert["status"],
+                                          "name": alert["labels"]["alertname"], "labels": alert["labels"],
+                                          "annotations": alert["annotations"], "startsAt": alert["startsAt"]})
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def first(self, name, status, since=0.0):
+        return next((one for one in self.seen if (one["name"], one["status"]) == (name, status) and one["at"] >= since), None)
+
+    def close(self):
+        self.server.shutdown()
+
+
+class Stack:
+    def __init__(self, lab, folder, scale):
+        self.lab, self.folder, self.scale = lab, pathlib.Path(folder), scale
+        self.recorder = Recorder()
+        web, alerts = free_ports(2)
+        self.prometheus_url, self.alertmanager_url = f"http://127.0.0.1:{web}", f"http://127.0.0.1:{alerts}"
+        time_scale.generate(self.folder, scale)
+        self._targets()
+        self._receivers()
+        resend = time_scale.written(60 / scale)
+        self.prometheus = Process("prometheus", [
+            "prometheus", f"--config.file={self.folder}/prometheus/prometheus.yml", f"--storage.tsdb.path={self.folder}/tsdb",
+            f"--web.listen-address=127.0.0.1:{web}", f"--rules.alert.resend-delay={resend}",
+            f"--query.lookback-delta={time_scale.written(max(300 / scale, 3))}"], self.folder, ready=f"{self.prometheus_url}/-/ready")
+        self.alertmanager = Process("alertmanager", [
+            shutil.which("alertmanager") or "prometheus-alertmanager", f"--config.file={self.folder}/alertmanager/alertmanager.yml",
+            f"--storage.path={self.folder}/am", f"--web.listen-address=127.0.0.1:{alerts}", "--cluster.listen-address="],
+            self.folder, ready=f"{self.alertmanager_url}/-/ready")
+
+    def start(self):
+        self.alertmanager.start()
+        self.prometheus.start()
+        return self
+
+    def stop(self):
+        self.prometheus.stop()
+        self.alertmanager.stop()
+        self.recorder.close()
+
+    def _targets(self):
+        for service in ("mcp-server", "rest-api", "worker"):
+            addresses = [address for name, address in self.lab.address.items() if name.startswith(service)]
+            (self.folder / f"prometheus/targets/{service}.yml").write_text(
+                yaml.safe_dump([{"targets": addresses, "labels": {"service": service}}]))
+        file = self.folder / "prometheus/prometheus.yml"
+        config = yaml.safe_load(file.read_text())
+        config["global"]["external_labels"]["runbooks"] = RUNBOOKS
+        config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [self.alertmanager_url.removeprefix("http://")]}]}]
+        config["scrape_configs"] = [job for job in config["scrape_configs"]
+                                    if job["job_name"] in ("mcp-server", "rest-api", "worker")]
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def _receivers(self):
+        """Every receiver becomes a webhook of ours; routes, waits and inhibition stay as shipped."""
+        file = self.folder / "alertmanager/alertmanager.yml"
+        if not file.exists():
+            file.parent.mkdir()
+            file.write_text(MINIMAL)
+        config = yaml.safe_load(file.read_text())
+        config.pop("templates", None)
+        config["global"] = {key: value for key, value in config.get("global", {}).items() if key == "resolve_timeout"}
+        for receiver in config["receivers"]:
+            name = receiver["name"]
+            receiver.clear()
+            receiver |= {"name": name, "webhook_configs": [{"url": f"{self.recorder.url}/{name}", "send_resolved": True}]}
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    # --- what is asked ---
+
+    def query(self, expression):
+        url = f"{self.prometheus_url}/api/v1/query?query={urllib.parse.quote(expression)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["data"]["result"]
+
+    def firing(self):
+        return {one["metric"]["alertname"] for one in self.query('ALERTS{alertstate="firing"}')}
+
+    def suppressed(self):
+        """Alerts that Alertmanager holds back, because another one stands above them."""
+        with urllib.request.urlopen(f"{self.alertmanager_url}/api/v2/alerts", timeout=10) as answer:
+            return {one["labels"]["alertname"] for one in json.load(answer) if one["status"]["inhibitedBy"]}
+
+    def value(self, expression):
+        numbers = [float(one["value"][1]) for one in self.query(expression)]
+        return numbers[0] if numbers else None
+
+
+def name_of(text):
+    return re.sub(r"[^A-Za-z0-9]+", "-", text)
