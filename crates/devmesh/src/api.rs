@@ -18,6 +18,8 @@ pub use wait::wait_for_job;
 
 /// Longest time of one request; above the longest wait for a job, 60 s.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// A trace context that is not sampled: its flags are 00.
+const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00";
 /// Most items of one page.
 const PAGE: usize = 200;
 
@@ -48,6 +50,16 @@ impl Api {
     /// When the mesh cannot be reached or answers with a problem.
     pub async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
         self.send(self.request(Method::GET, path, query)?).await
+    }
+
+    /// As [`Self::get`], and asks the mesh not to record the request as a trace: reading the traces must not fill the
+    /// memory that they are kept in.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_untraced(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
+        let request = self.request(Method::GET, path, query)?;
+        self.send(request.header("traceparent", UNSAMPLED)).await
     }
 
     /// `POST path` with a JSON body.

@@ -13,6 +13,7 @@ mod mcp;
 mod probe;
 mod secrets;
 mod tools;
+mod trace;
 mod up;
 
 use clap::Subcommand;
@@ -40,6 +41,8 @@ pub enum Command {
     Jobs(jobs::Jobs),
     /// Who called what.
     Audit(audit::Audit),
+    /// What happened inside of a call, and whether all of it was recorded.
+    Trace(trace::Trace),
     /// MCP over stdin and stdout, for clients that do not speak HTTP.
     Mcp(mcp::Mcp),
     /// Look for what is wrong, and say what to do.
@@ -70,6 +73,7 @@ impl Command {
             Self::Tools(tools) => wait_for(tools.run(global, terminal)),
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),
+            Self::Trace(trace) => wait_for(trace.run(global, terminal)),
             Self::Mcp(mcp) => wait_for(mcp.run(global)),
             Self::Doctor(doctor) => wait_for(doctor.run(global, terminal)),
             Self::Config(config) => config.run(terminal),

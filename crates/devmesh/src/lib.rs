@@ -18,6 +18,7 @@ pub mod mcp;
 pub mod mesh;
 pub mod settings;
 pub mod terminal;
+pub mod traces;
 
 use std::process::ExitCode;
 

@@ -39,6 +39,8 @@ pub struct Http {
     pub jobs: JobMetrics,
     /// What authentication counts.
     pub auth: AuthMetrics,
+    /// The last traces, where this process keeps them.
+    pub traces: Option<telemetry::ring::TraceRing>,
     /// Bounds.
     pub config: HttpConfig,
 }

@@ -280,6 +280,7 @@ fn router(
         default_limits: config.limits.defaults(),
         jobs: JobMetrics::new(telemetry),
         auth,
+        traces: telemetry.ring().cloned(),
         config: config.http.clone(),
     };
     let token = config

@@ -21,6 +21,7 @@ pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod propagation;
+pub mod ring;
 
 mod admin;
 mod catalogue;
@@ -41,4 +42,4 @@ pub use health::Health;
 pub use http::RequestId;
 pub use scrape::{ProcessMetrics, RuntimeMetrics};
 pub use service::ServiceInfo;
-pub use telemetry::{ProcessSeries, Telemetry};
+pub use telemetry::{Extras, ProcessSeries, Telemetry};

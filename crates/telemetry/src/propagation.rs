@@ -107,7 +107,7 @@ pub fn span_from(carrier: &impl Carrier, make: impl FnOnce() -> Span) -> Span {
     begin_with(
         Begin {
             parent: extract(carrier),
-            force: false,
+            ..Begin::default()
         },
         make,
     )
@@ -131,10 +131,20 @@ impl Parent {
     }
 }
 
+/// Links `span` to the one at `to`, which caused or came before it without being its parent.
+pub fn link(span: &Span, to: &Parent) {
+    // Answers nothing for a span that is not recorded, which has no links to show.
+    let _ = with_state(span, |state| state.link(&to.0));
+}
+
 /// Makes a span under `parent`, or the root of a new trace; see [`span_from`].
 pub fn span_under(parent: Option<&Parent>, make: impl FnOnce() -> Span) -> Span {
     let parent = parent.map(|parent| parent.0.clone());
-    begin_with(Begin { parent, force: false }, make)
+    let begin = Begin {
+        parent,
+        ..Begin::default()
+    };
+    begin_with(begin, make)
 }
 
 /// Whether the current span is exported. Where it is not, a further span inside of it is seen by nobody: log lines have

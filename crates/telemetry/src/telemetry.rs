@@ -16,9 +16,10 @@ use crate::health::{Health, HealthMetrics};
 use crate::http::HttpMetrics;
 use crate::logs::{JsonStyle, LogLayer, LogLevels, LogWriter, PrettyStyle, Style};
 use crate::metrics::{Format, Page, Registry};
+use crate::ring::TraceRing;
 use crate::scrape::{ProcessMetrics, RuntimeMetrics, Runtimes};
 use crate::service::ServiceInfo;
-use crate::trace::{Sampler, SpanExport, SpanLayer};
+use crate::trace::{Sampler, Sinks, SpanExport, SpanLayer};
 
 /// Most that `shutdown` waits, for spans and for lines each.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(3);
@@ -40,7 +41,17 @@ struct Inner {
     levels: LogLevels,
     writer: LogWriter,
     export: Option<Arc<SpanExport>>,
+    ring: Option<TraceRing>,
     dispatch: Dispatch,
+}
+
+/// What a process adds to a service's telemetry.
+#[derive(Default)]
+pub struct Extras {
+    /// Where the lines go, instead of where `monitoring.logging.output` says: a file, or a test's buffer.
+    pub output: Option<Box<dyn Write + Send>>,
+    /// Keeps the last traces; one for all services of the process.
+    pub ring: Option<TraceRing>,
 }
 
 /// On whose page the series of the whole process are, and under which name.
@@ -69,11 +80,7 @@ impl Telemetry {
     /// # Errors
     /// For settings that do not fit; see [`TelemetryError`].
     pub fn start(info: ServiceInfo, config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
-        let (output, colour): (Box<dyn Write + Send>, bool) = match config.monitoring.logging.output {
-            LogOutput::Stdout => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
-            LogOutput::Stderr => (Box::new(std::io::stderr()), std::io::stderr().is_terminal()),
-        };
-        Self::build(info, config, output, colour)
+        Self::start_with(info, config, Extras::default())
     }
 
     /// As [`start`](Self::start), with the lines going to `output`: a file, or a test's buffer.
@@ -85,16 +92,27 @@ impl Telemetry {
         config: &TelemetryConfig,
         output: impl Write + Send + 'static,
     ) -> Result<Telemetry, TelemetryError> {
-        Self::build(info, config, Box::new(output), false)
+        let output: Option<Box<dyn Write + Send>> = Some(Box::new(output));
+        Self::start_with(info, config, Extras { output, ring: None })
     }
 
-    fn build(
+    /// As [`start`](Self::start), with what a process adds to it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(
         info: ServiceInfo,
         config: &TelemetryConfig,
-        output: Box<dyn Write + Send>,
-        colour: bool,
+        extras: Extras,
     ) -> Result<Telemetry, TelemetryError> {
         config.validate()?;
+        let Extras { output, ring } = extras;
+        let (output, colour): (Box<dyn Write + Send>, bool) = match (output, config.monitoring.logging.output)
+        {
+            (Some(output), _) => (output, false),
+            (None, LogOutput::Stdout) => (Box::new(std::io::stdout()), std::io::stdout().is_terminal()),
+            (None, LogOutput::Stderr) => (Box::new(std::io::stderr()), std::io::stderr().is_terminal()),
+        };
         let logging = &config.monitoring.logging;
         let registry = Registry::new(info.name, &info.environment, &config.monitoring.metrics);
         let own = TelemetryMetrics::in_registry(&registry);
@@ -113,10 +131,12 @@ impl Telemetry {
                 service: info.name,
             }),
         };
-        let spans = SpanLayer {
+        let sinks = Sinks {
             sampler: Sampler::new(&config.tracing),
             export: export.clone(),
+            ring: ring.clone().map(|ring| (ring, info.name)),
         };
+        let spans = SpanLayer { sinks };
         let lines = LogLayer {
             style,
             writer: writer.clone(),
@@ -140,6 +160,7 @@ impl Telemetry {
             levels,
             writer,
             export,
+            ring,
             dispatch,
         })))
     }
@@ -180,6 +201,12 @@ impl Telemetry {
 
     pub(crate) fn grpc_metrics(&self) -> &GrpcMetrics {
         &self.0.grpc
+    }
+
+    /// The last traces of this process, where it keeps them.
+    #[must_use]
+    pub fn ring(&self) -> Option<&TraceRing> {
+        self.0.ring.as_ref()
     }
 
     /// Adds a runtime of this service to its `tokio_*` series.

@@ -9,8 +9,10 @@ mod export;
 mod layer;
 mod recording;
 mod sampler;
+mod sinks;
 
 pub(crate) use context::TraceContext;
 pub(crate) use export::SpanExport;
 pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_state};
 pub(crate) use sampler::Sampler;
+pub(crate) use sinks::Sinks;

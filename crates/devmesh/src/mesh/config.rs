@@ -1,7 +1,9 @@
 //! The settings of `devmesh up`.
 
+use runtime::config::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use telemetry::ring::{RingBounds, TraceRing};
 
 /// The settings of `devmesh up`: those of the three services, and what they share because they are one process.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +15,8 @@ pub struct Config {
     pub monitoring: telemetry::MonitoringConfig,
     /// Traces, for all three.
     pub tracing: telemetry::TracingConfig,
+    /// The last traces, kept in memory for `devmesh trace`.
+    pub traces: TracesConfig,
     /// Whether the mesh's own HTTP API becomes the provider `mesh` (read operations only) at the first start, so that
     /// there is a tool to call at once.
     pub mesh_provider: bool,
@@ -31,6 +35,7 @@ impl Default for Config {
             environment: "development".to_owned(),
             monitoring: telemetry::MonitoringConfig::default(),
             tracing: telemetry::TracingConfig::default(),
+            traces: TracesConfig::default(),
             mesh_provider: true,
             rest_api: rest_api::Config::default(),
             mcp_server: mcp_server::Config::default(),
@@ -47,5 +52,42 @@ impl Config {
             monitoring: self.monitoring.clone(),
             tracing: self.tracing.clone(),
         }
+    }
+}
+
+/// The last traces, kept in memory for `devmesh trace`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TracesConfig {
+    /// How many are kept. Default 10000; 0 keeps none.
+    pub kept: usize,
+    /// Most memory for them. Default 64 MiB: a tool call's trace has four to seven kilobytes of it, a job's fifteen.
+    pub memory: ByteSize,
+    /// How many new ones a second are recorded, over ten seconds. Default 100: all of them while people and agents try
+    /// things, and under load a cost that does not grow with it. With `tracing.enabled` its own ratio decides instead; a
+    /// caller's decision (`traceparent`, `X-Debug-Trace`) always wins.
+    pub per_second: u32,
+}
+
+impl Default for TracesConfig {
+    fn default() -> Self {
+        Self {
+            kept: 10_000,
+            memory: ByteSize::mib(64),
+            per_second: 100,
+        }
+    }
+}
+
+impl TracesConfig {
+    /// The ring, unless none are kept.
+    #[must_use]
+    pub fn ring(&self) -> Option<TraceRing> {
+        let bounds = RingBounds {
+            traces: self.kept,
+            bytes: self.memory.as_len(),
+            per_second: self.per_second,
+        };
+        (self.kept > 0).then(|| TraceRing::new(bounds))
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use runtime::lifecycle::{Lifecycle, signals};
 use runtime::process::StartError;
 use runtime::threads;
+use telemetry::ring::TraceRing;
 use telemetry::{ProcessSeries, Telemetry};
 use tokio::runtime::{Builder, Runtime};
 
@@ -54,13 +55,20 @@ pub(super) struct Place {
     runtime: Runtime,
 }
 
+/// What the three log and record into.
+pub(super) struct Shared<'a> {
+    pub(super) logs: &'a Logs,
+    pub(super) ring: Option<TraceRing>,
+}
+
 impl Place {
     /// Starts telemetry and the runtime of `role`. The series of the whole process are on rest-api's page.
-    pub(super) fn prepare(role: Role, config: &Config, logs: &Logs) -> Result<Self, Failure> {
+    pub(super) fn prepare(role: Role, config: &Config, shared: &Shared<'_>) -> Result<Self, Failure> {
         let failed = |error: &dyn std::error::Error| Failure::of(role.name(), error);
         let info = runtime::process::service_info(role.name(), &config.environment);
-        let telemetry = logs
-            .start(info, &config.telemetry())
+        let telemetry = shared
+            .logs
+            .start(info, &config.telemetry(), shared.ring.clone())
             .map_err(|error| failed(&error))?;
         telemetry.process_series(match role {
             Role::RestApi => ProcessSeries::As("devmesh"),

@@ -1,10 +1,12 @@
 //! Where the log lines go.
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use telemetry::{ServiceInfo, Telemetry, TelemetryConfig, TelemetryError};
+use telemetry::ring::TraceRing;
+use telemetry::{Extras, ServiceInfo, Telemetry, TelemetryConfig, TelemetryError};
 
 use crate::failure::Failure;
 
@@ -57,10 +59,12 @@ impl Logs {
         &self,
         info: ServiceInfo,
         config: &TelemetryConfig,
+        ring: Option<TraceRing>,
     ) -> Result<Telemetry, TelemetryError> {
-        match self {
-            Self::Stream => Telemetry::start(info, config),
-            Self::File { file, .. } => Telemetry::start_with_output(info, config, file.try_clone()?),
-        }
+        let output: Option<Box<dyn Write + Send>> = match self {
+            Self::Stream => None,
+            Self::File { file, .. } => Some(Box::new(file.try_clone()?)),
+        };
+        Telemetry::start_with(info, config, Extras { output, ring })
     }
 }

@@ -10,7 +10,7 @@ use runtime::process::ServiceConfig;
 use uplink::Target;
 
 use super::config::Config;
-use super::host::{Host, Place, Role};
+use super::host::{Host, Place, Role, Shared};
 use super::logs::Logs;
 use crate::failure::Failure;
 
@@ -26,6 +26,10 @@ pub(super) struct Started {
 
 /// Starts rest-api, then those that reach it over the link.
 pub(super) fn start(config: &Config, logs: &Logs) -> Result<Started, Failure> {
+    let logs = &Shared {
+        logs,
+        ring: config.traces.ring(),
+    };
     let (connector, incoming) = InMemoryLink::new().split();
     let place = Place::prepare(Role::RestApi, config, logs)?;
     // Threads that belong to no runtime are SQLite's, and rest-api alone opens the database. A span whose last handle is
@@ -77,7 +81,7 @@ fn rest_api(
 
 fn worker(
     config: &Config,
-    logs: &Logs,
+    logs: &Shared<'_>,
     queue: Arc<dyn Queue>,
     connector: LinkConnector,
 ) -> Result<Host, Failure> {

@@ -12,4 +12,5 @@ mod mesh;
 mod secrets;
 mod tls;
 mod tools;
+mod traces;
 mod up;

@@ -9,6 +9,7 @@ pub mod providers;
 pub mod readbacks;
 pub mod tenants;
 pub mod tools;
+pub mod traces;
 pub mod whoami;
 
 use axum::middleware::from_fn_with_state;
@@ -110,7 +111,9 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(jobs::resolve))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::replay))
-        .routes(routes!(audit::list));
+        .routes(routes!(audit::list))
+        .routes(routes!(traces::list))
+        .routes(routes!(traces::get));
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(once(creating))
         .merge(others)

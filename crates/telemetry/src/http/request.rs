@@ -132,6 +132,7 @@ pub(super) fn span(request: &Request, route: &Route, id: &RequestId) -> Span {
         Begin {
             parent: propagation::extract(headers),
             force,
+            probe: route.is_probe(),
         },
         || {
             tracing::info_span!(

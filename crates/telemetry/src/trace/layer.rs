@@ -4,14 +4,13 @@ use std::cell::RefCell;
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
-use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Span, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use super::recording::Recording;
-use super::{Sampler, SpanExport, TraceContext};
+use super::{Sinks, TraceContext};
 use crate::logs::Lifted;
 
 /// How a span that begins here gets its place in a trace.
@@ -21,6 +20,8 @@ pub(crate) struct Begin {
     pub(crate) parent: Option<TraceContext>,
     /// Export it whatever the ratio says (`X-Debug-Trace`).
     pub(crate) force: bool,
+    /// A probe or a scrape: begins no trace that is kept, as they come every few seconds and say nothing.
+    pub(crate) probe: bool,
 }
 
 thread_local! {
@@ -63,6 +64,13 @@ impl SpanState {
         (sampled && self.is_recording()).then_some((trace_id, span_id))
     }
 
+    /// Links the span to another one, in whatever trace that is.
+    pub(crate) fn link(&mut self, to: &TraceContext) {
+        if let Some(recording) = &mut self.recording {
+            recording.link(to);
+        }
+    }
+
     /// Moves the span under a parent in another process. Children made before stay where they are.
     pub(crate) fn adopt(&mut self, parent: TraceContext) {
         self.parent = parent.span_id;
@@ -89,8 +97,7 @@ pub(crate) fn with_state<T>(span: &Span, read: impl FnOnce(&mut SpanState) -> T)
 
 /// Gives spans their identity; feeds the exporter.
 pub(crate) struct SpanLayer {
-    pub(crate) sampler: Sampler,
-    pub(crate) export: Option<Arc<SpanExport>>,
+    pub(crate) sinks: Sinks,
 }
 
 impl SpanLayer {
@@ -114,7 +121,7 @@ impl SpanLayer {
             Some(parent) => (parent.span_id, TraceContext { span_id, ..parent }),
             None => {
                 let trace_id = ids.new_trace_id();
-                let sampled = self.sampler.picks(trace_id);
+                let sampled = !begin.probe && self.sinks.pick(trace_id, decided);
                 (
                     SpanId::INVALID,
                     TraceContext {
@@ -127,9 +134,9 @@ impl SpanLayer {
                 )
             }
         };
-        own.sampled |= begin.force && self.sampler.enabled();
+        own.sampled |= begin.force && self.sinks.any();
         // A root that nobody decided about may still be given a parent that is sampled: keep it until then.
-        let record = self.export.is_some() && (own.sampled || (is_root && !decided));
+        let record = self.sinks.any() && (own.sampled || (is_root && !decided));
         let recording = record.then(|| Box::new(Recording::begin(attributes.metadata().name())));
         SpanState {
             context: own,
@@ -182,7 +189,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if self.export.is_none() {
+        if !self.sinks.any() {
             return;
         }
         let Some(span) = context.event_span(event) else {
@@ -198,7 +205,9 @@ where
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Some(export) = &self.export else { return };
+        if !self.sinks.any() {
+            return;
+        }
         let Some(span) = context.span(&id) else { return };
         let Some(mut state) = span.extensions_mut().remove::<SpanState>() else {
             return;
@@ -207,7 +216,8 @@ where
             return;
         };
         if state.context.sampled {
-            export.submit(recording.end(&state.context, state.parent, state.parent_is_remote));
+            self.sinks
+                .submit(recording.end(&state.context, state.parent, state.parent_is_remote));
         }
     }
 }

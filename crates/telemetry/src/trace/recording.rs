@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::SystemTime;
 
-use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, Key, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use tracing::field::{Field, Visit};
@@ -14,6 +14,7 @@ use crate::clock;
 /// Bounds of one span; what is beyond is counted in the span itself, as OpenTelemetry asks.
 const MAX_ATTRIBUTES: usize = 128;
 const MAX_EVENTS: usize = 128;
+const MAX_LINKS: usize = 128;
 const MAX_TEXT: usize = 4_096;
 
 /// Name, times, attributes and events of an open span.
@@ -25,6 +26,7 @@ pub(crate) struct Recording {
     status: Status,
     attributes: Attributes,
     events: SpanEvents,
+    links: SpanLinks,
 }
 
 impl Recording {
@@ -36,6 +38,7 @@ impl Recording {
             status: Status::Unset,
             attributes: Attributes::default(),
             events: SpanEvents::default(),
+            links: SpanLinks::default(),
         }
     }
 
@@ -66,21 +69,20 @@ impl Recording {
         ));
     }
 
+    /// Links the span to another one.
+    pub(crate) fn link(&mut self, to: &TraceContext) {
+        if self.links.links.len() >= MAX_LINKS {
+            self.links.dropped_count += 1;
+            return;
+        }
+        let to = span_context(to, to.sampled, true);
+        self.links.links.push(Link::new(to, Vec::new(), 0));
+    }
+
     /// The span as the exporter takes it.
     pub(crate) fn end(self, context: &TraceContext, parent: SpanId, parent_is_remote: bool) -> SpanData {
-        let state = context
-            .state
-            .as_deref()
-            .and_then(|state| state.parse().ok())
-            .unwrap_or(TraceState::NONE);
         SpanData {
-            span_context: SpanContext::new(
-                context.trace_id,
-                context.span_id,
-                TraceFlags::SAMPLED,
-                false,
-                state,
-            ),
+            span_context: span_context(context, true, false),
             parent_span_id: parent,
             parent_span_is_remote: parent_is_remote,
             span_kind: self.kind,
@@ -90,7 +92,7 @@ impl Recording {
             attributes: self.attributes.list,
             dropped_attributes_count: self.attributes.dropped,
             events: self.events,
-            links: SpanLinks::default(),
+            links: self.links,
             status: self.status,
             instrumentation_scope: InstrumentationScope::builder("telemetry").build(),
         }
@@ -110,6 +112,17 @@ impl Recording {
             name => self.attributes.set(name, cut(value).into()),
         }
     }
+}
+
+fn span_context(context: &TraceContext, sampled: bool, remote: bool) -> SpanContext {
+    let state = context.state.as_deref().and_then(|state| state.parse().ok());
+    let flags = if sampled {
+        TraceFlags::SAMPLED
+    } else {
+        TraceFlags::default()
+    };
+    let state = state.unwrap_or(TraceState::NONE);
+    SpanContext::new(context.trace_id, context.span_id, flags, remote, state)
 }
 
 fn kind(name: &str) -> SpanKind {

@@ -20,11 +20,6 @@ impl Sampler {
         }
     }
 
-    /// Whether spans are exported at all.
-    pub(crate) fn enabled(self) -> bool {
-        self.enabled
-    }
-
     /// Whether a trace that begins here is exported.
     pub(crate) fn picks(self, trace_id: TraceId) -> bool {
         let bytes = trace_id.to_bytes();

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use serde_json::Value;
 use telemetry::http::CountedListener;
-use telemetry::{AdminAccess, ServiceInfo, Telemetry, TelemetryConfig};
+use telemetry::ring::TraceRing;
+use telemetry::{AdminAccess, Extras, ServiceInfo, Telemetry, TelemetryConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -59,6 +60,21 @@ impl Service {
         change(&mut config);
         let lines = Lines::default();
         let telemetry = Telemetry::start_with_output(info(name), &config, lines.clone()).unwrap();
+        Self::around(telemetry, lines)
+    }
+
+    /// One that keeps its last traces.
+    pub fn with_ring(ring: &TraceRing) -> Self {
+        let lines = Lines::default();
+        let extras = Extras {
+            output: Some(Box::new(lines.clone())),
+            ring: Some(ring.clone()),
+        };
+        let telemetry = Telemetry::start_with(info("rest-api"), &TelemetryConfig::default(), extras).unwrap();
+        Self::around(telemetry, lines)
+    }
+
+    fn around(telemetry: Telemetry, lines: Lines) -> Self {
         let dispatch = telemetry.dispatch();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -12,4 +12,5 @@ mod http_requests;
 mod log_lines;
 mod openmetrics;
 mod page;
+mod rings;
 mod traces;

@@ -1,0 +1,130 @@
+//! The last traces of a process, in memory, for machines without a trace back end.
+//!
+//! Spans are kept as the JSON text that Jaeger's query API answers, made when they end: a trace costs its text and little
+//! more, and whoever reads Jaeger reads this.
+
+mod encode;
+mod kept;
+mod pace;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry_sdk::trace::SpanData;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use kept::Kept;
+use pace::Pace;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RingBounds {
+    /// Traces; the oldest goes first.
+    pub traces: usize,
+    /// Bytes of text, of all traces together.
+    pub bytes: usize,
+    /// New traces a second, over ten seconds, where nothing else decides which are sampled.
+    pub per_second: u32,
+}
+
+/// The last traces. Cheap to clone; the services of one process share it.
+#[derive(Clone, Debug)]
+pub struct TraceRing(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kept: Mutex<Kept>,
+    pace: Pace,
+}
+
+/// Which traces.
+#[derive(Clone, Debug, Default)]
+pub struct RingFilter {
+    /// Only those with spans of this tenant.
+    pub tenant: String,
+    /// Only those in which this request id occurs.
+    pub request_id: Option<String>,
+    /// Only those that began at or after this instant.
+    pub since: Option<SystemTime>,
+    /// At most this many, newest first.
+    pub limit: usize,
+}
+
+/// A trace in the shape of Jaeger's query API.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptTrace {
+    /// 32 hexadecimal digits.
+    #[serde(rename = "traceID")]
+    pub trace_id: String,
+    /// The spans, in the order in which they ended.
+    pub spans: Vec<Box<RawValue>>,
+    /// The services, by the `processID` of the spans.
+    pub processes: serde_json::Map<String, serde_json::Value>,
+    /// What is not in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// How full the ring is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RingFill {
+    /// Traces.
+    pub traces: usize,
+    /// Bytes of their spans' text.
+    pub bytes: usize,
+    /// Traces that had to make room since the start.
+    pub evicted: u64,
+}
+
+impl TraceRing {
+    /// An empty ring.
+    #[must_use]
+    pub fn new(bounds: RingBounds) -> Self {
+        Self(Arc::new(Inner {
+            kept: Mutex::new(Kept::new(bounds)),
+            pace: Pace::new(bounds.per_second),
+        }))
+    }
+
+    /// The trace with this id, as far as `tenant` may see it.
+    #[must_use]
+    pub fn trace(&self, tenant: &str, trace_id: &str) -> Option<KeptTrace> {
+        self.kept().trace(tenant, trace_id)
+    }
+
+    /// The traces that fit.
+    #[must_use]
+    pub fn find(&self, filter: &RingFilter) -> Vec<KeptTrace> {
+        self.kept().find(filter)
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn fill(&self) -> RingFill {
+        self.kept().fill()
+    }
+
+    /// Whether a trace that begins now is kept.
+    pub(crate) fn picks(&self) -> bool {
+        self.0.pace.picks()
+    }
+
+    /// Keeps a span that has ended.
+    pub(crate) fn keep(&self, service: &'static str, span: &SpanData) {
+        // The text is made before the lock is taken.
+        let span = encode::span(service, span);
+        self.kept().keep(service, span);
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Microseconds since 1970, as Jaeger counts.
+fn micros(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
