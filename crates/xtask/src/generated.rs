@@ -12,6 +12,7 @@ use anyhow::{Context, ensure};
 use crate::Report;
 use crate::dashboards;
 use crate::repository::Repository;
+use crate::variants;
 
 /// Compares what the code generates with what is committed.
 pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
@@ -39,7 +40,8 @@ fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
         .status()
         .context("cannot run devmesh")?;
     ensure!(status.success(), "`devmesh generate` failed ({status})");
-    for (path, text) in dashboards::files(repository)? {
+    let made_here = [dashboards::files(repository)?, variants::files(repository)?];
+    for (path, text) in made_here.into_iter().flatten() {
         let path = out.join(path);
         fs::create_dir_all(path.parent().unwrap_or(out))?;
         fs::write(&path, text).with_context(|| path.display().to_string())?;

@@ -16,6 +16,7 @@ mod licences;
 mod proto;
 mod repository;
 mod unused;
+mod variants;
 mod words;
 
 use std::process::ExitCode;

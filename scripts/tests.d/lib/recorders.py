@@ -15,6 +15,9 @@ class Http:
         recorder = self
 
         class Door(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self):
+                self.do_POST()
+
             def do_POST(self):
                 length = int(self.headers.get("content-length", 0))
                 body = json.loads(self.rfile.read(length) or b"null")

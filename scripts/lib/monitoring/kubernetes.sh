@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# --kubernetes: kubectl apply of kubernetes/monitoring. Part of setup-monitoring.sh.
+
+kubernetes_start() {
+    kubernetes_reachable
+    kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace"
+    make_secrets
+    # Secrets that are there stay as they are.
+    kubectl -n "$namespace" get secret monitoring-secrets >/dev/null 2>&1 ||
+        kubectl -n "$namespace" create secret generic monitoring-secrets --from-file="$dir/secrets"
+    kubectl apply -n "$namespace" -k "$root/kubernetes/monitoring"
+    if kubectl get crd prometheusrules.monitoring.coreos.com >/dev/null 2>&1; then
+        kubectl apply -n "$namespace" -k "$root/kubernetes/monitoring/operator"
+        say "The Prometheus operator is here: rules and monitors were given to it too."
+    fi
+    say "" "Grafana       kubectl -n $namespace port-forward service/grafana 3000        password in the secret monitoring-secrets" \
+        "Prometheus    kubectl -n $namespace port-forward service/prometheus 9090     look first at /targets and /alerts" \
+        "Alertmanager  kubectl -n $namespace port-forward service/alertmanager 9093" \
+        "The mesh's pods need the label app.kubernetes.io/part-of: devmesh, the component as app.kubernetes.io/component," \
+        "and a container port named metrics."
+    name_empty_secrets
+}
+
+kubernetes_reachable() {
+    command -v kubectl >/dev/null || fail "kubectl is not installed"
+    kubectl version --request-timeout=5s >/dev/null 2>&1 || fail "kubectl reaches no cluster"
+}
+
+kubernetes_stop() {
+    kubernetes_reachable
+    kubectl delete -n "$namespace" -k "$root/kubernetes/monitoring" --ignore-not-found
+    say "The namespace $namespace, its secret and its volumes stay."
+}
+
+kubernetes_status() {
+    kubernetes_reachable
+    kubectl -n "$namespace" get pods
+}

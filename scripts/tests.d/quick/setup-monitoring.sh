@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# scripts/setup-monitoring.sh --local for real: Prometheus, Alertmanager, blackbox exporter and a collector around a mesh, every
+# target up, the key's probe answered, spans arrived; twice; stopped. --grafana against a recorder. Files for other tools.
+set -euo pipefail
+. scripts/tests.d/lib/mesh.sh
+need_monitoring
+need_commands prometheus-blackbox-exporter docker-compose jq curl
+tool_python rotel >/dev/null
+python=$(tool_python monitoring)
+run=$WORK/monitoring
+
+free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+PROMETHEUS_PORT=$(free_port) ALERTMANAGER_PORT=$(free_port) BLACKBOX_PORT=$(free_port) COLLECTOR_PORT=$(free_port)
+export PROMETHEUS_PORT ALERTMANAGER_PORT BLACKBOX_PORT COLLECTOR_PORT
+setup() { scripts/setup-monitoring.sh --local --dir "$run" --data "$DATA" "$@"; }
+stop_all() { setup --stop >/dev/null 2>&1 || true; clean_up; }
+trap stop_all EXIT
+
+ENABLE_TRACING=true OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$COLLECTOR_PORT start_mesh
+devmesh keys create probe --kind agent --output json >"$WORK/key.json" 2>/dev/null
+mkdir -p "$run/secrets"
+jq -r .secret "$WORK/key.json" | tr -d '\n' >"$run/secrets/synthetic_key"
+check "it starts everything" setup
+cp "$WORK/check.log" "$WORK/said.log"
+check "it says where everything is and what to look at first" grep -q "127.0.0.1:$PROMETHEUS_PORT .*look first at /targets" "$WORK/said.log"
+check "it names the secrets that nobody has filled in" grep -q 'Nobody is told by: pagerduty_key slack_url smtp_password devmesh_key ' "$WORK/said.log"
+
+prometheus() { curl -fsS -G "http://127.0.0.1:$PROMETHEUS_PORT/api/v1/query" --data-urlencode "query=$1" | jq -r '[.data.result[].value[1]] | join(" ")'; }
+answers() { [ "$(prometheus "$1")" = "$2" ]; }
+eventually() { wait_for "$1" $$ "${@:2}"; }
+check "every service is scraped" eventually 40 answers 'count(up{job=~"mcp-server|rest-api|worker"} == 1)' 3
+check "every door answers the probes" eventually 40 answers 'count(probe_success{job="blackbox-http"} == 1)' 3
+check "the Watchdog reaches Alertmanager" eventually 60 sh -c \
+    "curl -fsS http://127.0.0.1:$ALERTMANAGER_PORT/api/v2/alerts | jq -e 'any(.[]; .labels.alertname == \"Watchdog\")'"
+probe() { curl -fsS "http://127.0.0.1:$BLACKBOX_PORT/probe?module=$1&target=$2" | grep -q '^probe_success 1$'; }
+check "http_post_json probes MCP with the key of the file" probe http_post_json "$MESH_URL"
+check "tcp_connect probes a port" probe tcp_connect "${API_URL#http://}"
+if [ "$(id -u)" = 0 ]; then check "icmp_ping probes a host" probe icmp_ping 127.0.0.1; fi
+check "spans of a request reach the collector" eventually 20 sh -c \
+    "curl -fsS -o /dev/null '$API_URL/api/v1/tools' -H 'Authorization: Bearer $ADMIN_KEY'; grep -q '/api/v1/tools' '$run/log/collector.log'"
+
+before=$(cat "$run"/run/*.pid)
+check "it can be run a second time" setup
+same_processes() { [ "$(cat "$run"/run/*.pid)" = "$before" ]; }
+check "the second time starts nothing anew" same_processes
+check "--status says that all of it runs" setup --status
+check "scripts/silence works on it" scripts/silence deploy --for 1m --alertmanager "http://127.0.0.1:$ALERTMANAGER_PORT"
+check "--stop ends it" setup --stop
+gone() { ! setup --status && ! curl -fsS --max-time 2 "http://127.0.0.1:$PROMETHEUS_PORT/-/ready"; }
+check "nothing is left" gone
+
+"$python" scripts/tests.d/lib/check_pack.py >"$WORK/pack.log" 2>&1 || true
+count_checks "files for other tools" "$WORK/pack.log"
+finish
