@@ -39,6 +39,11 @@ fn all() -> Vec<Dashboard> {
     ]
 }
 
+/// The dashboards' names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    all().into_iter().map(|dashboard| dashboard.uid)
+}
+
 /// The generated files: each dashboard, and the list of every query of dashboards and rules.
 pub(crate) fn files(repository: &Repository) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let dashboards = all();

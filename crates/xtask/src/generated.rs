@@ -10,9 +10,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use crate::Report;
-use crate::dashboards;
 use crate::repository::Repository;
-use crate::variants;
+use crate::{dashboards, kubernetes, variants};
 
 /// Compares what the code generates with what is committed.
 pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
@@ -40,7 +39,15 @@ fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
         .status()
         .context("cannot run devmesh")?;
     ensure!(status.success(), "`devmesh generate` failed ({status})");
-    let made_here = [dashboards::files(repository)?, variants::files(repository)?];
+    let dashboards = dashboards::files(repository)?;
+    let is_dashboard =
+        |(path, _): &&(PathBuf, String)| path.parent().is_some_and(|folder| folder.ends_with("dashboards"));
+    let shown: Vec<_> = dashboards.iter().filter(is_dashboard).cloned().collect();
+    let made_here = [
+        kubernetes::files(repository, &shown)?,
+        dashboards,
+        variants::files(repository)?,
+    ];
     for (path, text) in made_here.into_iter().flatten() {
         let path = out.join(path);
         fs::create_dir_all(path.parent().unwrap_or(out))?;

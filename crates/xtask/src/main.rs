@@ -11,6 +11,7 @@ mod arrows;
 mod dashboards;
 mod duplicates;
 mod generated;
+mod kubernetes;
 mod layout;
 mod licences;
 mod proto;

@@ -8,9 +8,9 @@ kubernetes_start() {
     # Secrets that are there stay as they are.
     kubectl -n "$namespace" get secret monitoring-secrets >/dev/null 2>&1 ||
         kubectl -n "$namespace" create secret generic monitoring-secrets --from-file="$dir/secrets"
-    kubectl apply -n "$namespace" -k "$root/kubernetes/monitoring"
+    kubectl apply -k "$(overlay kubernetes/monitoring)"
     if kubectl get crd prometheusrules.monitoring.coreos.com >/dev/null 2>&1; then
-        kubectl apply -n "$namespace" -k "$root/kubernetes/monitoring/operator"
+        kubectl apply -k "$(overlay kubernetes/monitoring/operator)"
         say "The Prometheus operator is here: rules and monitors were given to it too."
     fi
     say "" "Grafana       kubectl -n $namespace port-forward service/grafana 3000        password in the secret monitoring-secrets" \
@@ -21,6 +21,15 @@ kubernetes_start() {
     name_empty_secrets
 }
 
+# The shipped objects in the chosen namespace, role bindings included: prints the folder of a kustomization that moves them.
+overlay() {
+    local place=$dir/overlay/$1
+    mkdir -p "$place"
+    printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: %s\nresources: [%s]\n' \
+        "$namespace" "$(realpath --relative-to="$place" "$root/$1")" >"$place/kustomization.yaml"
+    echo "$place"
+}
+
 kubernetes_reachable() {
     command -v kubectl >/dev/null || fail "kubectl is not installed"
     kubectl version --request-timeout=5s >/dev/null 2>&1 || fail "kubectl reaches no cluster"
@@ -28,7 +37,8 @@ kubernetes_reachable() {
 
 kubernetes_stop() {
     kubernetes_reachable
-    kubectl delete -n "$namespace" -k "$root/kubernetes/monitoring" --ignore-not-found
+    mkdir -p "$dir"
+    kubectl delete -k "$(overlay kubernetes/monitoring)" --ignore-not-found
     say "The namespace $namespace, its secret and its volumes stay."
 }
 

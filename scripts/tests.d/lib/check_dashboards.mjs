@@ -3,11 +3,12 @@
 // against the grammar of its language.
 //
 //   node check_dashboards.mjs FOLDER_WITH_NODE_MODULES deploy/monitoring
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve as absolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+
+import { compile } from './compile.mjs';
 
 const [modules, monitoring] = process.argv.slice(2).map((path) => absolute(path));
 const schema = join(modules, 'node_modules/@grafana/schema/dist/types/raw');
@@ -44,21 +45,6 @@ function source(dashboard) {
     return [HEAD, ...imports, `export const page: Json<Page> = ${JSON.stringify(dashboard, null, 1)};`, ...panels].join('\n');
 }
 
-function compile(sources) {
-    const work = mkdtempSync(join(modules, 'check-'));
-    try {
-        for (const [name, text] of sources) writeFileSync(join(work, `${name}.ts`), text);
-        const options = { strict: true, noEmit: true, skipLibCheck: true, module: 'esnext', moduleResolution: 'bundler', target: 'es2022', types: [] };
-        writeFileSync(join(work, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['*.ts'] }));
-        const compiler = join(modules, 'node_modules/typescript/bin/tsc');
-        const { status, stdout, stderr, error } = spawnSync(process.execPath, [compiler, '-p', work, '--pretty', 'false'], { encoding: 'utf8' });
-        if (error) throw error;
-        return { status, said: (stdout + stderr).replaceAll(`${work}/`, '') };
-    } finally {
-        rmSync(work, { recursive: true });
-    }
-}
-
 const dashboards = readdirSync(folder).filter((file) => file.endsWith('.json'))
     .map((file) => [file.slice(0, -5), JSON.parse(readFileSync(join(folder, file), 'utf8'))]);
 let failed = 0;
@@ -67,7 +53,7 @@ const check = (well, name, said = '') => {
     console.log(`${well ? 'ok' : 'FAILED'}: ${name}${well ? '' : `\n${said}`}`);
 };
 
-const { status, said } = compile(dashboards.map(([name, dashboard]) => [name, source(dashboard)]));
+const { status, said } = compile(modules, dashboards.map(([name, dashboard]) => [name, source(dashboard)]));
 check(status === 0, `${dashboards.length} dashboards fit Grafana's schema`, said);
 // The check must be able to fail: a wrong field, a wrong value of an enumeration, an option that no panel has.
 const spoil = [
@@ -78,7 +64,7 @@ const spoil = [
 for (const [at, change] of spoil.entries()) {
     const page = structuredClone(dashboards[0][1]);
     change(page);
-    check(compile([['spoilt', source(page)]]).status !== 0, `mistake ${at + 1} in a dashboard is found`);
+    check(compile(modules, [['spoilt', source(page)]]).status !== 0, `mistake ${at + 1} in a dashboard is found`);
 }
 
 const { parser: logql } = await import(resolve('@grafana/lezer-logql'));

@@ -187,6 +187,54 @@ def grafana():
     check(not well and "does not answer" in said, "a Grafana that does not answer is told", said)
 
 
+def kustomize():
+    """The objects in another namespace, as setup-monitoring.sh moves them: only a kubectl of 1.21 or newer can build that."""
+    with tempfile.TemporaryDirectory() as work:
+        overlay = pathlib.Path(work)
+        relative = os.path.relpath("kubernetes/monitoring", overlay.resolve())
+        (overlay / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": "elsewhere", "resources": [relative]}))
+        if not shutil.which("kubectl") or not run("kubectl", "kustomize", "kubernetes/monitoring")[0]:
+            print("there is no kubectl of 1.21 or newer here: the kustomization was not built")
+            return
+        well, said = run("kubectl", "kustomize", work)
+        built = [one for one in yaml.safe_load_all(said)] if well else []
+        bindings = [one for one in built if one["kind"] == "ClusterRoleBinding"]
+        check(len(built) > 40 and bindings and all(one["subjects"][0]["namespace"] == "elsewhere" for one in bindings),
+              "kubectl builds the kustomization for another namespace, bindings included", said[:300])
+
+
+def pushgateway():
+    """The script of the CronJob, as the container would run it, to a real Pushgateway."""
+    container = load("kubernetes/cronjob-pushgateway.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    with Http().server as free:
+        port = free.server_port
+        free.shutdown()
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: urllib.request.urlopen(f"{url}/-/ready", timeout=2).status == 200)
+        well, said = run("sh", "-ec", container["args"][0], env={"PUSHGATEWAY_URL": url, "PATH": os.environ["PATH"]})
+        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+            page = answer.read().decode()
+        pushed = re.search(r'^backup_last_success_timestamp_seconds\{.*job="devmesh-backup"\} (\S+)$', page, re.M)
+        check(well and pushed and abs(float(pushed.group(1)) - time.time()) < 60, "the CronJob's script pushes when the backup was made", said)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def absent():
+    """Without containers or a cluster the script says so and does nothing."""
+    bare = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+    for mode in ["compose", "kubernetes"]:
+        tool = {"compose": "docker", "kubernetes": "kubectl"}[mode]
+        with tempfile.TemporaryDirectory() as work:
+            well, said = run("scripts/setup-monitoring.sh", f"--{mode}", "--dir", f"{work}/run", env=bare)
+            told = re.search(rf"^{tool} (is not installed|reaches no cluster|does not answer|has no compose plugin)", said, re.M)
+            check(not well and told and not pathlib.Path(f"{work}/run").exists(), f"--{mode} says that {tool} cannot be used", said)
+
+
 for path in sorted(PACK.rglob("*.y*ml")):
     list(yaml.safe_load_all(path.read_text()))
 prometheus()
@@ -194,5 +242,8 @@ collectors()
 logs()
 compose()
 grafana()
+kustomize()
+pushgateway()
+absent()
 print("end")
 sys.exit(1 if failures else 0)

@@ -4,7 +4,7 @@
 set -euo pipefail
 . scripts/tests.d/lib/mesh.sh
 need_monitoring
-need_commands prometheus-blackbox-exporter docker-compose jq curl
+need_commands prometheus-blackbox-exporter prometheus-pushgateway docker-compose jq curl
 tool_python rotel >/dev/null
 python=$(tool_python monitoring)
 run=$WORK/monitoring
@@ -51,4 +51,6 @@ check "nothing is left" gone
 
 "$python" scripts/tests.d/lib/check_pack.py >"$WORK/pack.log" 2>&1 || true
 count_checks "files for other tools" "$WORK/pack.log"
+"$(tool_node)" scripts/tests.d/lib/check_kubernetes.mjs "$(tool_node_modules monitoring)" >"$WORK/kubernetes.log" 2>&1 || true
+count_checks "Kubernetes objects" "$WORK/kubernetes.log"
 finish
