@@ -16,6 +16,7 @@ import tempfile
 import time
 import urllib.request
 
+import hcl2
 import yaml
 
 from recorders import Http
@@ -187,6 +188,14 @@ def grafana():
     check(not well and "does not answer" in said, "a Grafana that does not answer is told", said)
 
 
+def terraform():
+    """That it is HCL, and names the folder of the dashboards."""
+    with open(PACK / "grafana/terraform/main.tf") as file:
+        config = hcl2.load(file)
+    text = json.dumps(config)
+    check("fileset" in text and (PACK / "grafana/terraform/../dashboards").is_dir() and "grafana_dashboard" in text, "the Terraform example is HCL")
+
+
 def kustomize():
     """The objects in another namespace, as setup-monitoring.sh moves them: only a kubectl of 1.21 or newer can build that."""
     with tempfile.TemporaryDirectory() as work:
@@ -242,6 +251,7 @@ collectors()
 logs()
 compose()
 grafana()
+terraform()
 kustomize()
 pushgateway()
 absent()

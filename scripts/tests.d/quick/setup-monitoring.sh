@@ -39,6 +39,12 @@ if [ "$(id -u)" = 0 ]; then check "icmp_ping probes a host" probe icmp_ping 127.
 check "spans of a request reach the collector" eventually 20 sh -c \
     "curl -fsS -o /dev/null '$API_URL/api/v1/tools' -H 'Authorization: Bearer $ADMIN_KEY'; grep -q '/api/v1/tools' '$run/log/collector.log'"
 
+node=$(tool_node)
+pages=${MESH_URL%/mcp}/metrics,$API_URL/metrics,$(jq -r .worker_url "$DATA/running.json")metrics
+check "the load test's requests are answered, its figures are there" env DEVMESH_API_KEY="$(cat "$run/secrets/synthetic_key")" \
+    MCP_URL="$MESH_URL" METRICS="$pages" "$node" scripts/tests.d/lib/run_load_test.mjs 5
+check "the load test says that it needs a key" sh -c "! $node scripts/tests.d/lib/run_load_test.mjs 1"
+
 before=$(cat "$run"/run/*.pid)
 check "it can be run a second time" setup
 same_processes() { [ "$(cat "$run"/run/*.pid)" = "$before" ]; }
