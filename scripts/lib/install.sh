@@ -158,6 +158,7 @@ install_test_tools() {
     need_commands curl jq || return
     need_servers || return
     need_monitoring || return
+    need_commands prometheus-blackbox-exporter prometheus-pushgateway docker-compose || return
     local file
     for file in "$repo_root"/scripts/lib/python/*.txt; do
         tool_python "$(basename "$file" .txt)" >/dev/null || return

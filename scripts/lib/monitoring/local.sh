@@ -23,6 +23,7 @@ local_start() {
     dir=$(cd "$dir" && pwd)
     make_secrets
     mkdir -p "$dir"/{run,log,data}
+    make_probe_key
     render_local
     start_part alertmanager "http://127.0.0.1:$ALERTMANAGER_PORT/-/ready" "$alertmanager_program" \
         --config.file="$dir/etc/alertmanager/alertmanager.yml" --storage.path="$dir/data/alertmanager" \
@@ -80,6 +81,17 @@ mesh_addresses() {
 
 address() { jq -r "$1" "$2" | sed -E 's#^[a-z]+://([^/]+).*#\1#'; }
 
+# A key of the mesh that may list tools and nothing else, for the probe that asks as an agent would.
+make_probe_key() {
+    local created
+    [ ! -s "$dir/secrets/synthetic_key" ] && [ -s "$data/bootstrap.key" ] || return 0
+    created=$(curl -fsS --max-time 10 -H 'content-type: application/json' "http://$api/api/v1/keys" \
+        -K <(printf 'header = "Authorization: Bearer %s"\n' "$(tr -d '\n' <"$data/bootstrap.key")") \
+        -d '{"name": "monitoring probe", "kind": "agent", "scopes": ["tools:read"]}' 2>/dev/null) || return 0
+    jq -j .secret <<<"$created" >"$dir/secrets/synthetic_key"
+    say "a key for the probe was made (devmesh keys list: monitoring probe)"
+}
+
 # The shipped files with this machine's addresses.
 render_local() {
     local etc=$dir/etc service
@@ -93,6 +105,8 @@ render_local() {
     sed -i "s/127.0.0.1:9093/127.0.0.1:$ALERTMANAGER_PORT/; s/127.0.0.1:9115/127.0.0.1:$BLACKBOX_PORT/; s#runbooks: docs/runbooks#runbooks: $root/docs/runbooks#" \
         "$etc/prometheus/prometheus.yml"
     sed -i "s#127.0.0.1:8081#$api#; s#/etc/alertmanager/secrets#$dir/secrets#; s#&zone UTC#\&zone $timezone#" "$etc/alertmanager/alertmanager.yml"
+    [ ! -s "$dir/secrets/synthetic_key" ] || printf -- '- targets: [http://%s/mcp]\n  labels: {module: http_post_json}\n' "$mcp" \
+        >"$etc/prometheus/targets/blackbox-mcp.yml"
     sed "s#/etc/blackbox/secrets#$dir/secrets#" "$pack/blackbox/blackbox.yml" >"$etc/blackbox.yml"
 }
 

@@ -17,9 +17,6 @@ stop_all() { setup --stop >/dev/null 2>&1 || true; clean_up; }
 trap stop_all EXIT
 
 ENABLE_TRACING=true OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$COLLECTOR_PORT start_mesh
-devmesh keys create probe --kind agent --output json >"$WORK/key.json" 2>/dev/null
-mkdir -p "$run/secrets"
-jq -r .secret "$WORK/key.json" | tr -d '\n' >"$run/secrets/synthetic_key"
 check "it starts everything" setup
 cp "$WORK/check.log" "$WORK/said.log"
 check "it says where everything is and what to look at first" grep -q "127.0.0.1:$PROMETHEUS_PORT .*look first at /targets" "$WORK/said.log"
@@ -29,7 +26,7 @@ prometheus() { curl -fsS -G "http://127.0.0.1:$PROMETHEUS_PORT/api/v1/query" --d
 answers() { [ "$(prometheus "$1")" = "$2" ]; }
 eventually() { wait_for "$1" $$ "${@:2}"; }
 check "every service is scraped" eventually 40 answers 'count(up{job=~"mcp-server|rest-api|worker"} == 1)' 3
-check "every door answers the probes" eventually 40 answers 'count(probe_success{job="blackbox-http"} == 1)' 3
+check "every door answers the probes, and MCP an agent's" eventually 40 answers 'count(probe_success{job="blackbox-http"} == 1)' 4
 check "the Watchdog reaches Alertmanager" eventually 60 sh -c \
     "curl -fsS http://127.0.0.1:$ALERTMANAGER_PORT/api/v2/alerts | jq -e 'any(.[]; .labels.alertname == \"Watchdog\")'"
 probe() { curl -fsS "http://127.0.0.1:$BLACKBOX_PORT/probe?module=$1&target=$2" | grep -q '^probe_success 1$'; }
@@ -41,7 +38,7 @@ check "spans of a request reach the collector" eventually 20 sh -c \
 
 node=$(tool_node)
 pages=${MESH_URL%/mcp}/metrics,$API_URL/metrics,$(jq -r .worker_url "$DATA/running.json")metrics
-check "the load test's requests are answered, its figures are there" env DEVMESH_API_KEY="$(cat "$run/secrets/synthetic_key")" \
+check "the load test's requests are answered, its figures are there" env DEVMESH_API_KEY="$(devmesh keys create load --output json | jq -r .secret)" \
     MCP_URL="$MESH_URL" METRICS="$pages" "$node" scripts/tests.d/lib/run_load_test.mjs 5
 check "the load test says that it needs a key" sh -c "! $node scripts/tests.d/lib/run_load_test.mjs 1"
 
@@ -49,6 +46,8 @@ before=$(cat "$run"/run/*.pid)
 check "it can be run a second time" setup
 same_processes() { [ "$(cat "$run"/run/*.pid)" = "$before" ]; }
 check "the second time starts nothing anew" same_processes
+probe_keys() { devmesh keys list --output json | jq -e '[.[] | select(.name == "monitoring probe") | .scopes] == [["tools:read"]]'; }
+check "the probe has one key, that may list tools only" probe_keys
 check "--status says that all of it runs" setup --status
 check "scripts/silence works on it" scripts/silence deploy --for 1m --alertmanager "http://127.0.0.1:$ALERTMANAGER_PORT"
 check "--stop ends it" setup --stop

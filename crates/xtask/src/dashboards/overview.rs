@@ -9,7 +9,7 @@ pub(super) fn dashboard() -> Dashboard {
         uid: "grafana-mcp-overview",
         title: "MCP Overview",
         description: "The state of the mesh at a glance: traffic, errors, latency, resources, alerts.",
-        rows: vec![now(), traffic(), endpoints(), resources()],
+        rows: vec![now(), traffic(), endpoints(), resources(), outside()],
     }
 }
 
@@ -153,6 +153,45 @@ fn resources() -> Row {
                 .column("Value", "series", Unit::None)
                 .no_data("no rules loaded")
                 .size(12, 8),
+        ],
+    )
+}
+
+fn outside() -> Row {
+    let none = "no blackbox exporter probes the mesh";
+    row(
+        "From outside",
+        vec![
+            timeseries(
+                "Probes",
+                "Whether each door answers a probe from outside: 1 or 0.",
+            )
+            .query(r#"probe_success{job="blackbox-http"}"#, "{{instance}}")
+            .capability("blackbox", none)
+            .states(&[("0", "fails"), ("1", "answers")])
+            .max(1.0)
+            .size(8, 7),
+            timeseries(
+                "Probe duration",
+                "How long a probe takes, connection and TLS included.",
+            )
+            .unit(Unit::Seconds)
+            .query(r#"probe_duration_seconds{job="blackbox-http"}"#, "{{instance}}")
+            .capability("blackbox", none)
+            .bad_above(1.0, 2.0)
+            .size(8, 7),
+            stat(
+                "Certificate ends in",
+                "Time until the first certificate of a door ends; the alert comes at 7 days.",
+            )
+            .unit(Unit::Seconds)
+            .query(
+                r#"min(probe_ssl_earliest_cert_expiry{job="blackbox-http"}) - time()"#,
+                "",
+            )
+            .capability("tls", "no door is probed over TLS")
+            .good_above(604_800.0, 2_592_000.0)
+            .size(8, 7),
         ],
     )
 }
