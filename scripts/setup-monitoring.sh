@@ -13,7 +13,7 @@
 #   --data DIR         with --local: the mesh's data directory (.devmesh)
 #   --dir DIR          where configuration, logs, pid files, data and secrets are kept (.monitoring)
 #   --namespace NAME   with --kubernetes (monitoring)
-#   --timezone ZONE    of the business hours in which P1 pages, as Europe/Berlin (UTC)
+#   --timezone ZONE    with --local and --compose: of the business hours in which P1 pages, as Europe/Berlin (UTC)
 #   PROMETHEUS_PORT ALERTMANAGER_PORT BLACKBOX_PORT COLLECTOR_PORT     with --local (9090 9093 9115 4317)
 #   GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD                 with --grafana; each also as NAME_FILE
 set -euo pipefail

@@ -40,6 +40,8 @@ pub(crate) fn files(
         let object = config_maps::of_dashboard(name, text);
         files.push((format!("dashboard-{name}.yaml"), documents(&[object])?));
     }
+    let runbooks = config_maps::of_runbooks(repository);
+    files.push(("runbooks.yaml".to_owned(), documents(&[runbooks])?));
     let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     files.push((
         "kustomization.yaml".to_owned(),

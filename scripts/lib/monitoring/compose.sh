@@ -2,7 +2,8 @@
 # --compose: containers. Part of setup-monitoring.sh.
 
 compose() {
-    MONITORING_SECRETS=$(cd "$dir" && pwd)/secrets docker compose -p devmesh-monitoring -f "$root/docker-compose.monitoring.yml" "$@"
+    MONITORING_SECRETS=$(cd "$dir" && pwd)/secrets ALERTMANAGER_CONFIG=$(cd "$dir" && pwd)/alertmanager.yml \
+        docker compose -p devmesh-monitoring -f "$root/docker-compose.monitoring.yml" "$@"
 }
 
 compose_start() {
@@ -10,12 +11,11 @@ compose_start() {
     docker compose version >/dev/null 2>&1 || fail "docker has no compose plugin (docker-compose-plugin)"
     docker info >/dev/null 2>&1 || fail "docker does not answer: is it started, and are you in its group?"
     make_secrets
-    local before after
-    before=$(grep '&zone' "$pack/compose/alertmanager.yml")
-    [ "$timezone" = UTC ] || say "The time zone is read from deploy/monitoring/alertmanager/alertmanager.yml ($before): set it there, cargo xtask generate"
-    for after in 8080 8081 8082; do
-        curl -fsS --max-time 3 -o /dev/null "http://127.0.0.1:$after/health" 2>/dev/null ||
-            say "No service of the mesh answers on 127.0.0.1:$after (containers reach it only if it listens on 0.0.0.0)"
+    local port
+    sed "s#&zone UTC#\&zone $timezone#" "$pack/compose/alertmanager.yml" >"$dir/alertmanager.yml"
+    for port in 8080 8081 8082; do
+        curl -fsS --max-time 3 -o /dev/null "http://127.0.0.1:$port/health" 2>/dev/null ||
+            say "No service of the mesh answers on 127.0.0.1:$port (containers reach it only if it listens on 0.0.0.0)"
     done
     compose "${profiles[@]}" up -d --wait
     say "" "Grafana       http://127.0.0.1:3000   admin, password in $dir/secrets/grafana_password; MCP Overview is home" \

@@ -48,6 +48,7 @@ for (const object of [...of('Deployment'), ...of('StatefulSet')].filter((one) =>
     const pod = object.spec.template;
     const wrong = [];
     for (const volume of pod.spec.volumes) {
+        if (volume.configMap && !find('ConfigMap', volume.configMap.name)) wrong.push(volume.configMap.name);
         for (const { configMap } of volume.projected?.sources ?? []) {
             if (!configMap) continue;
             const data = find('ConfigMap', configMap.name)?.data;

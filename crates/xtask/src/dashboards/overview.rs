@@ -153,6 +153,11 @@ fn resources() -> Row {
                 .column("Value", "series", Unit::None)
                 .no_data("no rules loaded")
                 .size(12, 8),
+            table("Versions", "What runs, and how many of it.")
+                .query("sum by (service, environment, version, revision) (mcp_build_info{@})", "")
+                .column("Value", "instances", Unit::None)
+                .no_data("nothing is scraped")
+                .size(12, 8),
         ],
     )
 }

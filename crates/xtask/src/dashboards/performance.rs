@@ -103,11 +103,29 @@ fn http() -> Row {
                 )
                 .capability("sessions", "no stream was opened")
                 .size(8, 7),
+            timeseries(
+                "MCP sessions",
+                "Sessions that are open, by the protocol's version; the newest era has none.",
+            )
+            .query(
+                "sum by (mcp_protocol_version) (mcp_sessions_active{@})",
+                "{{mcp_protocol_version}}",
+            )
+            .capability("sessions", "no session was opened")
+            .size(12, 7),
             quantiles(
                 timeseries("Response size", "Bytes of HTTP answers: p50 and p99.")
                     .unit(Unit::Bytes)
                     .size(8, 7),
                 "http_response_size_bytes",
+                "{@}",
+                &[("0.50", "p50"), ("0.99", "p99")],
+            ),
+            quantiles(
+                timeseries("Request size", "Bytes of HTTP requests: p50 and p99.")
+                    .unit(Unit::Bytes)
+                    .size(12, 7),
+                "http_request_size_bytes",
                 "{@}",
                 &[("0.50", "p50"), ("0.99", "p99")],
             ),

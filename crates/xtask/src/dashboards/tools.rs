@@ -121,6 +121,23 @@ fn pcf() -> Row {
                 )
                 .capability("pcf", none)
                 .size(8, 8),
+            timeseries("PCF latency", "PCF tools together: half, 95 and 99 of 100 are done within it.")
+                .unit(Unit::Seconds)
+                .query(pcf_quantile("0.50"), "p50")
+                .query(pcf_quantile("0.95"), "p95")
+                .query(pcf_quantile("0.99"), "p99")
+                .capability("pcf", none)
+                .bad_above(1.0, 5.0)
+                .size(8, 8),
+            timeseries("PCF error rate", "Share of the PCF tool executions that failed on our side or upstream (5xx).")
+                .unit(Unit::Percent)
+                .query(
+                    r#"100 * (sum(rate(mcp_tool_executions_total{provider="pcf",status=~"5..",@}[$__rate_interval])) or 0 * sum(rate(mcp_tool_executions_total{provider="pcf",@}[$__rate_interval]))) / sum(rate(mcp_tool_executions_total{provider="pcf",@}[$__rate_interval]))"#,
+                    "errors",
+                )
+                .capability("pcf", none)
+                .bad_above(1.0, 5.0)
+                .size(8, 8),
             timeseries("PCF executions and errors", "PCF tool executions a second by outcome.")
                 .unit(Unit::PerSecond)
                 .query(
@@ -135,5 +152,11 @@ fn pcf() -> Row {
                 .capability("pcf", none)
                 .size(8, 8),
         ],
+    )
+}
+
+fn pcf_quantile(quantile: &str) -> String {
+    format!(
+        r#"histogram_quantile({quantile}, sum by (le) (rate(mcp_tool_duration_seconds_bucket{{provider="pcf",@}}[$__rate_interval])))"#
     )
 }

@@ -9,6 +9,21 @@ use crate::repository::Repository;
 
 const PACK: &str = "deploy/monitoring";
 
+/// The runbooks, which Grafana serves to the dashboards' links.
+pub(super) fn of_runbooks(repository: &Repository) -> Value {
+    let pages = repository
+        .files()
+        .filter(|file| file.starts_with("docs/runbooks/"));
+    let data: Map<_, _> = pages
+        .filter_map(|file| Some((file.rsplit('/').next()?.to_owned(), repository.text(file)?.into())))
+        .collect();
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "runbooks", "labels": {"app.kubernetes.io/part-of": "devmesh-monitoring"}},
+        "data": data,
+    })
+}
+
 /// A file of a ConfigMap: its key, where it stands in the pod, its text.
 struct Entry {
     key: String,
@@ -99,6 +114,10 @@ pub(super) fn volumes(
         let source = |name| json!({"configMap": {"name": name}});
         let sources: Vec<_> = dashboards::names().map(source).collect();
         volumes.push(json!({"name": "dashboards", "projected": {"sources": sources}}));
+    }
+    if let Some(place) = workload.runbooks {
+        mounts.push(json!({"name": "runbooks", "mountPath": place, "readOnly": true}));
+        volumes.push(json!({"name": "runbooks", "configMap": {"name": "runbooks"}}));
     }
     Ok((mounts, volumes))
 }

@@ -25,6 +25,8 @@ pub(super) struct Workload {
     pub(super) secrets: &'static [&'static str],
     /// Where all dashboards are mounted.
     pub(super) dashboards: Option<&'static str>,
+    /// Where the runbooks are mounted.
+    pub(super) runbooks: Option<&'static str>,
     /// A volume that outlives the pod: where, and how big.
     pub(super) storage: Option<(&'static str, &'static str)>,
     /// What says that it is ready: path and port.
