@@ -60,7 +60,7 @@ local_programs() {
 
 # The collector that the tests use: a wheel that carries a binary. Installed with --install only.
 pinned_collector() {
-    local found=$root/target/test-tools/python/rotel
+    local found=${TEST_TOOLS_DIR:-${CARGO_TARGET_DIR:-$root/target}/test-tools}/python/rotel
     if [ $install != no ]; then
         found=$(dirname "$(dirname "$(. "$root/scripts/lib/install.sh" && tool_python rotel)")")
     fi

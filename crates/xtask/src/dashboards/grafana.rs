@@ -134,7 +134,7 @@ fn target(panel: &Panel, query: &Query, at: usize) -> Value {
             "format": format,
             "instant": panel.instant(),
             "range": !panel.instant(),
-            "exemplar": query.expr.contains("_bucket"),
+            "exemplar": !panel.instant() && query.expr.contains("_bucket"),
         }),
     }
 }
