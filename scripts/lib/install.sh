@@ -23,6 +23,7 @@ package_of() {
         initdb) echo postgresql ;;
         alertmanager) echo prometheus-alertmanager ;;
         promtool) echo prometheus ;;
+        go) echo golang-go ;;
         venv) echo python3-venv ;;
         yaml) echo python3-yaml ;;
         unshare) echo util-linux ;;

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use domain::ports::{Cache, cache::CacheError};
 use telemetry::Telemetry;
 
-pub use crate::redis::RedisCache;
+pub use crate::redis::{RedisCache, inspect::SlowCommand};
 pub use limiter::{Exceeded, LimitMetrics, Limiter, LimiterOptions};
 pub use memory::MemoryCache;
-pub use metrics::CacheMetrics;
+pub use metrics::{CacheMetrics, ServerGauges, ServerMetrics};
 pub use options::CacheOptions;
 
 /// The cache that `url` names: `memory:`, `redis://…` or `rediss://…` (TLS; the host's certificates are trusted).
@@ -38,9 +38,13 @@ pub fn connect(
     match scheme {
         "memory" => {
             let cache = MemoryCache::new(options, Some(metrics.clone()));
-            Ok(metrics::measured(cache, metrics))
+            Ok(metrics::measured(cache, metrics, options.slow))
         }
-        "redis" | "rediss" => Ok(metrics::measured(RedisCache::new(url, options)?, metrics)),
+        "redis" | "rediss" => Ok(metrics::measured(
+            RedisCache::new(url, options)?,
+            metrics,
+            options.slow,
+        )),
         _ => Err(CacheError(
             "the cache's URL must begin with memory:, redis:// or rediss://".into(),
         )),

@@ -8,9 +8,16 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     limit::{Bucket, Taken},
-    ports::{Cache, cache::CacheError},
+    ports::{
+        Cache,
+        cache::{CacheError, ServerFigures},
+    },
 };
 use futures::stream::BoxStream;
+
+mod server;
+
+pub use server::{ServerGauges, ServerMetrics};
 
 telemetry::metrics! {
     /// The cache's metrics. The label `cache` is the first word of the key.
@@ -34,13 +41,14 @@ pub(crate) fn cache_of(key: &str) -> &str {
 }
 
 /// `cache`, measured.
-pub(crate) fn measured(cache: impl Cache + 'static, metrics: CacheMetrics) -> Arc<dyn Cache> {
-    Arc::new(Measured { cache, metrics })
+pub(crate) fn measured(cache: impl Cache + 'static, metrics: CacheMetrics, slow: Duration) -> Arc<dyn Cache> {
+    Arc::new(Measured { cache, metrics, slow })
 }
 
 struct Measured<C> {
     cache: C,
     metrics: CacheMetrics,
+    slow: Duration,
 }
 
 impl<C> Measured<C> {
@@ -52,10 +60,21 @@ impl<C> Measured<C> {
         let begun = Instant::now();
         let result = work.await;
         let outcome = if result.is_ok() { "ok" } else { "error" };
+        let took = begun.elapsed();
         self.metrics
             .duration
             .with([operation, outcome])
-            .record(begun.elapsed().as_secs_f64());
+            .record(took.as_secs_f64());
+        if took >= self.slow {
+            let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(
+                event = "slow_cache_operation",
+                operation,
+                duration_ms,
+                outcome,
+                "slow cache operation {operation}"
+            );
+        }
         result
     }
 }
@@ -113,5 +132,9 @@ impl<C: Cache> Cache for Measured<C> {
 
     async fn ping(&self) -> Result<(), CacheError> {
         self.timed("ping", self.cache.ping()).await
+    }
+
+    async fn server_figures(&self) -> Result<Option<ServerFigures>, CacheError> {
+        self.timed("server_figures", self.cache.server_figures()).await
     }
 }

@@ -9,6 +9,8 @@ pub struct CacheOptions {
     pub prefix: String,
     /// How long any operation may take, connecting included: a tool call waits for it.
     pub timeout: Duration,
+    /// An operation that takes this long is logged by its name.
+    pub slow: Duration,
     /// Most connections to Redis, without those that listen: one for each listener.
     pub connections: usize,
     /// Most bytes of keys and values that the in-process cache holds; what was not used for longest gives way.
@@ -20,6 +22,7 @@ impl Default for CacheOptions {
         Self {
             prefix: "devmesh:".into(),
             timeout: Duration::from_millis(500),
+            slow: Duration::from_millis(100),
             connections: 16,
             memory_bytes: 64 * 1024 * 1024,
         }

@@ -1,6 +1,7 @@
 //! The cache in Redis (5.0 or newer, or Valkey).
 
 mod connections;
+pub mod inspect;
 mod link;
 mod take;
 
@@ -9,12 +10,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     limit::{Bucket, Taken},
-    ports::{Cache, cache::CacheError},
+    ports::{
+        Cache,
+        cache::{CacheError, ServerFigures},
+    },
 };
 use futures::{StreamExt, stream::BoxStream};
 use redis::{Cmd, cmd};
 
-use self::link::Link;
+use self::{inspect::SlowCommand, link::Link};
 use crate::CacheOptions;
 
 /// Appends to a stream whose ids are `0-1`, `0-2`, …: one step, so that number, trimming and time fit together.
@@ -43,6 +47,16 @@ impl RedisCache {
             link: Link::new(url, options)?,
             prefix: options.prefix.clone(),
         })
+    }
+
+    /// The slowest commands that it kept, newest first; their arguments stay where they are.
+    ///
+    /// # Errors
+    /// When it does not answer, or may not say.
+    pub async fn slow_commands(&self, most: u32) -> Result<Vec<SlowCommand>, CacheError> {
+        let mut command = cmd("SLOWLOG");
+        let log: redis::Value = self.link.query(command.arg("GET").arg(most)).await?;
+        Ok(inspect::slow_commands(&log, &self.prefix))
     }
 
     /// A command whose first argument is a key or a channel.
@@ -147,6 +161,11 @@ impl Cache for RedisCache {
 
     async fn ping(&self) -> Result<(), CacheError> {
         self.link.query(&cmd("PING")).await
+    }
+
+    async fn server_figures(&self) -> Result<Option<ServerFigures>, CacheError> {
+        let info: String = self.link.query(&cmd("INFO")).await?;
+        Ok(Some(inspect::figures(&info)))
     }
 }
 

@@ -63,9 +63,10 @@ fn configuration() -> String {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 11] = [
+    let crates: [&'static [Declaration]; 12] = [
         cache::CacheMetrics::DECLARATIONS,
         cache::LimitMetrics::DECLARATIONS,
+        cache::ServerMetrics::DECLARATIONS,
         connectors::BreakerMetrics::DECLARATIONS,
         connectors::CredentialMetrics::DECLARATIONS,
         connectors::ToolMetrics::DECLARATIONS,

@@ -1,6 +1,7 @@
 //! The settings of mcp-server.
 
 use connectors::EgressConfig;
+use runtime::admin::AdminConfig;
 use runtime::config::{Duration, Secret};
 use runtime::listen::ListenConfig;
 use schemars::JsonSchema;
@@ -24,8 +25,10 @@ pub struct Config {
     pub listen: ListenConfig,
     /// How long calls in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
     pub drain: Duration,
-    /// Bearer token of the admin endpoints (`/admin/*`); without it they answer 403.
+    /// Bearer token of the admin endpoints (`/admin/*`, `/debug/*`); without it they answer 403.
     pub admin_token: Option<Secret>,
+    /// Where `/admin/*` and `/debug/*` are.
+    pub admin: AdminConfig,
     /// Where rest-api is.
     pub control_plane: ControlPlaneConfig,
     /// How long the edge serves from what it knows.
@@ -57,6 +60,7 @@ impl Default for Config {
             listen: ListenConfig::at("127.0.0.1:8080"),
             drain: Duration::from_secs(25),
             admin_token: None,
+            admin: AdminConfig::default(),
             control_plane: ControlPlaneConfig::default(),
             catalogue: CatalogueConfig::default(),
             http: TransportConfig::default(),
@@ -97,6 +101,9 @@ pub struct CacheConfig {
     pub url: Secret,
     /// What every key begins with; installations that share a Redis differ in it.
     pub prefix: String,
+    /// Operations that take this long are logged by name (`event=slow_cache_operation`). 100 ms: a healthy one takes less
+    /// than five, and a tool call waits for it.
+    pub slow_query: Duration,
 }
 
 impl Default for CacheConfig {
@@ -104,6 +111,7 @@ impl Default for CacheConfig {
         Self {
             url: Secret::new("memory:"),
             prefix: cache::CacheOptions::default().prefix,
+            slow_query: cache::CacheOptions::default().slow.into(),
         }
     }
 }

@@ -11,11 +11,12 @@ use connectors::{Connectors, EgressError};
 use domain::Clock;
 use domain::ports::Cache;
 use domain::ports::cache::CacheError;
+use runtime::admin::{Admin, OwnAddress};
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenError, Listener};
 use runtime::process::StartError;
 use sha2::{Digest, Sha256};
-use telemetry::{AdminAccess, Telemetry};
+use telemetry::Telemetry;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uplink::{Credentials, KeyUses, Link, Spool, Target, UplinkError};
@@ -91,6 +92,7 @@ impl From<BuildError> for StartError {
 pub struct Service {
     listener: Listener,
     router: Router,
+    admin: Option<OwnAddress>,
     upkeep: Upkeep,
     listeners: Listeners,
     catalogue: Catalogue,
@@ -169,9 +171,11 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         soft_stop: life.soft_stop(),
         hard_stop: life.hard_stop(),
     });
+    let (router, admin) = routers(&transport, &config, &telemetry, &life).await?;
     Ok(Service {
         listener: Listener::bind(&config.listen).await?,
-        router: router(&transport, &config, &telemetry),
+        router,
+        admin,
         upkeep: transport.upkeep(),
         listeners,
         catalogue,
@@ -188,9 +192,23 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     })
 }
 
+/// What its own port serves, and what an address for operators serves.
+async fn routers(
+    transport: &Transport,
+    config: &Config,
+    telemetry: &Telemetry,
+    life: &Lifecycle,
+) -> Result<(Router, Option<OwnAddress>), ListenError> {
+    let token = config.admin_token.as_ref();
+    let admin = Admin::build(&config.admin, token, telemetry, life, None).await?;
+    let public = transport.router().merge(telemetry.public_router());
+    Ok(admin.beside(public, telemetry))
+}
+
 fn connect_cache(config: &CacheConfig, telemetry: &Telemetry) -> Result<Arc<dyn Cache>, CacheError> {
     let options = cache::CacheOptions {
         prefix: config.prefix.clone(),
+        slow: config.slow_query.get(),
         ..cache::CacheOptions::default()
     };
     cache::connect(config.url.expose(), &options, telemetry)
@@ -219,17 +237,6 @@ fn register_checks(
         let health = spool.health();
         async move { health }
     });
-}
-
-fn router(transport: &Transport, config: &Config, telemetry: &Telemetry) -> Router {
-    let token = config
-        .admin_token
-        .as_ref()
-        .map(|token| token.expose().to_owned().into());
-    let routes = transport
-        .router()
-        .merge(telemetry.router(AdminAccess::new(token)));
-    telemetry::http::layer(routes, telemetry)
 }
 
 /// What is kept of tools and providers goes with them.
@@ -269,6 +276,7 @@ impl Service {
         let Self {
             listener,
             router,
+            admin,
             upkeep,
             listeners,
             catalogue,
@@ -292,6 +300,13 @@ impl Service {
             drop(done);
             served
         });
+        if let Some(admin) = admin {
+            admin.start(&life);
+        }
+        life.spawn(
+            "fleet",
+            uplink::attend_fleet(link.clone(), telemetry.clone(), stop.clone()),
+        );
         let drained = CancellationToken::new();
         life.spawn("audit", spool.send(link.clone(), drained.clone()));
         parts::spawn(&life, "watch", watch.run(stop.clone()));

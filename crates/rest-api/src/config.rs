@@ -4,6 +4,7 @@ mod limits;
 
 use std::path::PathBuf;
 
+use runtime::admin::AdminConfig;
 use runtime::config::{ByteSize, Duration, Secret};
 use runtime::listen::ListenConfig;
 use schemars::JsonSchema;
@@ -21,8 +22,10 @@ pub struct Config {
     pub listen: ListenConfig,
     /// How long requests and jobs in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
     pub drain: Duration,
-    /// Bearer token of the admin endpoints (`/admin/*`); without it they answer 403.
+    /// Bearer token of the admin endpoints (`/admin/*`, `/debug/*`); without it they answer 403.
     pub admin_token: Option<Secret>,
+    /// Where `/admin/*` and `/debug/*` are.
+    pub admin: AdminConfig,
     /// Where the bootstrap key, and on SQLite the key-encryption key, are kept; made with mode 0700.
     pub data_dir: PathBuf,
     /// The HTTP API.
@@ -56,6 +59,7 @@ impl Default for Config {
             listen: ListenConfig::at("127.0.0.1:8081"),
             drain: Duration::from_secs(25),
             admin_token: None,
+            admin: AdminConfig::default(),
             data_dir: PathBuf::from("data"),
             http: HttpConfig::default(),
             grpc: GrpcConfig::default(),
@@ -154,7 +158,8 @@ pub struct DatabaseConfig {
     /// Postgres: a connection that was idle for this long is asked whether it still lives before it is used. Under load
     /// none is; after a quiet time a server that was restarted meanwhile costs nobody an error.
     pub test_idle: Duration,
-    /// Statements slower than this are logged by name.
+    /// Calls that take this long are logged by name, never with values (`event=slow_query`). 100 ms: a healthy one takes
+    /// less than ten, and an answer that waits for one this slow is noticed.
     pub slow_query: Duration,
     /// SQLite: pages that the writer keeps in memory. 16 MiB: under load the indexes of the audit log stay in it; it is
     /// taken only as it fills.
@@ -300,6 +305,8 @@ pub struct CacheConfig {
     pub url: Secret,
     /// What every key begins with; the same as that of mcp-server.
     pub prefix: String,
+    /// Operations that take this long are logged by name (`event=slow_cache_operation`). 100 ms, as for the database.
+    pub slow_query: Duration,
 }
 
 impl Default for CacheConfig {
@@ -307,6 +314,7 @@ impl Default for CacheConfig {
         Self {
             url: Secret::new("memory:"),
             prefix: cache::CacheOptions::default().prefix,
+            slow_query: cache::CacheOptions::default().slow.into(),
         }
     }
 }

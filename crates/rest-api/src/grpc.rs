@@ -3,6 +3,7 @@
 mod audit;
 mod authenticate;
 mod catalogue;
+mod fleet;
 mod jobs;
 mod parse;
 mod watch;
@@ -16,9 +17,12 @@ use control::Control;
 use proto::MAX_MESSAGE_BYTES;
 use proto::v1::audit_service_server::AuditServiceServer;
 use proto::v1::catalogue_service_server::CatalogueServiceServer;
+use proto::v1::fleet_service_server::FleetServiceServer;
 use proto::v1::job_service_server::JobServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, interceptor::InterceptedService};
+
+use crate::fleet::Fleet;
 
 /// What the handlers can reach.
 #[derive(Clone)]
@@ -31,11 +35,13 @@ pub struct Grpc {
     pub private: bool,
     /// The tools that claimed jobs call.
     pub called: Arc<CalledTools>,
+    /// The replicas of the other services.
+    pub fleet: Arc<Fleet>,
     /// Ends the watches.
     pub stop: CancellationToken,
 }
 
-/// The three services, each behind the service key.
+/// The four services, each behind the service key.
 pub fn services(grpc: Grpc, key: &ServiceKey) -> Routes {
     let catalogue = CatalogueServiceServer::new(grpc.clone())
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -43,8 +49,10 @@ pub fn services(grpc: Grpc, key: &ServiceKey) -> Routes {
     let jobs = JobServiceServer::new(grpc.clone())
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let fleet = FleetServiceServer::new(grpc.clone());
     let audit = AuditServiceServer::new(grpc);
     Routes::new(InterceptedService::new(catalogue, key.clone()))
         .add_service(InterceptedService::new(jobs, key.clone()))
+        .add_service(InterceptedService::new(fleet, key.clone()))
         .add_service(InterceptedService::new(audit, key.clone()))
 }

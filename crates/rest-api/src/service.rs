@@ -1,5 +1,6 @@
 //! Builds rest-api from its settings, and runs it.
 
+mod backends;
 mod first_start;
 mod keys;
 
@@ -7,25 +8,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use cache::{Limiter, LimiterOptions};
+use cache::{Limiter, LimiterOptions, ServerGauges};
 use control::{Control, SystemEntropy};
 use domain::Clock;
-use domain::ports::{Cache, Queue, Storage};
+use domain::ports::{Cache, Queue};
+use runtime::admin::{Admin, OwnAddress};
 use runtime::lifecycle::Lifecycle;
 use runtime::link::LinkIncoming;
 use runtime::listen::{ListenError, Listener};
 use runtime::process::StartError;
-use storage::{ConnectError, StorageOptions};
-use telemetry::{AdminAccess, Telemetry};
+use storage::ConnectError;
+use telemetry::Telemetry;
 use thiserror::Error;
 use tonic::service::Routes;
 
 use crate::config::Config;
+use crate::fleet::Fleet;
 use crate::grpc::{CalledTools, Grpc, services};
 use crate::http::Http;
 use crate::metrics::{AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
 use crate::parts::rewrap::Rewrap;
+use backends::{cache_options, open_database, queue_options, register_checks};
 
 pub(crate) use keys::{SealingKeys, sqlite_file};
 pub use keys::{fresh as fresh_sealing_key, sealing_key_file};
@@ -109,11 +113,14 @@ impl From<BuildError> for StartError {
 /// rest-api, built and bound, not yet serving.
 pub struct Service {
     http: (Listener, Router),
+    admin: Option<OwnAddress>,
     grpc: Routes,
     grpc_on: GrpcOn,
     control: Control,
     queue: Arc<dyn Queue>,
     limiter: Arc<Limiter>,
+    cache: Arc<dyn Cache>,
+    fleet: Arc<Fleet>,
     rewrap: Rewrap,
     config: Config,
     deps: (Telemetry, Lifecycle),
@@ -154,7 +161,11 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         Some(cache) => cache,
         None => cache::connect(config.cache.url.expose(), &cache_options(&config), &telemetry)?,
     };
-    let limiter = Arc::new(Limiter::new(cache, LimiterOptions::default(), &telemetry));
+    let limiter = Arc::new(Limiter::new(
+        Arc::clone(&cache),
+        LimiterOptions::default(),
+        &telemetry,
+    ));
     let rewrap = Rewrap::new(sealing_keys, config.credentials.rewrap_interval, &telemetry);
     let control = Control {
         storage,
@@ -168,30 +179,37 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
             .await
             .map_err(BuildError::Recovery)?;
     }
+    let fleet = Arc::new(Fleet::new(telemetry.clone(), Arc::clone(&cache)));
     let called = CalledTools::new(&control, config.jobs.tools_kept.get());
     let grpc = Grpc {
         called: Arc::new(called),
         control: control.clone(),
         allow_insecure_credentials: config.grpc.allow_insecure_credentials,
         private: config.grpc.listen.tls.is_some() || link.is_some(),
+        fleet: Arc::clone(&fleet),
         stop: life.soft_stop(),
     };
     let grpc_on = match link {
         Some(link) => GrpcOn::Link(link),
         None => GrpcOn::Listener(Box::new(Listener::bind(&config.grpc.listen).await?)),
     };
-    let http = (
-        Listener::bind(&config.listen).await?,
-        router(&control, &queue, &limiter, &config, &telemetry),
-    );
+    let api = api(&control, &queue, &limiter, &config, &telemetry);
+    let token = config.admin_token.as_ref();
+    let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
+        .await?
+        .beside(api.merge(telemetry.public_router()), &telemetry);
+    let http = (Listener::bind(&config.listen).await?, router);
     let grpc = services(grpc, &service_key);
     Ok(Service {
         http,
+        admin,
         grpc,
         grpc_on,
         control,
         queue,
         limiter,
+        cache,
+        fleet,
         rewrap,
         config,
         deps: (telemetry, life),
@@ -199,73 +217,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     })
 }
 
-/// A database that is away at start is waited for: the orchestrator starts things in any order.
-async fn open_database(
-    config: &Config,
-    telemetry: &Telemetry,
-    life: &Lifecycle,
-) -> Result<Storage, BuildError> {
-    let options = StorageOptions {
-        max_connections: config.database.max_connections,
-        acquire_timeout: config.database.acquire_timeout.get(),
-        statement_timeout: config.database.statement_timeout.get(),
-        test_idle: config.database.test_idle.get(),
-        slow_query: config.database.slow_query.get(),
-        sqlite_cache: config.database.sqlite_cache.get(),
-        ..StorageOptions::default()
-    };
-    let mut pause = std::time::Duration::from_millis(250);
-    loop {
-        match storage::connect(config.database.url.expose(), &options, telemetry).await {
-            Ok(storage) => return Ok(storage),
-            Err(error) if error.is_transient() && !life.is_stopping() => {
-                tracing::warn!(%error, "the database is not there yet; trying again");
-            }
-            Err(error @ (ConnectError::UnknownScheme | ConnectError::Malformed(_))) => {
-                return Err(BuildError::Setting {
-                    key: "database.url",
-                    expected: error.to_string(),
-                });
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let _ = life
-            .soft_stop()
-            .run_until_cancelled(tokio::time::sleep(pause))
-            .await;
-        pause = (pause * 2).min(std::time::Duration::from_secs(5));
-    }
-}
-
-fn cache_options(config: &Config) -> cache::CacheOptions {
-    cache::CacheOptions {
-        prefix: config.cache.prefix.clone(),
-        ..cache::CacheOptions::default()
-    }
-}
-
-fn queue_options(config: &Config) -> queue::QueueOptions {
-    queue::QueueOptions {
-        prefix: config.queue.prefix.clone(),
-        ..queue::QueueOptions::default()
-    }
-}
-
-fn register_checks(telemetry: &Telemetry, storage: &Storage, queue: &Arc<dyn Queue>) {
-    let database = storage.database.clone();
-    telemetry.health().register("database", true, move || {
-        let database = database.clone();
-        async move { database.ping().await.map_err(|error| error.to_string()) }
-    });
-    // Without the broker jobs wait in the outbox; requests are answered all the same.
-    let queue = queue.clone();
-    telemetry.health().register("queue", false, move || {
-        let queue = queue.clone();
-        async move { queue.ping().await.map_err(|error| error.to_string()) }
-    });
-}
-
-fn router(
+fn api(
     control: &Control,
     queue: &Arc<dyn Queue>,
     limiter: &Arc<Limiter>,
@@ -283,12 +235,7 @@ fn router(
         traces: telemetry.ring().cloned(),
         config: config.http.clone(),
     };
-    let token = config
-        .admin_token
-        .as_ref()
-        .map(|token| token.expose().to_owned().into());
-    let (api, _) = crate::http::router(http);
-    telemetry::http::layer(api.merge(telemetry.router(AdminAccess::new(token))), telemetry)
+    crate::http::router(http).0
 }
 
 impl Service {
@@ -317,11 +264,14 @@ impl Service {
     pub fn start(self) {
         let Self {
             http: (listener, router),
+            admin,
             grpc,
             grpc_on,
             control,
             queue,
             limiter,
+            cache,
+            fleet,
             rewrap,
             config,
             deps: (telemetry, life),
@@ -346,6 +296,7 @@ impl Service {
             "http",
             listener.counted_by(&telemetry).serve(router, life.clone()),
         );
+        admin.into_iter().for_each(|admin| admin.start(&life));
         let settings = config.jobs.clone();
         life.spawn(
             "relay",
@@ -370,10 +321,19 @@ impl Service {
             "retention",
             parts::retention::run(control.clone(), config.retention.clone(), answers, stop.clone()),
         );
+        life.spawn("fleet", fleet.listen(stop.clone()));
+        let server = ServerGauges::new(&telemetry);
         life.spawn("rewrap", rewrap.run(control.clone(), stop.clone()));
         life.spawn(
             "gauges",
-            parts::gauges::run(control.clone(), jobs, keys, limiter, stop.clone()),
+            parts::gauges::run(
+                control.clone(),
+                jobs,
+                keys,
+                limiter,
+                (cache, server),
+                stop.clone(),
+            ),
         );
         let health = telemetry.health().clone();
         life.spawn_task(async move {

@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod admin;
 pub mod config;
 pub mod lifecycle;
 pub mod link;

@@ -14,11 +14,12 @@ mod tests;
 
 use std::any::Any;
 use std::error::Error;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, Location};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use profiling::tasks::Tasks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,6 +43,7 @@ struct Inner {
     hard: CancellationToken,
     gone: CancellationToken,
     tracker: TaskTracker,
+    tasks: Tasks,
     stopping_since: OnceLock<Instant>,
     running_parts: Mutex<Vec<&'static str>>,
     failure: Mutex<Option<StopError>>,
@@ -57,6 +59,7 @@ impl Lifecycle {
                 hard: CancellationToken::new(),
                 gone: CancellationToken::new(),
                 tracker: TaskTracker::new(),
+                tasks: Tasks::default(),
                 stopping_since: OnceLock::new(),
                 running_parts: Mutex::default(),
                 failure: Mutex::default(),
@@ -74,6 +77,7 @@ impl Lifecycle {
     /// A part runs until [`Self::soft_stop`] and then returns `Ok(())` once it has finished what it held.
     /// One that returns earlier, fails or panics stops the whole service, and [`Self::run_until_stopped`]
     /// returns the first such cause.
+    #[track_caller]
     pub fn spawn<E>(&self, part: &'static str, future: impl Future<Output = Result<(), E>> + Send + 'static)
     where
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
@@ -84,7 +88,7 @@ impl Lifecycle {
             part,
         };
         let inner = Arc::clone(&self.inner);
-        self.track(async move {
+        self.track(part, Location::caller(), async move {
             let outcome = AssertUnwindSafe(future).catch_unwind().await;
             drop(running);
             inner.part_ended(part, outcome.map(|result| result.map_err(Into::into)));
@@ -94,14 +98,20 @@ impl Lifecycle {
     /// Runs short background work that the drain waits for. It has no say over the service's life:
     /// a panic in it is logged and ends only itself. It must not outlast its usefulness: pick
     /// [`Self::spawn`] for anything that runs for as long as the service does.
+    #[track_caller]
     pub fn spawn_task(&self, future: impl Future<Output = ()> + Send + 'static) {
         let inner = Arc::clone(&self.inner);
-        self.track(async move {
+        self.track("task", Location::caller(), async move {
             if let Err(panic) = AssertUnwindSafe(future).catch_unwind().await {
                 let message = panic_message(panic.as_ref());
                 tracing::error!(critical = true, lifecycle = &*inner.name, %message, "background task panicked");
             }
         });
+    }
+
+    /// What it runs: its parts and tasks, for `/debug/pprof/tasks`.
+    pub fn tasks(&self) -> Tasks {
+        self.inner.tasks.clone()
     }
 
     /// Cancelled when the service should take no new work and finish what it holds.
@@ -170,8 +180,14 @@ impl Lifecycle {
         clippy::disallowed_methods,
         reason = "the one place that spawns: tracked, and dropped when gone"
     )]
-    fn track(&self, future: impl Future<Output = ()> + Send + 'static) {
+    fn track(
+        &self,
+        name: &'static str,
+        at: &'static Location<'static>,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
         let gone = self.inner.gone.clone();
+        let future = self.inner.tasks.watch_at(name, at, future);
         let tracked = self.inner.tracker.track_future(async move {
             gone.run_until_cancelled_owned(future).await;
         });

@@ -1,6 +1,7 @@
 //! Who may use the admin endpoints.
 
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -39,5 +40,14 @@ impl AdminAccess {
         } else {
             Err(StatusCode::UNAUTHORIZED)
         }
+    }
+
+    /// Lets the caller in, or says with which answer not.
+    ///
+    /// # Errors
+    /// The answer for a caller without the token.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
+        self.check(headers)
+            .map_err(|status| Box::new(crate::endpoints::refused(status)))
     }
 }

@@ -1,8 +1,8 @@
 //! The endpoints of every service (contract, section 6).
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::admin::AdminAccess;
 use crate::clock;
+use crate::fleet::Fleet;
+use crate::logs::LevelChange;
 use crate::telemetry::Telemetry;
 
 mod page;
@@ -20,11 +22,17 @@ mod page;
 struct Endpoints {
     telemetry: Telemetry,
     admin: AdminAccess,
+    fleet: Option<Arc<dyn Fleet>>,
 }
 
 impl Telemetry {
-    /// `/metrics /health /health/live /health/ready /health/startup /version /admin/log-level`.
+    /// `/metrics /health /health/live /health/ready /health/startup /version`, and [`Self::admin_router`].
     pub fn router(&self, admin: AdminAccess) -> Router {
+        self.public_router().merge(self.admin_router(admin, None))
+    }
+
+    /// `/metrics /health /health/live /health/ready /health/startup /version`.
+    pub fn public_router(&self) -> Router {
         Router::new()
             .route("/metrics", get(page::metrics))
             .route("/health", get(live))
@@ -32,11 +40,24 @@ impl Telemetry {
             .route("/health/ready", get(ready))
             .route("/health/startup", get(startup))
             .route("/version", get(version))
+            .with_state(self.endpoints(AdminAccess::closed(), None))
+    }
+
+    /// `/admin/log-level`, which may be served at another address than the rest; with `?all=true` for those whom `fleet`
+    /// reaches.
+    pub fn admin_router(&self, admin: AdminAccess, fleet: Option<Arc<dyn Fleet>>) -> Router {
+        Router::new()
             .route("/admin/log-level", get(log_level).put(set_log_level))
-            .with_state(Endpoints {
-                telemetry: self.clone(),
-                admin,
-            })
+            .with_state(self.endpoints(admin, fleet))
+    }
+
+    fn endpoints(&self, admin: AdminAccess, fleet: Option<Arc<dyn Fleet>>) -> Endpoints {
+        let telemetry = self.clone();
+        Endpoints {
+            telemetry,
+            admin,
+            fleet,
+        }
     }
 }
 
@@ -75,62 +96,65 @@ async fn version(State(endpoints): State<Endpoints>) -> Json<Value> {
     }))
 }
 
-async fn log_level(State(endpoints): State<Endpoints>, headers: HeaderMap) -> Response {
-    match endpoints.admin.check(&headers) {
-        Ok(()) => Json(json!({ "level": endpoints.telemetry.log_levels().current() })).into_response(),
-        Err(status) => refused(status),
+async fn log_level(
+    State(endpoints): State<Endpoints>,
+    headers: HeaderMap,
+    Query(whom): Query<Whom>,
+) -> Response {
+    if let Err(refused) = endpoints.admin.admit(&headers) {
+        return *refused;
     }
+    if whom.all {
+        return endpoints.everyone(None).await;
+    }
+    Json(json!({ "level": endpoints.telemetry.log_levels().current() })).into_response()
 }
 
-/// `{"level": "debug"}`, `{"level": "debug", "module": "rest_api::jobs"}`, either with `"for_seconds": 60`.
+/// `?all=true`: every replica of every service.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LevelChange {
-    level: String,
-    module: Option<String>,
-    for_seconds: Option<u32>,
+struct Whom {
+    #[serde(default)]
+    all: bool,
 }
 
 /// The body is read by hand: nobody without the token learns what it should look like.
-async fn set_log_level(State(endpoints): State<Endpoints>, headers: HeaderMap, body: String) -> Response {
-    if let Err(status) = endpoints.admin.check(&headers) {
-        return refused(status);
+async fn set_log_level(
+    State(endpoints): State<Endpoints>,
+    headers: HeaderMap,
+    Query(whom): Query<Whom>,
+    body: String,
+) -> Response {
+    if let Err(refused) = endpoints.admin.admit(&headers) {
+        return *refused;
     }
-    let changed = match serde_json::from_str::<LevelChange>(&body) {
-        Ok(change) => apply(&endpoints.telemetry, &change),
-        Err(error) => Err(error.to_string()),
+    let change = match serde_json::from_str::<LevelChange>(&body) {
+        Ok(change) => change,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let level = endpoints.telemetry.log_levels().current();
-    match changed {
-        Ok(()) => {
-            tracing::warn!(to = %level, "log level changed to {level}");
-            Json(json!({ "level": level })).into_response()
-        }
+    if whom.all {
+        return endpoints.everyone(Some(change)).await;
+    }
+    match endpoints.telemetry.change_log_level(&change) {
+        Ok(level) => Json(json!({ "level": level })).into_response(),
         Err(detail) => problem(StatusCode::BAD_REQUEST, &detail),
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a timer whose loss at shutdown loses nothing"
-)]
-fn apply(telemetry: &Telemetry, change: &LevelChange) -> Result<(), String> {
-    let levels = telemetry.log_levels();
-    let module = change.module.as_deref();
-    let result = match (change.for_seconds, module) {
-        (Some(seconds), module) => {
-            let time = Duration::from_secs(seconds.into());
-            levels
-                .set_for(module, &change.level, time)
-                .map(|change| drop(tokio::spawn(change.wait())))
+impl Endpoints {
+    async fn everyone(&self, change: Option<LevelChange>) -> Response {
+        let Some(fleet) = &self.fleet else {
+            let detail = "all: this service knows only itself; rest-api reaches every replica";
+            return problem(StatusCode::BAD_REQUEST, detail);
+        };
+        // What one refuses all would refuse.
+        if let Some(Err(detail)) = change.as_ref().map(LevelChange::check) {
+            return problem(StatusCode::BAD_REQUEST, &detail);
         }
-        (None, Some(module)) => levels.set_module(module, &change.level),
-        (None, None) => levels.set(&change.level),
-    };
-    result.map_err(|error| error.to_string())
+        Json(fleet.log_level(change).await).into_response()
+    }
 }
 
-fn refused(status: StatusCode) -> Response {
+pub(crate) fn refused(status: StatusCode) -> Response {
     let detail = match status {
         StatusCode::FORBIDDEN => "no admin token is configured, so the admin endpoints are closed",
         _ => "the admin token is needed: Authorization: Bearer …",
@@ -145,8 +169,9 @@ fn refused(status: StatusCode) -> Response {
     response
 }
 
-/// RFC 9457.
-pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
+/// An error as RFC 9457 has it, with the ids that lead to the log.
+#[must_use]
+pub fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = json!({
         "type": "about:blank",

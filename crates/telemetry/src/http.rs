@@ -36,6 +36,11 @@ crate::metrics! {
     }
 }
 
+/// Put into the extensions of an answer whose body comes late or goes on for long: it counts as a stream, and its time is
+/// the one to its head.
+#[derive(Clone, Copy, Debug)]
+pub struct LongAnswer;
+
 /// Puts every route of `router`, and its fallback, under observation. Apply it last.
 ///
 /// - metrics by matched route: the raw path is never a label, unmatched requests count as `unmatched`;

@@ -4,6 +4,7 @@
 //! `critical = true` prints the level `CRITICAL`. A field of the event's own that has the name of a standard field
 //! gets the prefix `field_`.
 
+mod change;
 mod fields;
 mod filter;
 mod json;
@@ -12,6 +13,7 @@ mod levels;
 mod pretty;
 mod writer;
 
+pub use change::LevelChange;
 pub use levels::LogLevels;
 
 pub(crate) use fields::Lifted;

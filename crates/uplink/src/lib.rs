@@ -4,6 +4,7 @@
 mod channel;
 mod config;
 mod credentials;
+mod fleet;
 mod jobs;
 mod key_uses;
 pub mod spool;
@@ -11,6 +12,7 @@ pub mod spool;
 pub use channel::{Link, Target, UplinkError, connect};
 pub use config::{ControlPlaneConfig, Durability, SpoolConfig, WhenFull};
 pub use credentials::Credentials;
+pub use fleet::attend_fleet;
 pub use jobs::{Claimed, Gathering, Jobs};
 pub use key_uses::KeyUses;
 pub use spool::Spool;

@@ -2,6 +2,7 @@
 
 use connectors::EgressConfig;
 use connectors::openapi::Limits;
+use runtime::admin::AdminConfig;
 use runtime::config::{Duration, Secret};
 use runtime::listen::ListenConfig;
 use schemars::JsonSchema;
@@ -18,8 +19,10 @@ pub struct Config {
     pub listen: ListenConfig,
     /// How long jobs in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
     pub drain: Duration,
-    /// Bearer token of the admin endpoints (`/admin/*`); without it they answer 403.
+    /// Bearer token of the admin endpoints (`/admin/*`, `/debug/*`); without it they answer 403.
     pub admin_token: Option<Secret>,
+    /// Where `/admin/*` and `/debug/*` are.
+    pub admin: AdminConfig,
     /// Where rest-api is.
     pub control_plane: ControlPlaneConfig,
     /// The message broker, the same as rest-api's.
@@ -45,6 +48,7 @@ impl Default for Config {
             listen: ListenConfig::at("127.0.0.1:8082"),
             drain: Duration::from_secs(25),
             admin_token: None,
+            admin: AdminConfig::default(),
             control_plane: ControlPlaneConfig::default(),
             queue: QueueConfig::default(),
             jobs: JobsConfig::default(),

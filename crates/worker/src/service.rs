@@ -7,10 +7,11 @@ use axum::Router;
 use connectors::{Connectors, EgressError};
 use domain::Clock;
 use domain::ports::Queue;
+use runtime::admin::{Admin, OwnAddress};
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenError, Listener};
 use runtime::process::StartError;
-use telemetry::{AdminAccess, Telemetry};
+use telemetry::Telemetry;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uplink::{Credentials, Gathering, Jobs, Link, Spool, Target, UplinkError};
@@ -80,6 +81,7 @@ impl From<BuildError> for StartError {
 pub struct Service {
     listener: Listener,
     router: Router,
+    admin: Option<OwnAddress>,
     queue: Arc<dyn Queue>,
     runner: Arc<Runner>,
     spool: Arc<Spool>,
@@ -135,13 +137,19 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         lease: config.jobs.lease.get(),
         life: life.clone(),
     };
-    let token = config
-        .admin_token
-        .as_ref()
-        .map(|token| token.expose().to_owned().into());
+    let (router, admin) = Admin::build(
+        &config.admin,
+        config.admin_token.as_ref(),
+        &telemetry,
+        &life,
+        None,
+    )
+    .await?
+    .beside(telemetry.public_router(), &telemetry);
     Ok(Service {
         listener: Listener::bind(&config.listen).await?,
-        router: telemetry::http::layer(telemetry.router(AdminAccess::new(token)), &telemetry),
+        router,
+        admin,
         queue,
         runner: Arc::new(runner),
         spool,
@@ -188,6 +196,7 @@ impl Service {
         let Self {
             listener,
             router,
+            admin,
             queue,
             runner,
             spool,
@@ -203,6 +212,13 @@ impl Service {
         life.spawn(
             "http",
             listener.counted_by(&telemetry).serve(router, life.clone()),
+        );
+        if let Some(admin) = admin {
+            admin.start(&life);
+        }
+        life.spawn(
+            "fleet",
+            uplink::attend_fleet(link.clone(), telemetry.clone(), stop.clone()),
         );
         life.spawn(
             "jobs",

@@ -9,8 +9,9 @@ use crate::repository::Repository;
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("telemetry", &[]),
-    // Its `process` starts and flushes telemetry.
-    ("runtime", &["telemetry"]),
+    ("profiling", &[]),
+    // Its `process` starts and flushes telemetry; `admin` serves profiles.
+    ("runtime", &["telemetry", "profiling"]),
     ("proto", &[]),
     ("control", &["domain"]),
     ("storage", &["domain"]),
@@ -33,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const LEAVES: &[&str] = &["telemetry", "runtime", "proto"];
 
 /// Crates that depend on nothing of ours at all.
-const ALONE: &[&str] = &["domain", "telemetry", "proto", "xtask"];
+const ALONE: &[&str] = &["domain", "telemetry", "profiling", "proto", "xtask"];
 
 /// What devmesh joins.
 const SHIPPED: &[&str] = &[

@@ -15,6 +15,19 @@ pub struct CacheError(pub String);
 
 type Result<T> = std::result::Result<T, CacheError>;
 
+/// What the server behind a cache says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerFigures {
+    /// Commands a second, as it counted them last.
+    pub operations_per_second: u64,
+    /// Bytes that it holds.
+    pub used_memory: u64,
+    /// Clients that are connected.
+    pub connected_clients: u64,
+    /// Of these, those that wait in a blocking command.
+    pub blocked_clients: u64,
+}
+
 /// A shared cache. Keys are `:`-separated words; the adapter adds the installation's prefix.
 #[async_trait]
 pub trait Cache: Send + Sync {
@@ -42,4 +55,8 @@ pub trait Cache: Send + Sync {
     async fn listen(&self, channel: &str) -> Result<BoxStream<'static, Vec<u8>>>;
     /// Whether it answers.
     async fn ping(&self) -> Result<()>;
+    /// The server's own figures; none where the cache is in this process.
+    async fn server_figures(&self) -> Result<Option<ServerFigures>> {
+        Ok(None)
+    }
 }

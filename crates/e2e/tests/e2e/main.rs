@@ -23,6 +23,7 @@ mod chaos;
 mod crashes;
 mod exemplars;
 mod imports;
+mod levels;
 mod limits;
 mod lists;
 mod logs;

@@ -161,11 +161,17 @@ const QUIET: [(&str, &str); 8] = [
     ("cache_evictions_total", "only a full in-process cache"),
 ];
 /// The same for one of the two sets of back ends.
-const QUIET_UP: [(&str, &str); 1] = [("cache_hits_total", "the only replica has every session itself")];
+const QUIET_UP: [(&str, &str); 5] = [
+    ("cache_hits_total", "the only replica has every session itself"),
+    ("redis_instantaneous_ops_per_sec", "there is no Redis"),
+    ("redis_used_memory_bytes", "there is no Redis"),
+    ("redis_connected_clients", "there is no Redis"),
+    ("redis_blocked_clients", "there is no Redis"),
+];
 const QUIET_CLUSTER: [(&str, &str); 1] = [("cache_size_bytes", "Redis knows its own size")];
 
 fn is_quiet(shape: Shape, name: &str) -> bool {
-    let of_shape = match shape {
+    let of_shape: &[(&str, &str)] = match shape {
         Shape::Up => &QUIET_UP,
         Shape::Cluster => &QUIET_CLUSTER,
     };

@@ -1,12 +1,13 @@
-//! Reads the gauges that only the database knows.
+//! Reads the gauges that only the database and the cache know.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache::Limiter;
+use cache::{Limiter, ServerGauges};
 use control::{Control, ControlError};
 use domain::JobKind;
+use domain::ports::Cache;
 use tokio_util::sync::CancellationToken;
 
 use super::pause;
@@ -24,6 +25,7 @@ pub async fn run(
     jobs: JobMetrics,
     keys: KeyMetrics,
     limiter: Arc<Limiter>,
+    (cache, server): (Arc<dyn Cache>, ServerGauges),
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     loop {
@@ -31,6 +33,9 @@ pub async fn run(
             tracing::debug!(%error, "gauges cannot be read");
         }
         limiter.show();
+        if let Err(error) = server.read(cache.as_ref()).await {
+            tracing::debug!(%error, "the cache's figures cannot be read");
+        }
         if !pause(&stop, EVERY).await {
             return Ok(());
         }

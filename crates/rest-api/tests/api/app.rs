@@ -23,6 +23,7 @@ pub struct App {
     /// The bootstrap admin's key.
     pub admin: String,
     pub control: control::Control,
+    pub telemetry: Telemetry,
     life: Lifecycle,
     data: TempDir,
 }
@@ -108,7 +109,7 @@ impl App {
         let life = Lifecycle::new("rest-api");
         let clock = Arc::new(SystemClock);
         let deps = Deps {
-            telemetry,
+            telemetry: telemetry.clone(),
             life: life.clone(),
             clock,
             queue: Some(queue::memory()),
@@ -127,6 +128,7 @@ impl App {
             grpc,
             admin,
             control,
+            telemetry,
             life,
             data,
         }

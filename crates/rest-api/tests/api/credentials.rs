@@ -9,6 +9,7 @@ use domain::{Principal, ProviderId};
 use proto::v1::GetCredentialRequest;
 use proto::v1::catalogue_service_client::CatalogueServiceClient;
 use proto::v1::catalogue_service_server::CatalogueService;
+use rest_api::fleet::Fleet;
 use rest_api::grpc::{CalledTools, Grpc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
@@ -55,6 +56,7 @@ impl Sealed {
             allow_insecure_credentials: settings.allow_insecure,
             private: settings.private,
             called: Arc::new(CalledTools::new(&self.app.control, Duration::ZERO)),
+            fleet: Arc::new(Fleet::new(self.app.telemetry.clone(), cache::memory())),
             stop: CancellationToken::new(),
         };
         let mut request = Request::new(self.ask.clone());

@@ -12,6 +12,7 @@ mod access;
 mod app;
 mod conditions;
 mod credentials;
+mod fleet;
 mod idempotency;
 mod jobs;
 mod keys;

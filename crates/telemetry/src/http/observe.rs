@@ -14,9 +14,9 @@ use axum::response::Response;
 use futures::FutureExt;
 use tracing::{Instrument, Span};
 
-use super::HttpMetrics;
 use super::body::{CountedBody, ObservedBody};
 use super::request::{self, RequestSpan, Route, Seen};
+use super::{HttpMetrics, LongAnswer};
 use crate::endpoints::problem;
 use crate::ids::{REQUEST_ID, RequestId};
 use crate::metrics::GaugeGuard;
@@ -126,7 +126,7 @@ impl Exchange {
             self.complete = true;
             return response;
         }
-        if is_event_stream(response.headers()) {
+        if is_long(&response) {
             self.count();
             self.in_flight = None;
             self.stream = Some(self.metrics().streams.with([&*self.route.path]).hold());
@@ -218,6 +218,11 @@ impl Drop for Exchange {
         self.stream = None;
         self.close();
     }
+}
+
+/// Whether the answer takes its time: an event stream, or what its handler marked so.
+fn is_long(response: &Response) -> bool {
+    response.extensions().get::<LongAnswer>().is_some() || is_event_stream(response.headers())
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
