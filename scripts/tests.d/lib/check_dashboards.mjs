@@ -77,6 +77,11 @@ const faults = (text, parser) => {
 const queries = JSON.parse(readFileSync(join(monitoring, 'queries.json'), 'utf8'));
 const wrong = queries.filter(({ expr, language }) => faults(expr, language === 'logql' ? logql : promql));
 check(queries.length > 100 && wrong.length === 0, `${queries.length} queries parse`, wrong.map((query) => query.where).join('\n'));
+const selectors = ['promtail.yml', 'alloy.alloy', 'alloy.kubernetes.alloy'].map((file) => {
+    const [, quoted, single] = readFileSync(join(monitoring, 'logs', file), 'utf8').match(/selector(?:: '(.*)'| = "(.*)")$/m);
+    return quoted ?? JSON.parse(`"${single}"`);
+});
+check(selectors.every((selector) => faults(selector, logql) === 0), 'the selectors of the log shippers parse', selectors.join('\n'));
 check(faults('sum by (a (rate(x[5m])', promql) > 0 && faults('{job="x" | json =', logql) > 0, 'broken queries do not parse');
 console.log('end');
 process.exit(failed ? 1 : 0);

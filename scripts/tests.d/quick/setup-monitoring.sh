@@ -29,6 +29,15 @@ check "every service is scraped" eventually 40 answers 'count(up{job=~"mcp-serve
 check "every door answers the probes, and MCP an agent's" eventually 40 answers 'count(probe_success{job="blackbox-http"} == 1)' 4
 check "the Watchdog reaches Alertmanager" eventually 60 sh -c \
     "curl -fsS http://127.0.0.1:$ALERTMANAGER_PORT/api/v2/alerts | jq -e 'any(.[]; .labels.alertname == \"Watchdog\")'"
+# What a Prometheus over several would take, by the shipped file's own selectors.
+federated() {
+    "$python" -c 'import yaml, sys
+for one in yaml.safe_load(open("deploy/monitoring/prometheus/examples/federation.yml"))["scrape_configs"][0]["params"]["match[]"]: print("match[]=" + one)' |
+        xargs -d '\n' -I{} printf -- '--data-urlencode\0{}\0' | xargs -0 curl -fsS -G "http://127.0.0.1:$PROMETHEUS_PORT/federate" >"$WORK/federated"
+    grep -q '^mcp_build_info{' "$WORK/federated" && grep -q '^ALERTS{alertname="Watchdog"' "$WORK/federated" &&
+        grep -q '^mcp:memory:usage_mb{' "$WORK/federated" && ! grep -q '_bucket{' "$WORK/federated"
+}
+check "/federate answers the selectors of examples/federation.yml" eventually 40 federated
 probe() { curl -fsS "http://127.0.0.1:$BLACKBOX_PORT/probe?module=$1&target=$2" | grep -q '^probe_success 1$'; }
 check "http_post_json probes MCP with the key of the file" probe http_post_json "$MESH_URL"
 check "tcp_connect probes a port" probe tcp_connect "${API_URL#http://}"
