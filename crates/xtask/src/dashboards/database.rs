@@ -1,7 +1,7 @@
 //! MCP Database & Queue: where the work is kept and how it moves.
 
 use super::model::{Dashboard, Needs, Row, Unit};
-use super::panels::{row, stat, timeseries};
+use super::panels::{logs, row, stat, timeseries};
 
 /// The dashboard.
 pub(super) fn dashboard() -> Dashboard {
@@ -43,6 +43,9 @@ fn database() -> Row {
                 .query("sum by (service, reason) (rate(mcp_database_connection_errors_total{@}[$__rate_interval]))", "{{service}} {{reason}}")
                 .incident("the database answered always")
                 .runbook("DatabaseConnectionFailure"),
+            logs("Slow queries", "Storage calls and cache operations above the threshold, by the statement's name; never its values.")
+                .query(r#"{job="mcp-services",service=~"$service"} |= "slow_" | json | event=~"slow_query|slow_cache_operation""#, "")
+                .size(24, 6),
         ],
     )
 }
@@ -76,6 +79,21 @@ fn cache() -> Row {
                 )
                 .capability("cache", "no operation")
                 .bad_above(0.01, 0.1)
+                .size(8, 8),
+            timeseries("Redis operations", "Commands a second that Redis ran, by its own count.")
+                .unit(Unit::PerSecond)
+                .query("max(redis_instantaneous_ops_per_sec{@})", "commands")
+                .capability("redis", "no Redis is configured")
+                .size(8, 8),
+            timeseries("Redis memory", "Bytes that Redis holds.")
+                .unit(Unit::Bytes)
+                .query("max(redis_used_memory_bytes{@})", "used")
+                .capability("redis", "no Redis is configured")
+                .size(8, 8),
+            timeseries("Redis clients", "Clients that are connected, and those that wait in a blocking command.")
+                .query("max(redis_connected_clients{@})", "connected")
+                .query("max(redis_blocked_clients{@})", "blocked")
+                .capability("redis", "no Redis is configured")
                 .size(8, 8),
         ],
     )
