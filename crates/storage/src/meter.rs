@@ -88,6 +88,7 @@ impl Meter {
             otel.name = %format_args!("{operation} {table}"),
             otel.kind = "client",
             db.system.name = self.system,
+            db.query.summary = %format_args!("{operation} {table}"),
             db.operation.name = operation,
             db.collection.name = table,
             error.type = field::Empty,

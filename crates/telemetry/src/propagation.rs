@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::trace::SpanId;
 use tracing::Span;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
@@ -129,6 +130,32 @@ impl Parent {
     pub fn named(carrier: &impl Carrier) -> Option<Self> {
         extract(carrier).map(Self)
     }
+}
+
+/// A span id that follows from something else than chance: whoever knows the same can name the span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanKey(pub [u8; 8]);
+
+/// Makes a span with this id under the current one.
+pub fn span_with_key(key: SpanKey, make: impl FnOnce() -> Span) -> Span {
+    let begin = Begin {
+        parent: Parent::current().map(|parent| parent.0),
+        span_id: Some(SpanId::from_bytes(key.0)),
+        ..Begin::default()
+    };
+    begin_with(begin, make)
+}
+
+/// Links `span` to the one of its trace that has this id.
+pub fn link_by_key(span: &Span, key: SpanKey) {
+    // As in `link`.
+    let _ = with_state(span, |state| {
+        let to = TraceContext {
+            span_id: SpanId::from_bytes(key.0),
+            ..state.context.clone()
+        };
+        state.link(&to);
+    });
 }
 
 /// Links `span` to the one at `to`, which caused or came before it without being its parent.

@@ -8,10 +8,12 @@ use domain::ports::QueueMessage;
 use domain::{Clock, Job, JobKind, JobState, Provider, StoreError, Tool};
 use runtime::lifecycle::Lifecycle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uplink::{Claimed, Jobs};
 
 use crate::jobs::{Kinds, Run};
 use crate::metrics::JobMetrics;
+use crate::span;
 
 /// Longest pause between two tries to reach rest-api.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -77,13 +79,17 @@ impl Runner {
         let waited = (self.clock.now() - job.run_at).to_std().unwrap_or_default();
         self.metrics.wait.with([kind]).record(waited.as_secs_f64());
         let began = Instant::now();
-        let (end, lost) = self.run_leased(&attempt, &job, tool).await;
-        let ended = match end {
-            _ if lost => Ended::Lost,
-            Some(end) => self.end(&attempt, &job, end).await,
-            None => self.release(&attempt).await,
+        let span = span::attempt(&job);
+        let run = async {
+            let (end, lost) = self.run_leased(&attempt, &job, tool).await;
+            let ended = match end {
+                _ if lost => Ended::Lost,
+                Some(end) => self.end(&attempt, &job, end).await,
+                None => self.release(&attempt).await,
+            };
+            self.close(&job, &ended, began.elapsed());
         };
-        self.close(&job, &ended, began.elapsed());
+        run.instrument(span).await;
         Verdict::Acknowledge
     }
 
@@ -209,6 +215,11 @@ impl Runner {
             Ended::Lost => ("lost", None),
         };
         self.metrics.processed.with([kind, outcome]).increment(1);
+        if outcome != "done" {
+            let span = tracing::Span::current();
+            span.record("error.type", error.map_or(outcome, |error| error.kind.as_str()));
+            span.record("otel.status_code", "ERROR");
+        }
         if let Ended::Stored(stored) = ended {
             self.close_check(stored);
         }

@@ -10,5 +10,7 @@ pub mod jobs;
 pub mod metrics;
 pub mod service;
 
+mod span;
+
 pub use config::Config;
 pub use service::{BuildError, Deps, Service, build};

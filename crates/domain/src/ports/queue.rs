@@ -45,6 +45,8 @@ pub enum QueueError {
 pub trait Delivery: Send {
     /// The message, or why its bytes are none (a poison message).
     fn message(&self) -> Result<&QueueMessage, String>;
+    /// Which broker brought it: `messaging.system` of OpenTelemetry's conventions.
+    fn system(&self) -> &'static str;
     /// It is dealt with.
     async fn acknowledge(self: Box<Self>) -> Result<(), QueueError>;
     /// Hand it to someone else.

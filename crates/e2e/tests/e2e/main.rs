@@ -20,6 +20,7 @@ mod breakers;
 mod calls;
 mod canaries;
 mod chaos;
+mod conventions;
 mod crashes;
 mod exemplars;
 mod imports;

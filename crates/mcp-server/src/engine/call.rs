@@ -184,10 +184,11 @@ impl<B: Backend> Engine<B> {
         match (dialogue.input_required(codec, &binding).map_err(refused)?, ended) {
             (Some(questions), _) => Ok(Answer::of(questions)),
             (None, Ok(answer)) => Ok(answer),
-            (None, Err(Refusal::UnknownTool)) => Err((
-                refusal::unknown_tool(&name),
-                Ending::answered(Some(CallErrorKind::UnknownTool), None),
-            )),
+            (None, Err(Refusal::UnknownTool)) => {
+                let error = refusal::unknown_tool(&name);
+                let ending = Ending::unknown_tool(&error);
+                Err((error, ending))
+            }
             (None, Err(Refusal::Rpc(error))) => Err(refused(error)),
         }
     }

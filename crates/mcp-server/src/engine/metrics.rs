@@ -13,7 +13,10 @@ telemetry::metrics! {
         errors: counter "mcp_errors_total" [tool, error_type],
         /// Seconds of an MCP operation, with the attributes of OpenTelemetry's MCP conventions.
         operations: histogram "mcp_server_operation_duration_seconds"
-            [mcp_method_name, gen_ai_tool_name, error_type, mcp_protocol_version, network_transport]
+            [
+                mcp_method_name, gen_ai_tool_name, gen_ai_operation_name, error_type, rpc_response_status_code,
+                mcp_protocol_version, network_transport, network_protocol_name,
+            ]
             buckets LATENCY_MCP,
         /// Sessions that are open on this replica.
         sessions: gauge "mcp_sessions_active" [mcp_protocol_version],

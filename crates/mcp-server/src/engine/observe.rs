@@ -25,6 +25,20 @@ pub(crate) struct Ending {
     /// The status code that metrics show.
     pub(crate) status: u16,
     pub(crate) provider: Option<String>,
+    /// In which of MCP's ways the caller was told of the error.
+    pub(crate) told: Told,
+}
+
+/// The ways in which MCP tells a caller of an error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// By the transport alone, or there is none to tell.
+    #[default]
+    Elsewhere,
+    /// As a result with `isError`.
+    ByResult,
+    /// As a JSON-RPC error with this code.
+    ByCode(i32),
 }
 
 impl Ending {
@@ -34,6 +48,17 @@ impl Ending {
             error,
             status: error.map_or(200, CallErrorKind::status),
             provider,
+            told: error.map_or(Told::Elsewhere, |_| Told::ByResult),
+        }
+    }
+
+    /// Of a call of a tool that does not exist for its caller.
+    pub(crate) fn unknown_tool(error: &ErrorData) -> Self {
+        let kind = CallErrorKind::UnknownTool;
+        Self {
+            error: Some(kind),
+            status: kind.status(),
+            ..Self::refused(error)
         }
     }
 
@@ -43,6 +68,7 @@ impl Ending {
             error: Some(refusal::kind(error)),
             status: refusal::status(error),
             provider: None,
+            told: Told::ByCode(error.code.0),
         }
     }
 
@@ -51,6 +77,25 @@ impl Ending {
         result
             .as_ref()
             .map_or_else(Self::refused, |_| Self::answered(None, None))
+    }
+
+    /// `error.type` as OpenTelemetry's MCP conventions want it: the JSON-RPC code, or `tool_error` for a result with
+    /// `isError`. Empty without an error.
+    fn error_type(&self) -> String {
+        match (self.error, self.told) {
+            (None, _) => String::new(),
+            (Some(_), Told::ByCode(code)) => code.to_string(),
+            (Some(_), Told::ByResult) => "tool_error".to_owned(),
+            (Some(kind), Told::Elsewhere) => kind.as_str().to_owned(),
+        }
+    }
+
+    /// The JSON-RPC code, if the answer has one.
+    fn code(&self) -> String {
+        match self.told {
+            Told::ByCode(code) => code.to_string(),
+            _ => String::new(),
+        }
     }
 
     /// `ok`, or the kind of the error.
@@ -167,22 +212,28 @@ impl Operation {
             .duration
             .with([self.method.as_str(), &status])
             .record_in(&self.span, seconds);
+        let (otel_error, code) = (ending.error_type(), ending.code());
         metrics
             .operations
             .with([
                 self.method.as_str(),
                 &self.tool,
-                error_type,
+                genai_operation(self.method),
+                &otel_error,
+                &code,
                 &self.protocol_version,
                 "tcp",
+                "http",
             ])
             .record_in(&self.span, seconds);
         if ending.error.is_some() {
             metrics.errors.with([self.tool.as_str(), error_type]).increment(1);
-            self.span.record("error.type", error_type);
-        }
-        if ending.status >= 500 {
+            self.span.record("error.type", otel_error);
+            self.span.record("error.kind", error_type);
             self.span.record("otel.status_code", "ERROR");
+        }
+        if !code.is_empty() {
+            self.span.record("rpc.response.status_code", code);
         }
         self.closing_line(ending, seconds);
     }
@@ -210,6 +261,14 @@ impl Operation {
         if let Some(closing) = &self.closing {
             closing.written();
         }
+    }
+}
+
+/// `execute_tool` for a tool call, nothing for any other method.
+fn genai_operation(method: Method) -> &'static str {
+    match method {
+        Method::CallTool => "execute_tool",
+        _ => "",
     }
 }
 
@@ -242,7 +301,9 @@ fn span(
             jsonrpc.request.id = %envelope.id,
             network.transport = "tcp",
             network.protocol.name = "http",
+            rpc.response.status_code = Empty,
             error.type = Empty,
+            error.kind = Empty,
             tenant.id = %caller.principal.tenant_id,
             correlation_id = &*caller.request_id,
             tenant_id = %caller.principal.tenant_id,
@@ -250,7 +311,12 @@ fn span(
         )
     };
     if has_parent {
-        propagation::span_from(&envelope.meta.0.0, make)
+        // Transport and protocol have contexts of their own: one HTTP request may carry several of MCP, and the other way.
+        let span = propagation::span_from(&envelope.meta.0.0, make);
+        if let Some(around) = &caller.trace {
+            propagation::link(&span, around);
+        }
+        span
     } else {
         propagation::span_under(caller.trace.as_ref(), make)
     }

@@ -45,7 +45,7 @@ impl<B: Backend> Engine<B> {
         let ending = Ending {
             error: Some(kind(status)),
             status,
-            provider: None,
+            ..Ending::default()
         };
         let name = name.unwrap_or_default();
         let metrics = &self.shared.metrics;

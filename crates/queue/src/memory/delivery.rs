@@ -35,6 +35,10 @@ impl Delivery for Taken {
         self.message.as_ref().map_err(Clone::clone)
     }
 
+    fn system(&self) -> &'static str {
+        super::SYSTEM
+    }
+
     async fn acknowledge(mut self: Box<Self>) -> Result<(), QueueError> {
         self.parcel = None;
         Ok(())

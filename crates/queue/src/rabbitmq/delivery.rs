@@ -57,6 +57,10 @@ impl Delivery for Received {
         self.message.as_ref().map_err(Clone::clone)
     }
 
+    fn system(&self) -> &'static str {
+        super::SYSTEM
+    }
+
     async fn acknowledge(self: Box<Self>) -> Result<(), QueueError> {
         self.answer(self.acker.ack(BasicAckOptions::default())).await
     }

@@ -104,12 +104,13 @@ impl Drop for Call {
             .duration
             .with(labels)
             .record_in(&self.span, took.as_secs_f64());
-        self.span.record("rpc.grpc.status_code", code.number());
+        self.span.record("rpc.response.status_code", code.name());
         let failed = match self.side {
             Side::Client => code != Code::OK,
             Side::Server => code.is_server_fault(),
         };
         if failed {
+            self.span.record("error.type", code.name());
             self.span.record("otel.status_code", "ERROR");
         }
         if self.side == Side::Server {

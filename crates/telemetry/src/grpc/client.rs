@@ -11,7 +11,7 @@ use tracing::{Instrument, Span};
 
 use super::GrpcMetrics;
 use super::body::ObservedBody;
-use super::call::{Call, Side, names};
+use super::call::{Call, Side};
 use super::code::Code;
 use super::server::watched;
 use crate::ids::REQUEST_ID;
@@ -64,7 +64,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let path = request.uri().path().to_owned();
         let id = propagation::current_request_id();
-        let span = span(&path);
+        let span = span(&path, (request.uri().host(), request.uri().port_u16()));
         let headers = request.headers_mut();
         propagation::inject_span(&span, headers);
         if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
@@ -84,16 +84,18 @@ where
     }
 }
 
-fn span(path: &str) -> Span {
-    let (service, method) = names(path);
+fn span(path: &str, server: (Option<&str>, Option<u16>)) -> Span {
+    let (method, (address, port)) = (path.trim_start_matches('/'), server);
     tracing::info_span!(
         "grpc_client",
-        otel.name = path.trim_start_matches('/'),
+        otel.name = method,
         otel.kind = "client",
         otel.status_code = Empty,
-        rpc.system = "grpc",
-        rpc.service = service,
+        rpc.system.name = "grpc",
         rpc.method = method,
-        rpc.grpc.status_code = Empty,
+        rpc.response.status_code = Empty,
+        error.type = Empty,
+        server.address = address,
+        server.port = port,
     )
 }

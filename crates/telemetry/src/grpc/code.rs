@@ -52,10 +52,6 @@ impl Code {
         NAMES.get(self.0).copied().unwrap_or("UNKNOWN")
     }
 
-    pub(super) fn number(self) -> u64 {
-        self.0 as u64
-    }
-
     /// Whether it is the server's fault, as OpenTelemetry's RPC conventions see it.
     pub(super) fn is_server_fault(self) -> bool {
         matches!(

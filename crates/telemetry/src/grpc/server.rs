@@ -11,7 +11,7 @@ use tracing::{Instrument, Span};
 
 use super::GrpcMetrics;
 use super::body::ObservedBody;
-use super::call::{Call, Side, names};
+use super::call::{Call, Side};
 use super::code::Code;
 use crate::http::{RequestId, RequestSpan};
 use crate::ids::REQUEST_ID;
@@ -99,17 +99,17 @@ pub(super) fn watched<R>(response: Response<R>, mut call: Call) -> Response<Obse
 }
 
 fn span(path: &str, id: &RequestId, headers: &HeaderMap) -> Span {
-    let (service, method) = names(path);
+    let method = path.trim_start_matches('/');
     span_from(headers, || {
         tracing::info_span!(
             "grpc_server",
-            otel.name = path.trim_start_matches('/'),
+            otel.name = method,
             otel.kind = "server",
             otel.status_code = Empty,
-            rpc.system = "grpc",
-            rpc.service = service,
+            rpc.system.name = "grpc",
             rpc.method = method,
-            rpc.grpc.status_code = Empty,
+            rpc.response.status_code = Empty,
+            error.type = Empty,
             correlation_id = id.0.as_str(),
             tenant_id = Empty,
             user_id = Empty,

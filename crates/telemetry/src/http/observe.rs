@@ -176,6 +176,7 @@ impl Exchange {
         self.span.record("http.response.status_code", status);
         if status >= 500 {
             self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", self.status_label());
         }
         let (request_size, response_size) = (self.seen.bytes.load(Relaxed), self.response_bytes);
         macro_rules! line {

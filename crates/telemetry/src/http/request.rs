@@ -121,6 +121,15 @@ pub(super) fn request_id(headers: &HeaderMap) -> RequestId {
     RequestId::taken_or_made(headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()))
 }
 
+fn version(request: &Request) -> &'static str {
+    match request.version() {
+        http::Version::HTTP_10 => "1.0",
+        http::Version::HTTP_2 => "2",
+        http::Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
+}
+
 /// The server span, with OpenTelemetry's HTTP attributes.
 pub(super) fn span(request: &Request, route: &Route, id: &RequestId) -> Span {
     let headers = request.headers();
@@ -133,6 +142,7 @@ pub(super) fn span(request: &Request, route: &Route, id: &RequestId) -> Span {
             parent: propagation::extract(headers),
             force,
             probe: route.is_probe(),
+            ..Begin::default()
         },
         || {
             tracing::info_span!(
@@ -143,6 +153,8 @@ pub(super) fn span(request: &Request, route: &Route, id: &RequestId) -> Span {
                 http.request.method = route.method,
                 http.route = &*route.path,
                 http.response.status_code = Empty,
+                error.type = Empty,
+                network.protocol.version = version(request),
                 url.path = request.uri().path(),
                 url.scheme = request.uri().scheme_str().unwrap_or("http"),
                 user_agent.original = text(USER_AGENT),

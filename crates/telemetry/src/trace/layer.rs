@@ -20,6 +20,8 @@ pub(crate) struct Begin {
     pub(crate) parent: Option<TraceContext>,
     /// Export it whatever the ratio says (`X-Debug-Trace`).
     pub(crate) force: bool,
+    /// Its id, instead of a random one.
+    pub(crate) span_id: Option<SpanId>,
     /// A probe or a scrape: begins no trace that is kept, as they come every few seconds and say nothing.
     pub(crate) probe: bool,
 }
@@ -106,17 +108,17 @@ impl SpanLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let ids = RandomIdGenerator::default();
-        let span_id = ids.new_span_id();
         let begin = NEXT.take();
         let decided = begin.is_some();
         let begin = begin.unwrap_or_default();
+        let span_id = begin.span_id.unwrap_or_else(|| ids.new_span_id());
         let local = if decided {
             None
         } else {
             local_parent(attributes, context)
         };
         let is_root = local.is_none();
-        let parent_is_remote = begin.parent.is_some();
+        let parent_is_remote = begin.parent.is_some() && begin.span_id.is_none();
         let (parent, mut own) = match local.or(begin.parent) {
             Some(parent) => (parent.span_id, TraceContext { span_id, ..parent }),
             None => {
