@@ -10,7 +10,7 @@
 # Safe to run twice: what runs stays, and reads its files again. --stop ends what was started, --status says what runs.
 #
 #   --install          with --local: installs missing packages (apt-get); without it they are only named
-#   --data DIR         with --local: the mesh's data directory (.devmesh)
+#   --data DIR         with --local and --compose: the mesh's data directory (.devmesh)
 #   --dir DIR          where configuration, logs, pid files, data and secrets are kept (.monitoring)
 #   --namespace NAME   with --kubernetes (monitoring)
 #   --timezone ZONE    with --local and --compose: of the business hours in which P1 pages, as Europe/Berlin (UTC)

@@ -11,6 +11,10 @@ compose_start() {
     docker compose version >/dev/null 2>&1 || fail "docker has no compose plugin (docker-compose-plugin)"
     docker info >/dev/null 2>&1 || fail "docker does not answer: is it started, and are you in its group?"
     make_secrets
+    if [ -s "$data/running.json" ] && command -v jq >/dev/null; then
+        mesh_addresses
+        make_keys
+    fi
     local port
     sed "s#&zone UTC#\&zone $timezone#" "$pack/compose/alertmanager.yml" >"$dir/alertmanager.yml"
     for port in 8080 8081 8082; do

@@ -5,9 +5,7 @@ kubernetes_start() {
     kubernetes_reachable
     kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace"
     make_secrets
-    # Secrets that are there stay as they are.
-    kubectl -n "$namespace" get secret monitoring-secrets >/dev/null 2>&1 ||
-        kubectl -n "$namespace" create secret generic monitoring-secrets --from-file="$dir/secrets"
+    kubernetes_secrets
     kubectl apply -k "$(overlay kubernetes/monitoring)"
     if kubectl get crd prometheusrules.monitoring.coreos.com >/dev/null 2>&1; then
         kubectl apply -k "$(overlay kubernetes/monitoring/operator)"
@@ -21,6 +19,22 @@ kubernetes_start() {
     name_empty_secrets
 }
 
+# The secret is made once; later, files that somebody has filled in replace what is there, empty ones do not.
+kubernetes_secrets() {
+    local name given=()
+    if ! kubectl -n "$namespace" get secret monitoring-secrets >/dev/null 2>&1; then
+        kubectl -n "$namespace" create secret generic monitoring-secrets --from-file="$dir/secrets"
+        return
+    fi
+    for name in pagerduty_key slack_url smtp_password devmesh_key synthetic_key; do
+        [ ! -s "$dir/secrets/$name" ] || given+=("--from-file=$dir/secrets/$name")
+    done
+    [ ${#given[@]} -gt 0 ] || return 0
+    kubectl -n "$namespace" create secret generic monitoring-secrets "${given[@]}" --dry-run=client -o json | jq '{data}' >"$dir/patch.json"
+    kubectl -n "$namespace" patch secret monitoring-secrets --type merge --patch-file "$dir/patch.json"
+    rm -f "$dir/patch.json"
+}
+
 # The shipped objects in the chosen namespace, role bindings included: prints the folder of a kustomization that moves them.
 overlay() {
     local place=$dir/overlay/$1
@@ -32,6 +46,7 @@ overlay() {
 
 kubernetes_reachable() {
     command -v kubectl >/dev/null || fail "kubectl is not installed"
+    command -v jq >/dev/null || fail "jq is not installed"
     kubectl version --request-timeout=5s >/dev/null 2>&1 || fail "kubectl reaches no cluster"
 }
 

@@ -23,16 +23,17 @@ local_start() {
     dir=$(cd "$dir" && pwd)
     make_secrets
     mkdir -p "$dir"/{run,log,data}
-    make_probe_key
+    make_keys
     render_local
     start_part alertmanager "http://127.0.0.1:$ALERTMANAGER_PORT/-/ready" "$alertmanager_program" \
         --config.file="$dir/etc/alertmanager/alertmanager.yml" --storage.path="$dir/data/alertmanager" \
         --web.listen-address="127.0.0.1:$ALERTMANAGER_PORT" --cluster.listen-address=
     start_part blackbox "http://127.0.0.1:$BLACKBOX_PORT/-/healthy" "$blackbox_program" \
         --config.file="$dir/etc/blackbox.yml" --web.listen-address="127.0.0.1:$BLACKBOX_PORT"
+    # What fires before Prometheus has found Alertmanager is lost until it is sent again, by default only after a minute.
     start_part prometheus "http://127.0.0.1:$PROMETHEUS_PORT/-/ready" "$prometheus_program" \
         --config.file="$dir/etc/prometheus/prometheus.yml" --storage.tsdb.path="$dir/data/prometheus" \
-        --storage.tsdb.retention.time=40d --enable-feature=exemplar-storage --web.listen-address="127.0.0.1:$PROMETHEUS_PORT"
+        --storage.tsdb.retention.time=40d --enable-feature=exemplar-storage --rules.alert.resend-delay=15s --web.listen-address="127.0.0.1:$PROMETHEUS_PORT"
     if [ -n "$collector_program" ]; then
         start_part collector "port:$COLLECTOR_PORT" "$collector_program" start --otlp-grpc-endpoint "127.0.0.1:$COLLECTOR_PORT" \
             --otlp-http-endpoint 127.0.0.1:0 --exporter blackhole --debug-log traces --debug-log-verbosity detailed
@@ -81,15 +82,22 @@ mesh_addresses() {
 
 address() { jq -r "$1" "$2" | sed -E 's#^[a-z]+://([^/]+).*#\1#'; }
 
-# A key of the mesh that may list tools and nothing else, for the probe that asks as an agent would.
-make_probe_key() {
-    local created
-    [ ! -s "$dir/secrets/synthetic_key" ] && [ -s "$data/bootstrap.key" ] || return 0
-    created=$(curl -fsS --max-time 10 -H 'content-type: application/json' "http://$api/api/v1/keys" \
-        -K <(printf 'header = "Authorization: Bearer %s"\n' "$(tr -d '\n' <"$data/bootstrap.key")") \
-        -d '{"name": "monitoring probe", "kind": "agent", "scopes": ["tools:read"]}' 2>/dev/null) || return 0
-    jq -j .secret <<<"$created" >"$dir/secrets/synthetic_key"
-    say "a key for the probe was made (devmesh keys list: monitoring probe)"
+# Keys of the mesh: for the probe that asks as an agent would, and for Alertmanager to report to rest-api. Each may do that
+# and nothing else.
+make_keys() {
+    make_key synthetic_key "monitoring probe" agent tools:read
+    make_key devmesh_key alertmanager user alerts:write
+}
+
+# make_key FILE NAME KIND SCOPE: unless there is one, or the mesh is not this machine's.
+make_key() {
+    local request created
+    [ ! -s "$dir/secrets/$1" ] && [ -s "$data/bootstrap.key" ] || return 0
+    request=$(jq -n --arg name "$2" --arg kind "$3" --arg scope "$4" '{name: $name, kind: $kind, scopes: [$scope]}')
+    created=$(curl -fsS --max-time 10 -H 'content-type: application/json' -d "$request" "http://$api/api/v1/keys" \
+        -K <(printf 'header = "Authorization: Bearer %s"\n' "$(tr -d '\n' <"$data/bootstrap.key")") 2>/dev/null) || return 0
+    jq -j .secret <<<"$created" >"$dir/secrets/$1"
+    say "a key of the mesh was made: $2 ($4)"
 }
 
 # The shipped files with this machine's addresses.
