@@ -27,6 +27,7 @@ package_of() {
         venv) echo python3-venv ;;
         yaml) echo python3-yaml ;;
         unshare) echo util-linux ;;
+        psql) echo postgresql-client ;;
         *) echo "$1" ;;
     esac
 }

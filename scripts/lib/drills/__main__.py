@@ -9,8 +9,10 @@ import time
 
 from . import runbook
 from .lab import Lab
+from .processes import end_in_order
 from .registry import EXEMPT, SCENES, chosen
-from .run import play, report
+from .report import report
+from .run import play
 from . import scenes  # noqa: F401 (registers them)
 
 ALERTS = pathlib.Path("deploy/monitoring/prometheus/alerts")
@@ -55,6 +57,7 @@ def main():
         picked = [one for one in SCENES.values() if one.quick]
     else:
         picked = chosen(arguments.names)
+    end_in_order()
     began = time.monotonic()
     problems = uncovered() if arguments.all else []
     passed = run(picked, arguments, problems)

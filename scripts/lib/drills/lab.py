@@ -1,19 +1,34 @@
-"""The mesh of a drill: three services (mcp-server twice) with a PostgreSQL, Redis and RabbitMQ of their own."""
+"""The mesh of a drill: three services (mcp-server and worker twice) with a PostgreSQL, Redis and RabbitMQ of their own."""
 
 import contextlib
 import os
 import pathlib
 import secrets
+import subprocess
 import urllib.parse
 
-from .processes import Missed, Process, Tree, command_of, descendants, eventually, free_ports
+from .processes import Missed, Process, Tree, descendants, eventually, free_ports, listener
 from .shop import Shop
 from .traffic import Callers, call_async, call_tool, request
 
-SERVICES = ("rest-api", "worker", "mcp-server-1", "mcp-server-2")
+SERVICES = ("rest-api", "worker-1", "worker-2", "mcp-server-1", "mcp-server-2")
 # The group limit that a process reads, in a mount namespace of its own: no cgroup of the machine is touched.
 LIMITED = """mount -t tmpfs none /sys/fs/cgroup && echo {memory} >/sys/fs/cgroup/memory.max &&
-echo "{cores}00000 100000" >/sys/fs/cgroup/cpu.max && exec "$@" """
+echo "{quota} 100000" >/sys/fs/cgroup/cpu.max && exec "$@" """
+
+
+def program_of(name):
+    return name.removesuffix("-1").removesuffix("-2")
+
+
+def started(server):
+    """A child of a killed PostgreSQL may hold its shared memory for a moment; then it ends at once and is tried again."""
+    process = server.start_again()
+    try:
+        process.wait(1)
+        return None
+    except subprocess.TimeoutExpired:
+        return process
 
 
 class Lab:
@@ -24,14 +39,17 @@ class Lab:
         self.redis = os.environ["DEVMESH_TEST_REDIS_URL"]
         self.rabbitmq = os.environ["DEVMESH_TEST_RABBITMQ_URL"]
         self.rabbitmq_api = os.environ["DEVMESH_TEST_RABBITMQ_API_URL"]
-        names = ("rest-api", "grpc", "worker", "mcp-server-1", "mcp-server-2", "otlp")
+        names = (*SERVICES, "grpc", "otlp")
         self.address = {name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)))}
         self.shop = Shop()
         self.processes = {}
+        self.servers = []
+        # Further variables of a service, by its name; before the start.
+        self.more = {}
         self.service_key, self.sealing_key = secrets.token_hex(32), secrets.token_hex(32)
 
     def settings(self, name):
-        service = name.rsplit("-", 1)[0] if name.startswith("mcp-server") else name
+        service = program_of(name)
         common = {"DEVMESH_ENVIRONMENT": "drill", "DEVMESH_LISTEN__ADDRESS": self.address[name],
                   # Clients that stay without a word are not sent away while a drill looks at them.
                   "DEVMESH_LISTEN__HEADER_READ_TIMEOUT": "10m"}
@@ -39,7 +57,7 @@ class Lab:
             return common | {
                 "DEVMESH_GRPC__LISTEN__ADDRESS": self.address["grpc"], "DEVMESH_GRPC__SERVICE_KEY": self.service_key,
                 "DEVMESH_DATA_DIR": str(self.folder / "data"), "DATABASE_URL": self.postgres, "QUEUE_URL": self.rabbitmq,
-                "CACHE_URL": self.redis,
+                "CACHE_URL": self.redis, "DEVMESH_DATABASE__MAX_CONNECTIONS": "8",
                 "DEVMESH_CREDENTIALS__KEYS": f'[{{ id = "drill", key = "{self.sealing_key}" }}]'}
         client = common | {"DEVMESH_CONTROL_PLANE__URL": f"http://{self.address['grpc']}",
                            "DEVMESH_CONTROL_PLANE__SERVICE_KEY": self.service_key,
@@ -54,8 +72,7 @@ class Lab:
     def start(self):
         (self.folder / "data").mkdir(mode=0o700, exist_ok=True)
         for name in SERVICES:
-            program = self.binaries / ("mcp-server" if name.startswith("mcp-server") else name)
-            self.processes[name] = Process(name, [program], self.folder, self.settings(name),
+            self.processes[name] = Process(name, [self.binaries / program_of(name)], self.folder, self.settings(name) | self.more.get(name, {}),
                                            f"http://{self.address[name]}/health/ready").start()
         self.key = (self.folder / "data/bootstrap.key").read_text().strip()
         self.add("shop", {"timeout_ms": 30000, "concurrency": 500, "breaker": {"enabled": False}})
@@ -67,28 +84,51 @@ class Lab:
         for name in reversed(SERVICES):
             if name in self.processes:
                 self.processes[name].stop()
+        for server in self.servers:
+            server.terminate()
+            server.wait(30)
 
     def __getitem__(self, name):
         return self.processes[name]
 
-    def limited(self, name, memory, cores):
-        """Starts a service again where it sees these limits of its group."""
+    @staticmethod
+    def targets():
+        return len(SERVICES)
+
+    @contextlib.contextmanager
+    def limited(self, name, memory=64 << 30, cores=64.0):
+        """A service that was started again where it sees these limits of its group."""
         process = self.processes[name]
-        process.stop()
         plain = process.command
-        process.command = ["unshare", "-m", "sh", "-c", LIMITED.format(memory=memory, cores=cores), "sh", *plain]
-        process.start()
+        script = LIMITED.format(memory=memory, quota=round(cores * 100000))
+        process.command = ["unshare", "-m", "sh", "-c", script, "sh", *plain]
+        process.again()
         process.command = plain
+        try:
+            yield process
+        finally:
+            process.again()
+
+    @contextlib.contextmanager
+    def setting(self, name, **environment):
+        """A service that was started again with these variables."""
+        process = self.processes[name]
+        plain = process.environment
+        process.environment = plain | environment
+        process.again()
+        process.environment = plain
+        try:
+            yield process
+        finally:
+            process.again()
 
     def server(self, url):
-        """The process tree of one of the three servers, found by the port in its command line."""
-        port = str(urllib.parse.urlsplit(url).port)
-        ours = descendants(os.getppid())
-        for pid in ours:
-            words = command_of(pid)
-            if port in words and any(f"{sign}{port}" in words for sign in ("-p ", "--port ", "127.0.0.1:", "test")):
-                return Tree(pid)
-        raise Missed(f"no process for port {port}")
+        """The process tree of one of the three servers, which the parent of this process started."""
+        return Tree(listener(urllib.parse.urlsplit(url).port, descendants(os.getppid())))
+
+    def adopt(self, server):
+        """Starts a server again that a drill killed; it is ended with the lab."""
+        self.servers.append(eventually(20, "the server starts again", lambda: started(server)))
 
     # --- through the doors ---
 
@@ -105,7 +145,7 @@ class Lab:
             "allowed_hosts": ["127.0.0.1"], "limits": limits})
         eventually(60, f"provider {name}", lambda: self.api("GET", f"/jobs/{job['id']}")["state"] == "done")
         for replica in (1, 2):
-            eventually(20, f"{name}_answer at {replica}", lambda: self.call(f"{name}_answer", replica=replica)[0] == 200)
+            eventually(20, f"{name}_answer at {replica}", lambda replica=replica: self.call(f"{name}_answer", replica=replica)[0] == 200)
 
     def call(self, tool, arguments=None, replica=1, key=None, timeout=60):
         status, answer = call_tool(self.address[f"mcp-server-{replica}"], key or self.key, tool, arguments, timeout)
@@ -120,6 +160,10 @@ class Lab:
         """Callers that call a tool at these replicas by turns."""
         turn = iter(range(1 << 30))
         return Callers(threads, pause, lambda: self.call(tool, replica=replicas[next(turn) % len(replicas)], **more))
+
+    @staticmethod
+    def calling(act, threads=2, pause=0.1):
+        return Callers(threads, pause, act)
 
     def reads(self, path="/tools?limit=5", threads=2, pause=0.2, timeout=30):
         def act():

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,11 @@ import urllib.request
 
 class Missed(Exception):
     """Something that a drill waited for did not happen."""
+
+
+def end_in_order():
+    """SIGTERM ends us as an exception does, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def free_ports(count):
@@ -120,11 +126,20 @@ def descendants(pid):
     return found
 
 
-def command_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
+def listener(port, pids):
+    """Which of these processes listens on the port."""
+    inodes = set()
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+            inodes.add(f"socket:[{fields[9]}]")
+    for pid in pids:
+        try:
+            if any(os.readlink(link) in inodes for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
+                return pid
+        except OSError:
+            continue
+    raise Missed(f"none of our processes listens on port {port}")
 
 
 class Tree:
@@ -145,3 +160,23 @@ class Tree:
 
     def thaw(self):
         self._send(signal.SIGCONT, [self.root, *descendants(self.root)])
+
+    def kill(self):
+        """Ends all of it at once, and remembers how it was started."""
+        of = pathlib.Path(f"/proc/{self.root}")
+        self.command = of.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
+        self.environment = dict(one.split("=", 1) for one in of.joinpath("environ").read_bytes().decode().split("\0") if "=" in one)
+        self.folder, self.program = os.readlink(of / "cwd"), os.readlink(of / "exe")
+        self.owner = of.stat()
+        if "-D" in self.command:  # PostgreSQL goes into its data directory, which was named from outside of it
+            self.command[self.command.index("-D") + 1] = self.folder
+        self._send(signal.SIGKILL, [self.root, *descendants(self.root)])
+
+    def start_again(self):
+        """As it was started before; ended with us, and not by those who started it first."""
+        # Until its parent has heard of its end, its process id looks alive to the next PostgreSQL.
+        pathlib.Path(self.folder, "postmaster.pid").unlink(missing_ok=True)
+        root = os.getuid() == 0
+        return subprocess.Popen(self.command, executable=self.program, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=self.owner.st_uid if root else None,
+                                group=self.owner.st_gid if root else None, extra_groups=[] if root else None)

@@ -10,17 +10,35 @@ EXEMPT = {}
 
 
 @dataclasses.dataclass
+class Phase:
+    """The fault is there: these alerts arrive (all of the scene where none is named), and those are held back."""
+
+    alerts: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
+
+
+class Mended:
+    """The fault is gone: every alert ends."""
+
+
+def arrives(alerts="", held_back=""):
+    return Phase(tuple(alerts.split()), tuple(held_back.split()))
+
+
+MENDED = Mended()
+
+
+@dataclasses.dataclass
 class Scene:
-    """`run` makes the fault and yields, mends it and yields again, and then cleans up."""
+    """`run` makes the fault and yields a Phase, makes it worse and yields another, mends it and yields MENDED."""
 
     name: str
     alerts: tuple[str, ...]
     fault: str
-    run: Callable[..., Iterator[None]]
+    run: Callable[..., Iterator[Phase | Mended]]
+    # How many times faster time runs.
     scale: float = 30
-    # Alerts that fire because of it and that Alertmanager has to keep back.
-    held_back: tuple[str, ...] = ()
-    # Seconds in which every alert has to arrive, and to end.
+    # Seconds in which the alerts of a phase have to arrive, and all have to end.
     fires_within: float = 90
     ends_within: float = 120
     quick: bool = False

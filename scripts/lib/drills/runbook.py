@@ -25,7 +25,7 @@ def steps(page):
 def environment(lab, stack):
     """What the commands of the runbooks take from the reader's own surroundings."""
     return {"PATH": f"{lab.binaries}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/"),
-            "REST_API": f"http://{lab.address['rest-api']}", "WORKER": f"http://{lab.address['worker']}",
+            "REST_API": f"http://{lab.address['rest-api']}", "WORKER": f"http://{lab.address['worker-1']}",
             "MCP_SERVER": f"http://{lab.address['mcp-server-1']}", "PROMETHEUS": stack.prometheus_url,
             "ALERTMANAGER": stack.alertmanager_url, "DEVMESH_URL": f"http://{lab.address['rest-api']}",
             "DEVMESH_MCP_URL": f"http://{lab.address['mcp-server-1']}/mcp", "DEVMESH_API_KEY": lab.key}

@@ -1,7 +1,7 @@
 """The API behind the mesh of a drill: it answers, and does it late, wrongly, or not to the end, when it is told so."""
 
+import itertools
 import json
-import random
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,10 +22,13 @@ def description(more):
 
 
 class Shop:
-    """`delay` seconds before an answer, a share `broken` of 500s, `refused` for 4xx; writes `hang` until it is false."""
+    """One in `broken` answers is a 500, one in `late` takes `delay` seconds, all are `refused` (4xx); writes `hang`.
+
+    By turns, not by chance: a share that has to be above one threshold and below another is exactly that."""
 
     def __init__(self):
         self.more = 0
+        self.turn = itertools.count(1)
         self.behave()
         self.released = threading.Event()
         self.writes = 0
@@ -53,8 +56,8 @@ class Shop:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def behave(self, delay=0.0, broken=0.0, refused=False, hang=False):
-        self.delay, self.broken, self.refused, self.hang = delay, broken, refused, hang
+    def behave(self, broken=0, late=0, delay=0.0, refused=False, hang=False):
+        self.broken, self.late, self.delay, self.refused, self.hang = broken, late, delay, refused, hang
 
     def answer(self, request):
         length = int(request.headers.get("Content-Length") or 0)
@@ -67,11 +70,13 @@ class Shop:
         if request.command == "POST":
             self.writes += 1
             while self.hang:
-                time.sleep(0.05)
-        time.sleep(self.delay)
+                self.released.wait(0.05)
+        turn = next(self.turn)
+        if self.late and turn % self.late == 0:
+            time.sleep(self.delay)
         if self.refused:
             return self.send(request, 422, {"error": "refused"})
-        if random.random() < self.broken:
+        if self.broken and turn % self.broken == 0:
             return self.send(request, 500, {"error": "the till is on fire"})
         return self.send(request, 200, {"ok": True})
 

@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import re
 import shutil
 import threading
 import time
@@ -15,10 +14,6 @@ import yaml
 from .. import time_scale
 from .processes import Process, free_ports
 
-MINIMAL = """
-route: {receiver: all, group_by: [alertname, priority], group_wait: 200ms, group_interval: 2s, repeat_interval: 4h}
-receivers: [{name: all}]
-"""
 RUNBOOKS = "https://runbooks.example/devmesh"
 
 
@@ -48,8 +43,10 @@ class Recorder:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def first(self, name, status, since=0.0):
-        return next((one for one in self.seen if (one["name"], one["status"]) == (name, status) and one["at"] >= since), None)
+    def first(self, name, status, since=0.0, but=None):
+        """The first notice of an alert in this state, at any receiver but one."""
+        return next((one for one in list(self.seen) if (one["name"], one["status"]) == (name, status)
+                     and one["at"] >= since and one["receiver"] != but), None)
 
     def close(self):
         self.server.shutdown()
@@ -64,6 +61,7 @@ class Stack:
         time_scale.generate(self.folder, scale)
         self._targets()
         self._receivers()
+        scale = scale or 1
         resend = time_scale.written(60 / scale)
         self.prometheus = Process("prometheus", [
             "prometheus", f"--config.file={self.folder}/prometheus/prometheus.yml", f"--storage.tsdb.path={self.folder}/tsdb",
@@ -100,9 +98,6 @@ class Stack:
     def _receivers(self):
         """Every receiver becomes a webhook of ours; routes, waits and inhibition stay as shipped."""
         file = self.folder / "alertmanager/alertmanager.yml"
-        if not file.exists():
-            file.parent.mkdir()
-            file.write_text(MINIMAL)
         config = yaml.safe_load(file.read_text())
         config.pop("templates", None)
         config["global"] = {key: value for key, value in config.get("global", {}).items() if key == "resolve_timeout"}
@@ -120,17 +115,22 @@ class Stack:
             return json.load(answer)["data"]["result"]
 
     def firing(self):
+        """What Prometheus fires; nothing when it is not there."""
+        if self.prometheus.running.poll() is not None:
+            return set()
         return {one["metric"]["alertname"] for one in self.query('ALERTS{alertstate="firing"}')}
 
-    def suppressed(self):
-        """Alerts that Alertmanager holds back, because another one stands above them."""
+    def alerts(self):
+        """The alerts that Alertmanager has, and those of them that another one holds back in every instance."""
         with urllib.request.urlopen(f"{self.alertmanager_url}/api/v2/alerts", timeout=10) as answer:
-            return {one["labels"]["alertname"] for one in json.load(answer) if one["status"]["inhibitedBy"]}
+            alerts = json.load(answer)
+        names = {one["labels"]["alertname"] for one in alerts}
+        return names, names - {one["labels"]["alertname"] for one in alerts if not one["status"]["inhibitedBy"]}
+
+    def suppressed(self):
+        return self.alerts()[1]
 
     def value(self, expression):
         numbers = [float(one["value"][1]) for one in self.query(expression)]
         return numbers[0] if numbers else None
 
-
-def name_of(text):
-    return re.sub(r"[^A-Za-z0-9]+", "-", text)

@@ -2,6 +2,7 @@
 
 mod finding;
 mod here;
+mod monitoring;
 mod services;
 
 use clap::Args;
@@ -25,6 +26,9 @@ pub struct Doctor {
     /// Where the worker of a mesh elsewhere answers health checks; it is left out when --url is given without this.
     #[arg(long, value_name = "URL")]
     worker_url: Option<url::Url>,
+    /// Looks at this Prometheus instead: which shipped panels, rules and alerts have no data there, and why.
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<url::Url>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -44,14 +48,10 @@ fn verdict(row: &Value) -> String {
 
 impl Doctor {
     pub(super) async fn run(self, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
-        let connection = &global.connection;
-        // With --url the mesh is another one: what is on this machine says nothing about it.
-        let mut findings = if connection.url.is_none() {
-            here::look(&self.settings, connection)
-        } else {
-            Vec::new()
+        let findings = match &self.prometheus {
+            Some(url) => monitoring::look(url).await?,
+            None => self.mesh(global).await,
         };
-        findings.extend(services::look(connection, self.worker_url).await);
         let failed = findings.iter().filter(|finding| finding.is_failure()).count();
         let rows: Vec<Value> = findings.into_iter().map(Finding::into_row).collect();
         terminal.rows(COLUMNS, &rows, "nothing was checked")?;
@@ -60,5 +60,18 @@ impl Doctor {
             1 => Err(Failure::Failed("1 check failed".to_owned())),
             several => Err(Failure::Failed(format!("{several} checks failed"))),
         }
+    }
+
+    /// The mesh itself: what is on this machine, and what its services say.
+    async fn mesh(self, global: &Global) -> Vec<Finding> {
+        let connection = &global.connection;
+        // With --url the mesh is another one: what is on this machine says nothing about it.
+        let mut findings = if connection.url.is_none() {
+            here::look(&self.settings, connection)
+        } else {
+            Vec::new()
+        };
+        findings.extend(services::look(connection, self.worker_url).await);
+        findings
     }
 }

@@ -1,44 +1,47 @@
 """Services that are gone, and come back again and again."""
 
 from ..processes import eventually
-from ..registry import scene
+from ..registry import MENDED, arrives, scene
 
 
-@scene("edge-gone", "MCPServerDown NoActiveInstances", "both replicas of mcp-server are killed (SIGKILL)", quick=True, fires_within=40, ends_within=60)
+@scene("edge-gone", "MCPServerDown NoActiveInstances", "one replica of mcp-server is killed (SIGKILL), then the other one", quick=True,
+       fires_within=40, ends_within=60)
 def edge_gone(lab, stack):
     replicas = [lab["mcp-server-1"], lab["mcp-server-2"]]
-    for replica in replicas:
-        replica.kill()
-    yield
+    replicas[0].kill()
+    yield arrives("MCPServerDown")
+    replicas[1].kill()
+    yield arrives("NoActiveInstances", held_back="MCPServerDown")
     for replica in replicas:
         replica.start()
-    yield
+    yield MENDED
 
 
-@scene("worker-gone", "ServiceDown", "the worker is frozen (SIGSTOP): it neither answers nor ends", quick=True, fires_within=40, ends_within=60)
-def worker_gone(lab, stack):
-    lab["worker"].freeze()
+@scene("worker-hangs", "ServiceDown", "one of two workers is frozen (SIGSTOP): it neither answers nor ends", quick=True, fires_within=40, ends_within=60)
+def worker_hangs(lab, stack):
+    lab["worker-2"].freeze()
     try:
-        yield
+        yield arrives()
     finally:
-        lab["worker"].thaw()
-    yield
+        lab["worker-2"].thaw()
+    yield MENDED
 
 
-@scene("worker-flaps", "ServiceFlapping", "the worker is killed five times, right after it was ready each time", fires_within=60)
+@scene("worker-flaps", "ServiceFlapping", "a worker is killed five times, right after it was ready each time", fires_within=60)
 def worker_flaps(lab, stack):
+    started = f'process_start_time_seconds{{instance="{lab.address["worker-2"]}"}}'
     for _ in range(5):
-        before = stack.value('process_start_time_seconds{service="worker"}')
-        lab["worker"].kill()
-        lab["worker"].start()
-        eventually(20, "the new start is scraped", lambda: stack.value('process_start_time_seconds{service="worker"}') not in (None, before))
-    yield
-    yield
+        before = stack.value(started)
+        lab["worker-2"].kill()
+        lab["worker-2"].start()
+        eventually(20, "the new start is scraped", lambda before=before: stack.value(started) not in (None, before))
+    yield arrives()
+    yield MENDED
 
 
 @scene("prometheus-gone", "Watchdog", "Prometheus itself is killed: its Watchdog is no longer renewed, which is what a dead man's switch waits for",
        quick=True, fires_within=30, ends_within=60)
 def prometheus_gone(lab, stack):
-    yield
+    yield arrives()
     stack.prometheus.kill()
-    yield
+    yield MENDED
