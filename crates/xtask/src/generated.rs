@@ -13,6 +13,13 @@ use crate::Report;
 use crate::repository::Repository;
 use crate::{dashboards, kubernetes, variants};
 
+/// Folders in which every file is generated: what is committed there and no longer made is a left-over.
+const WHOLLY: &[&str] = &[
+    "deploy/monitoring/compose/",
+    "deploy/monitoring/grafana/dashboards/",
+    "kubernetes/monitoring/",
+];
+
 /// Compares what the code generates with what is committed.
 pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
     let fresh = tempfile::tempdir()?;
@@ -20,10 +27,20 @@ pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
     let files = files_below(fresh.path())?;
     ensure!(!files.is_empty(), "nothing was generated");
     let differs = |file: &PathBuf| difference(&fresh.path().join(file), &repository.root().join(file), file);
+    let mut findings: Vec<_> = files.iter().filter_map(differs).collect();
+    findings.extend(left_over(repository.files(), &files));
     Ok(Report {
         looked_at: format!("{} files", files.len()),
-        findings: files.iter().filter_map(differs).collect(),
+        findings,
     })
+}
+
+fn left_over<'a>(committed: impl Iterator<Item = &'a str>, fresh: &[PathBuf]) -> Vec<String> {
+    committed
+        .filter(|file| WHOLLY.iter().any(|folder| file.starts_with(folder)))
+        .filter(|file| !fresh.iter().any(|made| made == Path::new(file)))
+        .map(|file| format!("{file} is no longer generated: delete it"))
+        .collect()
 }
 
 /// Writes the generated files into the repository.
@@ -129,6 +146,21 @@ mod tests {
         assert!(said().unwrap().starts_with("docs/x.md differs from line 3 on"));
         fs::copy(&fresh, &committed).unwrap();
         assert_eq!(said(), None);
+    }
+
+    #[test]
+    fn what_is_no_longer_generated_is_a_left_over_where_all_is_generated() {
+        let committed = [
+            "kubernetes/monitoring/old.yaml",
+            "kubernetes/monitoring/new.yaml",
+            "docs/own.md",
+        ];
+        let fresh = [PathBuf::from("kubernetes/monitoring/new.yaml")];
+        let said = left_over(committed.into_iter(), &fresh);
+        assert_eq!(
+            said,
+            ["kubernetes/monitoring/old.yaml is no longer generated: delete it"]
+        );
     }
 
     #[test]
