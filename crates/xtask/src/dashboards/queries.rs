@@ -11,6 +11,16 @@ use super::model::{Dashboard, Language, Needs, Panel, Query};
 use super::surroundings::{DEPLOYMENTS, INCIDENTS};
 use crate::repository::Repository;
 
+/// Recorded series that ordinary traffic does not feed, by how their names begin.
+const RECORDED_NEEDS: &[(&str, Needs)] = &[
+    ("pcf_mcp_tool_errors", Needs::Incident),
+    ("pcf_mcp_", Needs::Capability("pcf")),
+    ("mcp_rate_limit_", Needs::Incident),
+    ("mcp_tenant_rate_limit_", Needs::Incident),
+    ("mcp_circuit_breaker_trips", Needs::Incident),
+    ("mcp_circuit_breaker_failures", Needs::Incident),
+];
+
 #[derive(Deserialize)]
 struct RuleFile {
     groups: Vec<Group>,
@@ -84,13 +94,8 @@ fn of_panel(dashboard: &str, panel: &Panel) -> Vec<Value> {
 fn of_rule(file: &str, rule: &Rule) -> Option<Value> {
     let expr = folded(&rule.expr);
     if let Some(name) = &rule.record {
-        let mut entry = entry(
-            "record",
-            &format!("{file} / {name}"),
-            Language::PromQl,
-            name,
-            Needs::Always,
-        );
+        let place = format!("{file} / {name}");
+        let mut entry = entry("record", &place, Language::PromQl, name, of_recorded(name));
         entry["rule"] = json!(expr);
         return Some(entry);
     }
@@ -107,6 +112,11 @@ fn of_rule(file: &str, rule: &Rule) -> Option<Value> {
         &expr,
         needs,
     ))
+}
+
+fn of_recorded(name: &str) -> Needs {
+    let known = RECORDED_NEEDS.iter().find(|(begin, _)| name.starts_with(begin));
+    known.map_or(Needs::Always, |(_, needs)| *needs)
 }
 
 fn entry(kind: &str, place: &str, language: Language, expr: &str, needs: Needs) -> Value {
