@@ -18,22 +18,29 @@ def upstream_worse_and_worse(lab, stack):
         yield MENDED
 
 
-@scene("upstream-spends-the-budget", "AvailabilityBudgetBurnP3 LatencyBudgetBurnP3 AvailabilityBudgetBurnP2 LatencyBudgetBurnP2 AvailabilityBudgetBurnP1 "
-       "LatencyBudgetBurnP1 AvailabilityBudgetBurnP0 LatencyBudgetBurnP0",
-       "the upstream fails one call in 500 and takes 0.7 seconds for one in 10; then 1 in 182 and 4; then 1 in 110 and 2; then 1 in 5 and every one",
-       scale=100, fires_within=240, ends_within=330)
-def upstream_spends_the_budget(lab, stack):
+# One objective after the other: three warnings at once would be MCPServiceDegraded, which holds them back.
+@scene("budget-of-errors", "AvailabilityBudgetBurnP3 AvailabilityBudgetBurnP2 AvailabilityBudgetBurnP1 AvailabilityBudgetBurnP0",
+       "the upstream fails one call in 500, then in 182, then in 110, then in 5", scale=100, fires_within=240, ends_within=330)
+def budget_of_errors(lab, stack):
+    yield from spend(lab, "Availability", [{"broken": 500}, {"broken": 182}, {"broken": 110}, {"broken": 5}])
+
+
+@scene("budget-of-seconds", "LatencyBudgetBurnP3 LatencyBudgetBurnP2 LatencyBudgetBurnP1 LatencyBudgetBurnP0",
+       "the upstream takes 0.7 seconds for one call in 10, then in 4, then in 2, then for every one", scale=100, fires_within=240, ends_within=330)
+def budget_of_seconds(lab, stack):
+    yield from spend(lab, "Latency", [{"late": late, "delay": 0.7} for late in (10, 4, 2, 1)])
+
+
+def spend(lab, budget, faults):
+    """Faster and faster: from all of it within the month (P3) to 2 % of it within an hour (P0)."""
+    name = f"{budget}BudgetBurnP"
     with lab.calls("shop_answer", threads=16, pause=0.3):
         try:
-            lab.shop.behave(broken=500, late=10, delay=0.7)
-            yield arrives("AvailabilityBudgetBurnP3 LatencyBudgetBurnP3")
-            lab.shop.behave(broken=182, late=4, delay=0.7)
-            yield arrives("AvailabilityBudgetBurnP2 LatencyBudgetBurnP2")
-            lab.shop.behave(broken=110, late=2, delay=0.7)
-            yield arrives("AvailabilityBudgetBurnP1 LatencyBudgetBurnP1",
-                          held_back="AvailabilityBudgetBurnP2 AvailabilityBudgetBurnP3 LatencyBudgetBurnP2 LatencyBudgetBurnP3")
-            lab.shop.behave(broken=5, late=1, delay=0.7)
-            yield arrives("AvailabilityBudgetBurnP0 LatencyBudgetBurnP0", held_back="AvailabilityBudgetBurnP1 LatencyBudgetBurnP1")
+            for priority, fault in zip((3, 2, 1, 0), faults):
+                lab.shop.behave(**fault)
+                # Who hears of a fast burn need not hear of the slower ones.
+                below = {1: (2, 3), 0: (1, 2, 3)}.get(priority, ())
+                yield arrives(f"{name}{priority}", held_back=" ".join(f"{name}{one}" for one in below))
         finally:
             lab.shop.behave()
         yield MENDED

@@ -118,6 +118,8 @@ fn name_of(query: &Shipped) -> &str {
 async fn data(prometheus: &Prometheus, shipped: &[Shipped]) -> Result<Vec<Finding>, Failure> {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut silent = Vec::new();
+    let up = "count(up{job=~\"mcp-server|rest-api|worker\"} == 1) == count(up{job=~\"mcp-server|rest-api|worker\"})";
+    let all_up = prometheus.has_data(up).await?;
     for query in shipped.iter().filter(|query| query.language == "promql") {
         let with_data = if query.kind == "alert" {
             // An alert without data is one that does not fire; it could if its series are there.
@@ -130,7 +132,7 @@ async fn data(prometheus: &Prometheus, shipped: &[Shipped]) -> Result<Vec<Findin
         if with_data {
             *answered += 1;
         } else {
-            silent.push(explain(prometheus, query).await?);
+            silent.push(explain(prometheus, query, all_up).await?);
         }
     }
     let count = |(kind, (all, answered)): (&str, (usize, usize))| {
@@ -151,7 +153,7 @@ async fn can_fire(prometheus: &Prometheus, query: &Shipped) -> Result<bool, Fail
 }
 
 /// Why a query has no data.
-async fn explain(prometheus: &Prometheus, query: &Shipped) -> Result<Finding, Failure> {
+async fn explain(prometheus: &Prometheus, query: &Shipped, all_up: bool) -> Result<Finding, Failure> {
     let check = format!("{} {}", query.kind, query.r#where);
     for selector in selectors(query.source()) {
         if !prometheus.query(&selector.whole).await?.is_empty() {
@@ -162,6 +164,11 @@ async fn explain(prometheus: &Prometheus, query: &Shipped) -> Result<Finding, Fa
                 check,
                 why,
                 "give its targets the labels that the shipped configuration gives them",
+            ),
+            None if !all_up => Finding::warn(
+                check,
+                format!("no series {}, and not every target is up", selector.whole),
+                "see the targets above first",
             ),
             None if query.needs == "always" => Finding::warn(
                 check,
