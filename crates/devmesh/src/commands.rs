@@ -13,6 +13,7 @@ mod mcp;
 mod probe;
 mod secrets;
 mod tools;
+mod top;
 mod trace;
 mod up;
 
@@ -47,6 +48,8 @@ pub enum Command {
     Mcp(mcp::Mcp),
     /// Look for what is wrong, and say what to do.
     Doctor(doctor::Doctor),
+    /// Watch rates, errors, latency, queues and alerts.
+    Top(top::Top),
     /// The settings.
     Config(config::Settings),
     /// Ask an address for its health; exit code 0 when it answers 2xx. For containers.
@@ -76,6 +79,7 @@ impl Command {
             Self::Trace(trace) => wait_for(trace.run(global, terminal)),
             Self::Mcp(mcp) => wait_for(mcp.run(global)),
             Self::Doctor(doctor) => wait_for(doctor.run(global, terminal)),
+            Self::Top(top) => wait_for(top.run(global, terminal)),
             Self::Config(config) => config.run(terminal),
             Self::Probe(probe) => wait_for(probe.run(terminal)),
             Self::Completions(completions) => completions.run(terminal),

@@ -30,6 +30,12 @@ enum Owner {
 }
 
 impl Direct {
+    /// Where the settings come from.
+    #[must_use]
+    pub fn sources(&self) -> &SettingsArgs {
+        &self.settings
+    }
+
     /// The settings of the rest-api that owns the database.
     ///
     /// # Errors

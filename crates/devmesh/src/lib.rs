@@ -16,6 +16,7 @@ pub mod failure;
 pub mod generate;
 pub mod mcp;
 pub mod mesh;
+pub mod pages;
 pub mod settings;
 pub mod terminal;
 pub mod traces;

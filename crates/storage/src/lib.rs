@@ -16,6 +16,7 @@ mod column;
 mod connect;
 mod cursor;
 mod fault;
+pub mod inspect;
 mod meter;
 mod postgres;
 mod rows;

@@ -21,6 +21,13 @@ pub struct Postgres {
 
 /// Durable against a killed process, not against a power cut: that is what the tests do.
 const FOR_TESTS: &[&str] = &["fsync=off", "full_page_writes=off", "shared_buffers=64MB"];
+/// As [`FOR_TESTS`], and the server counts its statements for whoever creates the extension.
+const COUNTING: &[&str] = &[
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=64MB",
+    "shared_preload_libraries=pg_stat_statements",
+];
 /// PostgreSQL's own defaults, which flush at every commit.
 const AS_INSTALLED: &[&str] = &[];
 
@@ -39,6 +46,14 @@ impl Postgres {
     /// As [`Self::start`].
     pub async fn start_as_installed() -> Result<Self> {
         Self::start_with(AS_INSTALLED).await
+    }
+
+    /// As [`Self::start`], with `pg_stat_statements` loaded; a database creates the extension itself.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_counting_statements() -> Result<Self> {
+        Self::start_with(COUNTING).await
     }
 
     async fn start_with(settings: &'static [&'static str]) -> Result<Self> {

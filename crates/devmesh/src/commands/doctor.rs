@@ -1,34 +1,60 @@
 //! `devmesh doctor`.
 
+pub(super) mod baselines;
+pub(super) mod checklist;
 mod finding;
 mod here;
 mod monitoring;
+mod redis;
 mod services;
+mod slow_queries;
+mod trends;
 
 use clap::Args;
 use serde_json::Value;
 
 use crate::arguments::Global;
+use crate::direct::Direct;
 use crate::failure::Failure;
-use crate::settings::SettingsArgs;
-use crate::terminal::{BAD, Column, GOOD, Terminal, WARN, paint, text};
+use crate::pages::{self, Pages};
+use crate::terminal::{BAD, Column, DIM, GOOD, Terminal, WARN, paint, text};
 use finding::Finding;
 
 /// Look for what is wrong, and say what to do: settings, data directory, ports, health of the services with their
 /// database and queue, key, clock. Exit code 1 when something is.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  devmesh doctor\n  devmesh --url https://mesh.example.com --mcp-url https://mcp.example.com/mcp doctor"
+    after_help = "Examples:\n  devmesh doctor\n  devmesh doctor --daily --alerts http://127.0.0.1:9093\n  devmesh doctor --slow-queries\n  \
+    devmesh doctor --prometheus http://127.0.0.1:9090\n  \
+    devmesh doctor --redis --for rest-api --config rest-api.toml\n  \
+    devmesh --url https://mesh.example.com --mcp-url https://mcp.example.com/mcp doctor"
 )]
 pub struct Doctor {
     #[command(flatten)]
-    settings: SettingsArgs,
+    direct: Direct,
     /// Where the worker of a mesh elsewhere answers health checks; it is left out when --url is given without this.
     #[arg(long, value_name = "URL")]
     worker_url: Option<url::Url>,
-    /// Looks at this Prometheus instead: which shipped panels, rules and alerts have no data there, and why.
+    /// Go through the daily list as well: errors, latency, memory, CPU, queues, breakers, telemetry, backup, certificates,
+    /// disk, alerts.
+    #[arg(long, conflicts_with_all = ["slow_queries", "redis"])]
+    daily: bool,
+    /// Go through the weekly list as well: the daily one, and budgets, trends, restarts, the size of pages and log.
+    #[arg(long, conflicts_with_all = ["slow_queries", "redis"])]
+    weekly: bool,
+    /// Where Alertmanager is, for what fires now.
+    #[arg(long, value_name = "URL")]
+    alerts: Option<url::Url>,
+    /// Looks at this Prometheus instead: which shipped panels, rules and alerts have no data there, and why. With --weekly
+    /// it is asked for the trends.
     #[arg(long, value_name = "URL")]
     prometheus: Option<url::Url>,
+    /// Only the statements of the database that take more than 100 ms on average, the slowest 20.
+    #[arg(long, conflicts_with = "redis")]
+    slow_queries: bool,
+    /// Only what Redis says of itself: four figures and its last 10 slow commands.
+    #[arg(long)]
+    redis: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -42,15 +68,24 @@ fn verdict(row: &Value) -> String {
     match row.get("verdict").and_then(Value::as_str) {
         Some("ok") => paint(GOOD, "ok"),
         Some("warn") => paint(WARN, "warn"),
+        Some("skip") => paint(DIM, "skip"),
         _ => paint(BAD, "FAIL"),
     }
 }
 
 impl Doctor {
     pub(super) async fn run(self, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
+        if self.redis {
+            return redis::show(&self.direct.settings(global)?.cache, terminal).await;
+        }
+        if self.slow_queries {
+            let targets = pages::targets(&global.connection, self.worker_url)?;
+            let url = self.direct.settings(global)?.database.url;
+            return slow_queries::show(url.expose(), &Pages::read(&targets).await, terminal).await;
+        }
         let findings = match &self.prometheus {
-            Some(url) => monitoring::look(url).await?,
-            None => self.mesh(global).await,
+            Some(url) if !self.has_list() => monitoring::look(url).await?,
+            _ => self.mesh(global).await?,
         };
         let failed = findings.iter().filter(|finding| finding.is_failure()).count();
         let rows: Vec<Value> = findings.into_iter().map(Finding::into_row).collect();
@@ -62,16 +97,31 @@ impl Doctor {
         }
     }
 
+    fn has_list(&self) -> bool {
+        self.daily || self.weekly
+    }
+
     /// The mesh itself: what is on this machine, and what its services say.
-    async fn mesh(self, global: &Global) -> Vec<Finding> {
+    async fn mesh(self, global: &Global) -> Result<Vec<Finding>, Failure> {
         let connection = &global.connection;
         // With --url the mesh is another one: what is on this machine says nothing about it.
-        let mut findings = if connection.url.is_none() {
-            here::look(&self.settings, connection)
+        let is_here = connection.url.is_none();
+        let mut findings = if is_here {
+            here::look(self.direct.sources(), connection)
         } else {
             Vec::new()
         };
-        findings.extend(services::look(connection, self.worker_url).await);
-        findings
+        findings.extend(services::look(connection, self.worker_url.clone()).await);
+        if self.has_list() {
+            let asked = checklist::Asked {
+                weekly: self.weekly,
+                alerts: self.alerts.as_ref(),
+                prometheus: self.prometheus.as_ref(),
+                data: is_here.then_some(connection.data.as_path()),
+            };
+            let targets = pages::targets(connection, self.worker_url)?;
+            findings.extend(checklist::look(&targets, asked).await);
+        }
+        Ok(findings)
     }
 }

@@ -9,6 +9,7 @@ mod bridge;
 mod command_line;
 mod keys;
 mod mesh;
+mod operators;
 mod secrets;
 mod tls;
 mod tools;

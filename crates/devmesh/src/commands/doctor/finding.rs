@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// What one check found.
 #[derive(Debug)]
-pub(super) struct Finding {
+pub(in crate::commands) struct Finding {
     check: String,
     verdict: &'static str,
     found: String,
@@ -40,8 +40,26 @@ impl Finding {
         }
     }
 
+    /// It could not be looked at.
+    pub(super) fn skipped(check: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            verdict: "skip",
+            ..Self::warn(check, "not checked", advice)
+        }
+    }
+
+    /// Whether it is as it should be, or could not be looked at.
+    pub(in crate::commands) fn is_quiet(&self) -> bool {
+        matches!(self.verdict, "ok" | "skip")
+    }
+
+    /// Check and what was found, on one line.
+    pub(in crate::commands) fn line(&self) -> String {
+        format!("{}: {}", self.check, self.found)
+    }
+
     /// Whether it is wrong.
-    pub(super) fn is_failure(&self) -> bool {
+    pub(in crate::commands) fn is_failure(&self) -> bool {
         self.verdict == "fail"
     }
 
