@@ -29,17 +29,19 @@ def play(scene, lab, folder, say):
     folder.mkdir()
     stack = Stack(lab, folder, scene.scale)
     course = scene.run(lab, stack)
+    looked = time.time()
     try:
         with lab.everyday():
             stack.start()
             eventually(60, "every target is up", lambda: stack.value("count(up == 1)") == lab.targets())
             for phase in course:
                 if isinstance(phase, Mended):
-                    end(outcome, stack, scene.ends_within, say)
+                    end(outcome, stack, looked, say)
                 else:
                     arrive(outcome, stack, phase, say)
                     investigate(outcome, lab, stack, say)
                     hold_back(outcome, stack, phase)
+                    looked = time.time()
     except Missed as miss:
         outcome.missed(str(miss))
     finally:
@@ -98,9 +100,11 @@ def hold_back(outcome, stack, phase):
         outcome.missed(f"{name} is not held back; held back: {', '.join(sorted(stack.suppressed()))}")
 
 
-def end(outcome, stack, within, say):
-    """Every alert ends: people are told so, or it was held back when it ended and is gone."""
-    mended = time.time()
+def end(outcome, stack, looked, say):
+    """Every alert ends: people are told so, or it was held back when it ended and is gone.
+
+    It may have ended while the fault was still being mended, so a notice counts from when the last alert was `looked` at."""
+    mended, within = time.time(), outcome.scene.ends_within
     still_there = set(outcome.seen)
     held = set()
     while still_there and time.time() < mended + within:
@@ -108,7 +112,7 @@ def end(outcome, stack, within, say):
         known, suppressed = stack.alerts()
         held |= suppressed
         for name in sorted(still_there - firing):
-            if stack.recorder.first(name, "resolved", mended) or (name in held and name not in known):
+            if stack.recorder.first(name, "resolved", looked) or (name in held and name not in known):
                 outcome.seen[name]["ended"] = time.time() - mended
                 still_there.discard(name)
                 say(f"  {name} ended after {time.time() - mended:.0f} s")

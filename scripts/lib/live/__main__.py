@@ -68,6 +68,7 @@ def course(lab, stack, inquiry):
         said(f"leaks: {len(inquiry.open)} open")
         lab["mcp-server-2"].kill()
         inquiry.ask_for(20, lambda: not inquiry.missing("== 0"))
+        inquiry.failures += doctor(lab, stack, {"target mcp-server": "down: "})
         lab["mcp-server-2"].start()
         said(f"replica: {len(inquiry.open)} open")
         database(lab, inquiry)
@@ -143,7 +144,7 @@ def main():
             stack.start()
             eventually(30, "every target is up", lambda: stack.value("count(up == 1)") == lab.targets())
             course(lab, stack, inquiry)
-            failures += early(stack)
+            failures += early(stack) + doctor(lab, stack, {})
         except Missed as miss:
             failures.append(str(miss))
         finally:
@@ -163,6 +164,17 @@ def counts():
     found = [] if (printed, len(rows)) == (verdicts.PRINTED, verdicts.DIFFERENT) else [f"{printed} queries, {len(rows)} different"]
     without = sum(verdicts.verdict(row)[0] == "no meaning" for row in rows)
     return found + ([f"{without} queries without a meaning"] if without > 10 else [])
+
+
+def doctor(lab, stack, expected):
+    """`devmesh doctor --prometheus` finds exactly this wrong: the check, and how what it found begins."""
+    command = [lab.binaries / "devmesh", "--output", "json", "doctor", "--prometheus", stack.prometheus_url]
+    done = subprocess.run(command, text=True, capture_output=True, check=False, cwd=lab.folder)
+    rows = json.loads(done.stdout or "[]")
+    wrong = {row["check"]: row["found"] for row in rows if row["verdict"] == "fail"}
+    fits = set(wrong) == set(expected) and all(wrong[check].startswith(text) for check, text in expected.items())
+    fits = fits and done.returncode == (1 if expected else 0) and any(row["check"] == "panels" for row in rows)
+    return [] if fits else [f"doctor --prometheus finds {wrong} in place of {expected}: {done.returncode} {done.stderr[-300:]}"]
 
 
 def early(stack):
