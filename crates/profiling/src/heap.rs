@@ -1,6 +1,6 @@
 //! Heap profiles: which stacks allocated the memory that is in use now.
 //!
-//! jemalloc takes one stack for about every half megabyte that is allocated (`lg_prof_sample`, set at build time in
+//! jemalloc takes one stack for about every four megabytes that is allocated (`lg_prof_sample`, set at build time in
 //! `.cargo/config.toml`) and forgets it when the memory is freed; the numbers are scaled up to the whole.
 
 use crate::error::ProfileError;

@@ -71,7 +71,7 @@ async fn index(State(debug): State<Debug>, headers: HeaderMap) -> Response {
         "service": debug.service,
         "profiles": {
             "profile": "where CPU time goes, for ?seconds=N (1 to 120, 30 by default): 99 samples for each second of CPU time",
-            "heap": "what holds memory now: one stack for about every half megabyte allocated",
+            "heap": "what holds memory now: one stack for about every four megabytes allocated",
             "tasks": "what each task waits for; it is woken once for that",
         },
         "formats": { "pprof": "pprof protobuf, for `go tool pprof`", "svg": "?format=svg: a flame graph" },
