@@ -19,18 +19,20 @@ const WARM: usize = 300;
 pub async fn run(options: &Options) -> Result<()> {
     let calls = if options.quick { 200 } else { 3_000 };
     let devmesh = built(&options.devmesh)?;
-    let mut each = [0.0; 2];
-    for (signals, figure) in [Signals::On, Signals::Off].into_iter().zip(&mut each) {
+    let mut each = [0.0; 3];
+    let ways = [Signals::On, Signals::Off, Signals::Tail];
+    for (signals, figure) in ways.into_iter().zip(&mut each) {
         let (short, long) = (
             counted(&devmesh, signals, WARM).await?,
             counted(&devmesh, signals, WARM + calls).await?,
         );
         *figure = (long - short) / calls as f64;
     }
-    let [on, off] = each;
+    let [on, off, tail] = each;
     let figures: Value = json!({
         "calls": calls, "with_telemetry": on, "without": off, "telemetry": on - off,
         "telemetry_percent": 100.0 * (on - off) / off,
+        "with_tail": tail, "tail_percent": 100.0 * (tail - off) / off,
     });
     fs::create_dir_all(&options.figures)?;
     fs::write(options.figures.join("instructions.json"), format!("{figures:#}"))?;

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub enum Signals {
     /// Logs at info, every tenth trace exported, metrics.
     On,
+    /// The same, but every span exported, for a collector that decides.
+    Tail,
     /// No logs, no traces. (Metrics cannot be switched off.)
     Off,
 }
@@ -83,7 +85,7 @@ impl Mesh {
     async fn spawn(mut command: Command, signals: Signals, data: Data) -> Result<Self> {
         let (mcp, api, worker) = (free_address()?, free_address()?, free_address()?);
         let collector = match signals {
-            Signals::On => Some(OtlpReceiver::start().await?),
+            Signals::On | Signals::Tail => Some(OtlpReceiver::start().await?),
             Signals::Off => None,
         };
         let log = std::fs::File::create(data.path().join("mesh.log"))?;
@@ -102,6 +104,10 @@ impl Mesh {
         match &collector {
             Some(collector) => command
                 .env("ENABLE_TRACING", "true")
+                .env(
+                    "TRACING_MODE",
+                    if signals == Signals::Tail { "tail" } else { "head" },
+                )
                 .env("TRACING_SAMPLE_RATE", "0.1")
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
             None => command.env("LOG_LEVEL", "off"),

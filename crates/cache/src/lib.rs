@@ -5,6 +5,7 @@
 //!
 //! [`connect`] chooses the adapter by URL. `tests/contract` runs one suite on both.
 
+pub mod events;
 mod limiter;
 mod memory;
 mod metrics;

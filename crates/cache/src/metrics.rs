@@ -89,6 +89,12 @@ impl<C: Cache> Cache for Measured<C> {
             &self.metrics.misses
         };
         counter.with([cache_of(key)]).increment(1);
+        tracing::debug!(
+            event = "cache_lookup",
+            cache_key = key,
+            cache_hit = value.is_some(),
+            "looked up in the cache"
+        );
         Ok(value)
     }
 

@@ -223,6 +223,12 @@ impl Connectors {
         self.metrics.duration.remove_where("tool", tool);
     }
 
+    /// Takes the series of a provider that is gone off the metrics page.
+    pub fn retire_provider(&self, name: &str) {
+        self.metrics.active.remove_where("provider", name);
+        self.metrics.queue_size.remove_where("provider", name);
+    }
+
     /// Whether calls of every provider are let through, as a health check wants it. An open circuit breaker stays open
     /// until a call comes after its time, and is let through to see.
     ///

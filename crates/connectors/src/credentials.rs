@@ -104,7 +104,12 @@ impl Held {
             Ok(Some(secret)) => Authorization::new(&provider.auth, secret).ok(),
             Ok(None) => None,
             Err(reason) => {
-                tracing::debug!(provider = %provider.name, %reason, "credential_renewal_failed");
+                tracing::debug!(
+                    event = "credential_renewal_failed",
+                    provider = %provider.name,
+                    %reason,
+                    "a credential could not be renewed ahead of its time"
+                );
                 None
             }
         };
@@ -149,7 +154,12 @@ impl Held {
                 "the provider `{name}` needs a credential and has none stored"
             ))),
             Err(reason) => {
-                tracing::warn!(provider = %name, %reason, "credential_fetch_failed");
+                tracing::warn!(
+                    event = "credential_fetch_failed",
+                    provider = %name,
+                    %reason,
+                    "a credential could not be fetched"
+                );
                 Err(unavailable(format!(
                     "the credential of the provider `{name}` cannot be had now; try again later"
                 )))

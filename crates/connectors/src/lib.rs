@@ -7,6 +7,7 @@
 //! What holds here: every request passes the [`guard`] on every hop; nothing is retried; credentials are in no answer,
 //! span, error or log line; nothing is spawned. [`openapi`] turns descriptions into the tools that are run here.
 
+pub mod events;
 pub mod guard;
 pub mod openapi;
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use runtime::config::reference;
+use telemetry::events::EventDeclaration;
 use telemetry::metrics::Declaration;
 
 use crate::failure::Failure;
@@ -18,6 +19,10 @@ pub fn documents() -> Result<Vec<(PathBuf, String)>, Failure> {
     openapi.push('\n');
     Ok(vec![
         ("docs/configuration.md".into(), configuration()),
+        (
+            "docs/logs.md".into(),
+            telemetry::events::events_markdown(&events()),
+        ),
         ("docs/metrics.md".into(), telemetry::markdown(&declarations())),
         ("docs/openapi.json".into(), openapi),
     ])
@@ -57,6 +62,20 @@ fn configuration() -> String {
     ]
     .map(|section| section.trim_end().to_owned() + "\n")
     .join("\n")
+}
+
+/// Every named event of the log.
+#[must_use]
+pub fn events() -> Vec<&'static EventDeclaration> {
+    let crates = [
+        telemetry::events::own_events(),
+        cache::events::EVENTS,
+        connectors::events::EVENTS,
+        mcp_server::events::EVENTS,
+        storage::events::EVENTS,
+        worker::events::EVENTS,
+    ];
+    crates.into_iter().flatten().collect()
 }
 
 /// What telemetry and every crate of ours declare; a metric that several declare alike is listed once.

@@ -17,7 +17,8 @@ pub struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(url: String, key: &str) -> Self {
+    /// The API of the rest-api at `url`, with this key.
+    pub fn new(url: String, key: &str) -> Self {
         Self {
             base: format!("{url}/api/v1"),
             key: key.to_owned(),

@@ -46,6 +46,7 @@ pub struct Setup {
     pub(crate) shape: Shape,
     pub(crate) settings: Vec<(Service, &'static str, String)>,
     pub(crate) log_level: Option<String>,
+    pub(crate) variables: Vec<(&'static str, String)>,
     pub(crate) workers: usize,
     pub(crate) database: Option<String>,
     pub(crate) broker: Option<String>,
@@ -69,6 +70,7 @@ impl Setup {
             shape,
             settings: Vec::new(),
             log_level: None,
+            variables: Vec::new(),
             workers: 1,
             database: None,
             broker: None,
@@ -93,6 +95,13 @@ impl Setup {
     #[must_use]
     pub fn with_log_level(mut self, level: &str) -> Self {
         self.log_level = Some(level.to_owned());
+        self
+    }
+
+    /// A variable in the environment of every process.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 

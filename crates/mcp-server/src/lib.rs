@@ -8,6 +8,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod control_plane;
 pub mod engine;
+pub mod events;
 pub mod limits;
 pub mod search;
 pub mod session;

@@ -245,6 +245,9 @@ fn forget(connectors: Arc<Connectors>, metrics: EngineMetrics) -> impl Fn(Gone) 
         for provider in gone.providers {
             connectors.forget(provider);
         }
+        for name in &gone.provider_names {
+            connectors.retire_provider(name);
+        }
         for tool in &gone.tools {
             connectors.retire_tool(tool);
             metrics.retire_tool(tool);

@@ -23,12 +23,38 @@ pub const REVISION: &str = env!("DEVMESH_REVISION");
 pub const RUSTC: &str = env!("DEVMESH_RUSTC");
 
 /// Variables of the observability contract (section 5), and the keys that they set.
-const TELEMETRY_ALIASES: [(&str, &str); 5] = [
+const TELEMETRY_ALIASES: [(&str, &str); 18] = [
     ("LOG_LEVEL", "monitoring.logging.level"),
     ("LOG_FORMAT", "monitoring.logging.format"),
     ("ENABLE_TRACING", "tracing.enabled"),
+    ("TRACING_MODE", "tracing.mode"),
+    ("OTEL_TRACES_SAMPLER", "tracing.sampler"),
+    // Before ours, which wins.
+    ("OTEL_TRACES_SAMPLER_ARG", "tracing.sample_rate"),
     ("TRACING_SAMPLE_RATE", "tracing.sample_rate"),
+    ("OTEL_TRACES_EXPORTER", "tracing.exporter"),
+    ("OTEL_METRICS_EXPORTER", "monitoring.otlp.metrics_exporter"),
+    ("OTEL_LOGS_EXPORTER", "monitoring.otlp.logs_exporter"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.endpoint"),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "monitoring.otlp.traces_endpoint",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        "monitoring.otlp.metrics_endpoint",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        "monitoring.otlp.logs_endpoint",
+    ),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "monitoring.otlp.protocol"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "monitoring.otlp.headers"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "monitoring.otlp.timeout_ms"),
+    (
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "monitoring.otlp.metrics_interval_ms",
+    ),
 ];
 
 /// Variables with the prefix of settings that are none: they are the command line's (its file of settings, which mesh it

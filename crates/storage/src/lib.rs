@@ -15,9 +15,11 @@
 mod column;
 mod connect;
 mod cursor;
+pub mod events;
 mod fault;
 pub mod inspect;
 mod meter;
+mod outage;
 mod postgres;
 mod rows;
 mod scope;

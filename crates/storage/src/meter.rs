@@ -7,6 +7,7 @@ use domain::StoreError;
 use tracing::{Instrument, Span, field};
 
 use crate::fault::Fault;
+use crate::outage::Outage;
 
 telemetry::metrics! {
     /// What storage counts (observability contract, section 2).
@@ -36,6 +37,7 @@ pub struct Call {
 /// Watches the calls of one storage.
 pub struct Meter {
     metrics: DbMetrics,
+    outage: Outage,
     system: &'static str,
     slow: Duration,
     deadline: Duration,
@@ -47,6 +49,7 @@ impl Meter {
     pub fn new(metrics: DbMetrics, system: &'static str, slow: Duration, deadline: Duration) -> Self {
         Self {
             metrics,
+            outage: Outage::default(),
             system,
             slow,
             deadline,
@@ -63,17 +66,22 @@ impl Meter {
         let started = Instant::now();
         let result = tokio::time::timeout(self.deadline, work.instrument(span.clone())).await;
         let result = result.unwrap_or(Err(Fault::TimedOut(self.deadline)));
-        if let Some(reason) = result.as_ref().err().and_then(Fault::unavailable) {
-            self.connection_failed(reason);
+        match result.as_ref().err().map(Fault::unavailable) {
+            Some(Some(reason)) => self.connection_failed(reason),
+            None | Some(None) => self.outage.answered(),
         }
         let result = result.map_err(Fault::settle);
         self.record(call, &span, started.elapsed(), result.as_ref().err());
         result
     }
 
-    /// Counts a connection that failed outside of a call.
+    /// Counts a connection that failed, in a call or outside of one.
     pub fn connection_failed(&self, reason: &str) {
         self.metrics.connection_errors.with([reason]).increment(1);
+        // Statements that stood in each other's way were answered.
+        if !matches!(reason, "contention" | "statement_timeout") {
+            self.outage.failed(reason);
+        }
     }
 
     /// Shows how many connections are open, and of these in use.
@@ -111,6 +119,16 @@ impl Meter {
             span.record("error.type", outcome);
             span.record("otel.status_code", "ERROR");
         }
+        span.in_scope(|| {
+            tracing::debug!(
+                event = "database_query_completed",
+                operation,
+                table,
+                outcome,
+                duration_ms = took.as_secs_f64() * 1_000.0,
+                "query {operation} {table}"
+            );
+        });
         if took >= self.slow {
             let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             span.in_scope(|| {

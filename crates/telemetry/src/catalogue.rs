@@ -30,6 +30,7 @@ pub(crate) const OVERFLOW: &Declaration = &Declaration {
     labels: &["metric", "label"],
     help: "Label values that went to `other` because a bound was reached: of that label, of the metric's series (`*`) or of the page (`page`).",
     buckets: &[],
+    otel: None,
 };
 
 /// Declarations of all that telemetry emits by itself, whatever the product declares besides.
@@ -78,7 +79,10 @@ pub fn markdown(declarations: &[&Declaration]) -> String {
             .map(f64::to_string)
             .collect::<Vec<_>>()
             .join(" ");
-        let help = declaration.help_line().replace('|', "\\|");
+        let mut help = declaration.help_line().replace('|', "\\|");
+        if let Some(name) = declaration.otel {
+            let _ = write!(help, " Over OTLP: `{name}`.");
+        }
         let _ = writeln!(
             page,
             "| `{}` | {} | {labels} | {help} | {buckets} |",

@@ -15,6 +15,7 @@
 //! Full buffers drop and count (`telemetry_dropped_total`); telemetry never blocks or fails the work.
 
 pub mod config;
+pub mod events;
 pub mod grpc;
 pub mod health;
 pub mod http;
@@ -30,6 +31,7 @@ mod endpoints;
 mod error;
 mod fleet;
 mod ids;
+mod otlp;
 mod scrape;
 mod service;
 mod telemetry;
@@ -37,7 +39,10 @@ mod trace;
 
 pub use admin::AdminAccess;
 pub use catalogue::{markdown, own_declarations};
-pub use config::{MetricsConfig, MonitoringConfig, TelemetryConfig, TracingConfig};
+pub use config::{
+    DebugRequests, Exporter, HeadSampler, MetricsConfig, MonitoringConfig, OtlpConfig, OtlpHeaders,
+    OtlpProtocol, SamplingMode, TelemetryConfig, TracingConfig,
+};
 pub use endpoints::problem;
 pub use error::TelemetryError;
 pub use fleet::Fleet;

@@ -16,8 +16,8 @@ mod writer;
 pub use change::LevelChange;
 pub use levels::LogLevels;
 
-pub(crate) use fields::Lifted;
+pub(crate) use fields::{Lifted, Shown};
 pub(crate) use json::JsonStyle;
-pub(crate) use layer::{LogLayer, Style};
+pub(crate) use layer::{Line, LogLayer, Style};
 pub(crate) use pretty::PrettyStyle;
 pub(crate) use writer::LogWriter;

@@ -8,7 +8,7 @@ use opentelemetry::trace::SpanId;
 use tracing::Span;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use crate::trace::{Begin, SpanState, TraceContext, begin_with, with_state};
+use crate::trace::{Ask, Begin, Debug, SpanState, TraceContext, begin_with, with_state};
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -75,8 +75,8 @@ pub fn inject_span(span: &Span, carrier: &mut impl CarrierMut) {
         return;
     };
     carrier.put(TRACEPARENT, &context.traceparent());
-    if let Some(state) = &context.state {
-        carrier.put(TRACESTATE, state);
+    if let Some(state) = context.debug.put(context.state.as_deref()) {
+        carrier.put(TRACESTATE, &state);
     }
     if let Some(baggage) = &context.baggage {
         carrier.put(BAGGAGE, baggage);
@@ -102,16 +102,41 @@ pub fn set_parent(span: &Span, carrier: &impl Carrier) -> bool {
     with_state(span, |state| state.adopt(parent)).is_some()
 }
 
+/// Says that who asks for `span`'s request has shown who it is: a caller that may (`tracing.debug_requests`) and asked for
+/// it (`X-Debug-Trace`) has the request looked at closely from here on, through all services.
+pub fn caller_known(span: &Span, is_admin: bool) {
+    // A disabled span has nothing that could be looked at.
+    let _ = with_state(span, |state| state.caller_known(is_admin));
+}
+
 /// Makes a span (`make` is `|| info_span!(…)`) under the parent that the carrier names, or the root of a new trace.
-/// What the current span is does not matter.
+/// What the current span is does not matter. The carrier is the mesh's own: a job's row, a message.
 pub fn span_from(carrier: &impl Carrier, make: impl FnOnce() -> Span) -> Span {
     begin_with(
         Begin {
             parent: extract(carrier),
+            ask: Ask::Ours,
             ..Begin::default()
         },
         make,
     )
+}
+
+/// As [`span_from`], with a carrier that a caller made (MCP's `_meta`) and what is known of the request around it.
+pub fn span_from_caller(
+    carrier: &impl Carrier,
+    around: Option<&Parent>,
+    make: impl FnOnce() -> Span,
+) -> Span {
+    let mut parent = extract(carrier);
+    if let Some(parent) = &mut parent {
+        parent.debug = around.map_or(Debug::No, |around| around.0.debug);
+    }
+    let begin = Begin {
+        parent,
+        ..Begin::default()
+    };
+    begin_with(begin, make)
 }
 
 /// A span's place in its trace, to begin others under it.

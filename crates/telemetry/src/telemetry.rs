@@ -9,17 +9,18 @@ use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::catalogue::{DroppedMetrics, TelemetryMetrics};
-use crate::config::{LogFormat, LogOutput, TelemetryConfig};
+use crate::config::{DebugRequests, LogFormat, LogOutput, TelemetryConfig};
 use crate::error::TelemetryError;
 use crate::grpc::GrpcMetrics;
 use crate::health::{Health, HealthMetrics};
 use crate::http::HttpMetrics;
 use crate::logs::{JsonStyle, LogLayer, LogLevels, LogWriter, PrettyStyle, Style};
 use crate::metrics::{Format, Page, Registry};
+use crate::otlp::{Exports, Snapshot};
 use crate::ring::TraceRing;
 use crate::scrape::{ProcessMetrics, RuntimeMetrics, Runtimes};
 use crate::service::ServiceInfo;
-use crate::trace::{Sampler, Sinks, SpanExport, SpanLayer};
+use crate::trace::{Sampler, Sinks, SpanLayer};
 
 /// Most that `shutdown` waits, for spans and for lines each.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(3);
@@ -40,7 +41,7 @@ struct Inner {
     process: OnceLock<Option<ProcessPage>>,
     levels: LogLevels,
     writer: LogWriter,
-    export: Option<Arc<SpanExport>>,
+    exports: Exports,
     ring: Option<TraceRing>,
     dispatch: Dispatch,
 }
@@ -67,6 +68,7 @@ pub enum ProcessSeries {
 
 /// The series of the whole process; a registry of its own, as they may carry another `service`.
 struct ProcessPage {
+    service: &'static str,
     registry: Registry,
     process: ProcessMetrics,
     #[cfg(feature = "jemalloc")]
@@ -119,11 +121,12 @@ impl Telemetry {
         own.build.with([info.version, info.revision, info.rustc]).set(1.0);
         let dropped = DroppedMetrics::in_registry(&registry).dropped;
         let levels = LogLevels::parse(&logging.level)?;
-        let writer = LogWriter::start(output, logging.queue, &dropped)?;
-        let export = match config.tracing.enabled {
-            true => Some(Arc::new(SpanExport::start(&config.tracing, &info, &dropped)?)),
-            false => None,
+        let levels = match config.tracing.debug_requests {
+            DebugRequests::Nobody => levels,
+            _ => levels.with_debug_requests()?,
         };
+        let writer = LogWriter::start(output, logging.queue, &dropped)?;
+        let exports = Exports::start(config, &info, &dropped)?;
         let style = match logging.format {
             LogFormat::Json => Style::Json(JsonStyle::new(&info, &logging.fields)),
             LogFormat::Pretty => Style::Pretty(PrettyStyle {
@@ -133,13 +136,17 @@ impl Telemetry {
         };
         let sinks = Sinks {
             sampler: Sampler::new(&config.tracing),
-            export: export.clone(),
+            export: exports.spans.clone(),
             ring: ring.clone().map(|ring| (ring, info.name)),
         };
-        let spans = SpanLayer { sinks };
+        let spans = SpanLayer {
+            debug: config.tracing.debug_requests,
+            sinks,
+        };
         let lines = LogLayer {
             style,
             writer: writer.clone(),
+            export: exports.lines.clone(),
         };
         let dispatch = Dispatch::new(
             tracing_subscriber::registry()
@@ -147,7 +154,7 @@ impl Telemetry {
                 .with(spans)
                 .with(lines),
         );
-        Ok(Telemetry(Arc::new(Inner {
+        let telemetry = Telemetry(Arc::new(Inner {
             http: HttpMetrics::in_registry(&registry),
             grpc: GrpcMetrics::in_registry(&registry),
             health: Health::new(HealthMetrics::in_registry(&registry)),
@@ -159,16 +166,28 @@ impl Telemetry {
             own,
             levels,
             writer,
-            export,
+            exports,
             ring,
             dispatch,
-        })))
+        }));
+        telemetry.0.exports.send_metrics(&telemetry, &dropped)?;
+        Ok(telemetry)
     }
 
     /// The service's subscriber.
     #[must_use]
     pub fn dispatch(&self) -> Dispatch {
         self.0.dispatch.clone()
+    }
+
+    pub(crate) fn config(&self) -> &TelemetryConfig {
+        &self.0.config
+    }
+
+    /// Gives the telemetry back for as long as somebody else holds it.
+    pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Telemetry> + Send + Sync + 'static {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(Telemetry)
     }
 
     /// Who this is.
@@ -228,6 +247,7 @@ impl Telemetry {
         };
         let registry = Registry::new(name, &self.0.info.environment, &self.0.config.monitoring.metrics);
         Some(ProcessPage {
+            service: name,
             process: ProcessMetrics::in_registry(&registry),
             #[cfg(feature = "jemalloc")]
             allocator: crate::scrape::AllocatorMetrics::in_registry(&registry),
@@ -245,32 +265,46 @@ impl Telemetry {
     #[must_use]
     pub fn render_as(&self, format: Format) -> String {
         let began = Instant::now();
-        if let Some(runtimes) = self.0.runtimes.get() {
-            runtimes.sample();
-        }
         let mut page = Page::new(format);
-        self.0.registry.write(&mut page);
-        let process = self
-            .0
-            .process
-            .get_or_init(|| self.process_page(ProcessSeries::Own));
-        if let Some(process) = process {
-            process.write(&mut page);
+        for (registry, _) in self.sampled() {
+            registry.write(&mut page);
         }
         let page = page.end();
         self.0.own.scrape.record(began.elapsed().as_secs_f64());
         page
     }
 
+    /// What every series says now, by the `service` that it carries.
+    pub(crate) fn snapshots(&self) -> Vec<Snapshot> {
+        let registries = self.sampled();
+        registries
+            .map(|(registry, service)| registry.snapshot(service))
+            .collect()
+    }
+
+    /// The registries of the page, with the figures that are only read when somebody looks.
+    fn sampled(&self) -> impl Iterator<Item = (&Registry, &'static str)> {
+        if let Some(runtimes) = self.0.runtimes.get() {
+            runtimes.sample();
+        }
+        let process = self
+            .0
+            .process
+            .get_or_init(|| self.process_page(ProcessSeries::Own));
+        let process = process.as_ref().map(|process| {
+            process.sample();
+            (&process.registry, process.service)
+        });
+        std::iter::once((&self.0.registry, self.0.info.name)).chain(process)
+    }
+
     /// Sends the spans and writes the lines that wait, for at most a few seconds. Spans that end later are lost.
     pub async fn shutdown(&self) {
         let inner = Arc::clone(&self.0);
         let flush = move || {
-            if let Some(export) = &inner.export
-                && let Err(error) = export.shutdown(SHUTDOWN_BOUND)
-            {
+            for (signal, error) in inner.exports.shutdown(SHUTDOWN_BOUND) {
                 tracing::dispatcher::with_default(&inner.dispatch, || {
-                    tracing::warn!(error = %error, "traces were not all sent at shutdown");
+                    tracing::warn!(error = %error, "{signal} were not all sent at shutdown");
                 });
             }
             inner.writer.flush(SHUTDOWN_BOUND);
@@ -286,10 +320,9 @@ impl Telemetry {
 }
 
 impl ProcessPage {
-    fn write(&self, page: &mut Page) {
+    fn sample(&self) {
         self.process.sample();
         #[cfg(feature = "jemalloc")]
         self.allocator.sample();
-        self.registry.write(page);
     }
 }

@@ -5,6 +5,7 @@
 //! anything is built, so that a request that is not sampled costs next to nothing.
 
 mod context;
+mod debug;
 mod export;
 mod layer;
 mod recording;
@@ -12,6 +13,7 @@ mod sampler;
 mod sinks;
 
 pub(crate) use context::TraceContext;
+pub(crate) use debug::{Ask, Debug, any_open as any_debug_open};
 pub(crate) use export::SpanExport;
 pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_state};
 pub(crate) use sampler::Sampler;

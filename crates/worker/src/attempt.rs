@@ -78,6 +78,14 @@ impl Runner {
         let kind = job.kind.as_str();
         let waited = (self.clock.now() - job.run_at).to_std().unwrap_or_default();
         self.metrics.wait.with([kind]).record(waited.as_secs_f64());
+        tracing::debug!(
+            event = "job_started",
+            job_type = kind,
+            attempt = job.attempt,
+            wait_ms = waited.as_secs_f64() * 1_000.0,
+            "job {} started",
+            job.id
+        );
         let began = Instant::now();
         let span = span::attempt(&job);
         let run = async {

@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod config;
 pub mod consume;
+pub mod events;
 pub mod jobs;
 pub mod metrics;
 pub mod service;

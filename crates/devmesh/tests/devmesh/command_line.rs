@@ -184,7 +184,12 @@ fn generated_documents_are_the_same_each_time_and_name_every_service() {
     for out in ["one", "two"] {
         assert_eq!(run(dir.path(), &["generate", "--out", out], &[]).unwrap().code, 0);
     }
-    for file in ["docs/configuration.md", "docs/metrics.md", "docs/openapi.json"] {
+    for file in [
+        "docs/configuration.md",
+        "docs/logs.md",
+        "docs/metrics.md",
+        "docs/openapi.json",
+    ] {
         assert_eq!(read("one", file), read("two", file), "{file}");
     }
     let configuration = read("one", "docs/configuration.md");

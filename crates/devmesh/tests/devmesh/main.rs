@@ -7,6 +7,7 @@
 
 mod bridge;
 mod command_line;
+mod events;
 mod keys;
 mod mesh;
 mod operators;

@@ -17,6 +17,10 @@ pub(super) fn common(process: ProcessBuilder, setup: &Setup, otlp: &str) -> Proc
         .env("DEVMESH_ENVIRONMENT", ENVIRONMENT)
         .env("ENABLE_TRACING", "true")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", otlp);
+    let process = setup
+        .variables
+        .iter()
+        .fold(process, |process, (name, value)| process.env(name, value));
     match &setup.log_level {
         Some(level) => process.env("LOG_LEVEL", level),
         None => process,

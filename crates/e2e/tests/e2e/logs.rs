@@ -1,5 +1,7 @@
 //! What the processes print and emit: JSON lines with the contract's fields, and never a secret.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context, Result, ensure};
 use e2e::{PATIENCE, Setup, Shop};
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use crate::tour;
 on_both!(
     every_line_is_json_with_the_contracts_fields_and_no_secret_is_shown_anywhere,
     every_call_and_every_job_has_one_closing_line,
+    every_event_is_documented_with_its_fields,
 );
 
 /// Fields that every line has (observability contract, section 5).
@@ -20,6 +23,15 @@ const FIELDS: [&str; 7] = [
     "version",
     "environment",
     "caller",
+];
+/// Fields that every line may have.
+const STANDARD: [&str; 6] = [
+    "event",
+    "trace_id",
+    "span_id",
+    "correlation_id",
+    "tenant_id",
+    "user_id",
 ];
 const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"];
 
@@ -100,6 +112,50 @@ async fn every_call_and_every_job_has_one_closing_line(setup: Setup) -> Result<(
         .filter(|line| line["msg"].as_str().is_some_and(|msg| msg.contains(id)))
         .collect();
     ensure!(of_job.len() == 1 && of_job[0]["outcome"] == "done", "{of_job:?}");
+    Ok(())
+}
+
+async fn every_event_is_documented_with_its_fields(setup: Setup) -> Result<()> {
+    let (mut mesh, shop) = (setup.with_log_level("debug").start().await?, Shop::open().await?);
+    tour::take(&mesh, &shop).await?;
+    mesh.stop(PATIENCE).await?;
+    let known: BTreeMap<_, _> = devmesh::generate::events()
+        .into_iter()
+        .map(|event| (event.name, event))
+        .collect();
+    let mut seen = BTreeSet::new();
+    for line in mesh.stdout_lines() {
+        let line: Value = serde_json::from_str(&line)?;
+        let Some(name) = line["event"].as_str() else {
+            continue;
+        };
+        let event = known
+            .get(name)
+            .with_context(|| format!("not in docs/logs.md: {line}"))?;
+        let fields = line.as_object().context("not an object")?.keys();
+        let own =
+            fields.filter(|field| !STANDARD.contains(&field.as_str()) && !FIELDS.contains(&field.as_str()));
+        for field in own {
+            let is_known = event.fields.iter().any(|(name, _)| name == field);
+            ensure!(is_known, "{field} is not documented: {line}");
+        }
+        let level = line["level"].as_str().unwrap_or_default();
+        ensure!(event.level.contains(level), "{level} is not documented: {line}");
+        seen.insert(name.to_owned());
+    }
+    for name in [
+        "http_request_completed",
+        "tool_call_started",
+        "tool_call_completed",
+        "tool_call_failed",
+        "mcp_request_completed",
+        "job_started",
+        "job_completed",
+        "authentication_failed",
+        "database_query_completed",
+    ] {
+        ensure!(seen.contains(name), "no {name} in {seen:?}");
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::tour;
 on_both!(
     after_a_tour_every_declared_metric_is_shown_and_nothing_else,
     counters_count_what_happened,
+    the_series_of_a_tool_and_its_provider_leave_with_them,
 );
 
 async fn after_a_tour_every_declared_metric_is_shown_and_nothing_else(setup: Setup) -> Result<()> {
@@ -104,6 +105,40 @@ async fn counters_count_what_happened(setup: Setup) -> Result<()> {
         ),
     ];
     eventually(PATIENCE, || async { compare(&mesh.pages().await?, &expected) }).await
+}
+
+async fn the_series_of_a_tool_and_its_provider_leave_with_them(setup: Setup) -> Result<()> {
+    let (mesh, shop) = (setup.start().await?, Shop::open().await?);
+    let (key, _) = mesh.agent_key().await?;
+    shop.add_to(&mesh, &key).await?;
+    for url in mesh.mcp_urls() {
+        let client = Mcp::stateless(&url, &key);
+        client.call(Shop::GET_ITEM, &json!({"id": 1})).await?;
+        client.call(Shop::BREAK, &json!({})).await?;
+    }
+    let named = |page: &ServicePage| {
+        let lines = page.page.text.lines();
+        let of_shop = |line: &&str| line.contains("tool=\"shop_") || line.contains("provider=\"shop\"");
+        lines.filter(of_shop).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let edges = async || -> Result<Vec<ServicePage>> {
+        let pages = mesh.pages().await?;
+        Ok(pages
+            .into_iter()
+            .filter(|page| page.service == "mcp-server")
+            .collect())
+    };
+    for edge in edges().await? {
+        ensure!(named(&edge).len() > 20, "{:?}", named(&edge));
+    }
+    mesh.admin()?.delete("/providers/shop").await?;
+    eventually(PATIENCE, || async {
+        for edge in edges().await? {
+            ensure!(named(&edge).is_empty(), "{:?}", named(&edge));
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// A service, the name of a line, some of its labels, and the sum over the lines that have them.

@@ -40,6 +40,8 @@ pub struct Gone {
     pub tools: Vec<String>,
     /// Providers.
     pub providers: Vec<ProviderId>,
+    /// Names that no tenant's provider has any more.
+    pub provider_names: Vec<String>,
 }
 
 impl Keys {
@@ -155,14 +157,23 @@ impl View {
             };
             let now = self.tenants.get(&tenant);
             let keeps = |id: &ProviderId| now.is_some_and(|now| now.providers.contains_key(id));
-            gone.providers
-                .extend(before.providers.keys().filter(|id| !keeps(id)));
+            for (id, provider) in before.providers.iter().filter(|(id, _)| !keeps(id)) {
+                gone.providers.push(*id);
+                if !self.has_provider(&provider.name) {
+                    gone.provider_names.push(provider.name.clone());
+                }
+            }
             let has = |name: &str| now.is_some_and(|now| now.get(name).is_some());
             let names = before.list.iter().map(|tool| &tool.name);
             let lost = names.filter(|name| !has(name) && !self.has_anywhere(name));
             gone.tools.extend(lost.cloned());
         }
         gone
+    }
+
+    fn has_provider(&self, name: &str) -> bool {
+        let mut all = self.tenants.values().flat_map(|tenant| tenant.providers.values());
+        all.any(|provider| provider.name == name)
     }
 
     /// The tenants that are not the very same in `old`.

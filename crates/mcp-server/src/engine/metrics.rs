@@ -12,7 +12,7 @@ telemetry::metrics! {
         /// Requests that failed, by the kind of the error.
         errors: counter "mcp_errors_total" [tool, error_type],
         /// Seconds of an MCP operation, with the attributes of OpenTelemetry's MCP conventions.
-        operations: histogram "mcp_server_operation_duration_seconds"
+        operations: histogram "mcp_server_operation_duration_seconds" otel "mcp.server.operation.duration"
             [
                 mcp_method_name, gen_ai_tool_name, gen_ai_operation_name, error_type, rpc_response_status_code,
                 mcp_protocol_version, network_transport, network_protocol_name,
@@ -21,7 +21,7 @@ telemetry::metrics! {
         /// Sessions that are open on this replica.
         sessions: gauge "mcp_sessions_active" [mcp_protocol_version],
         /// Seconds from a session's beginning to its end on this replica.
-        session_duration: histogram "mcp_server_session_duration_seconds" [mcp_protocol_version] buckets LATENCY_MCP,
+        session_duration: histogram "mcp_server_session_duration_seconds" otel "mcp.server.session.duration" [mcp_protocol_version] buckets LATENCY_MCP,
         /// Attempts to authenticate, by the way the key came and how it ended.
         auth_attempts: counter "mcp_auth_attempts_total" [method, outcome],
     }

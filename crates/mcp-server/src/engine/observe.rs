@@ -147,6 +147,9 @@ impl Operation {
             envelope,
         );
         operation._active = Some(metrics.active.with([label]).hold());
+        operation.span.in_scope(|| {
+            tracing::debug!(event = "tool_call_started", tool = label, "tool call started");
+        });
         operation
     }
 
@@ -312,7 +315,7 @@ fn span(
     };
     if has_parent {
         // Transport and protocol have contexts of their own: one HTTP request may carry several of MCP, and the other way.
-        let span = propagation::span_from(&envelope.meta.0.0, make);
+        let span = propagation::span_from_caller(&envelope.meta.0.0, caller.trace.as_ref(), make);
         if let Some(around) = &caller.trace {
             propagation::link(&span, around);
         }

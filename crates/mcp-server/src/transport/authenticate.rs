@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use domain::key::KeyRefusal;
+use domain::key::{KeyKind, KeyRefusal};
 use domain::{PresentedKey, Principal};
 use telemetry::http::RequestSpan;
 use telemetry::propagation::Parent;
@@ -36,13 +36,11 @@ pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller
     request.headers_mut().remove(AUTHORIZATION);
     request.headers_mut().remove(API_KEY);
     let held = gate.in_use.hold(principal.key_id);
-    let caller = caller(principal, request, held.gone());
     if let Some(span) = request.extensions().get::<RequestSpan>() {
-        span.identify(
-            Some(&caller.principal.tenant_id.to_string()),
-            Some(&caller.principal.name),
-        );
+        span.identify(Some(&principal.tenant_id.to_string()), Some(&principal.name));
+        span.caller_known(principal.kind == KeyKind::Admin);
     }
+    let caller = caller(principal, request, held.gone());
     Ok((caller, held))
 }
 

@@ -58,7 +58,7 @@ async fn after_a_break_it_goes_on_where_it_was_and_serves_meanwhile() {
     watched.has(&tenant, &["acme_add", "acme_more"]).await;
     let lost = Gone {
         tools: vec!["acme_get".to_owned()],
-        providers: Vec::new(),
+        ..Gone::default()
     };
     assert_eq!(*watched.gone.lock().unwrap(), [lost]);
 

@@ -46,6 +46,7 @@ impl Interceptor for ServiceKey {
             .get("authorization")
             .map_or(&b""[..], |value| value.as_bytes());
         if self.accepts(shown.strip_prefix(b"Bearer ").unwrap_or_default()) {
+            telemetry::propagation::caller_known(&tracing::Span::current(), true);
             Ok(request)
         } else {
             Err(Status::unauthenticated("the service key is missing or wrong"))

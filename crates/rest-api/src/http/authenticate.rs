@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::Principal;
-use domain::key::KeyRefusal;
+use domain::key::{KeyKind, KeyRefusal};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
@@ -35,6 +35,7 @@ pub async fn check(State(http): State<Http>, mut request: Request, next: Next) -
             let span = tracing::Span::current();
             span.record("tenant_id", tracing::field::display(principal.tenant_id));
             span.record("user_id", principal.name.as_str());
+            telemetry::propagation::caller_known(&span, principal.kind == KeyKind::Admin);
             request.extensions_mut().insert(principal);
             next.run(request).await
         }

@@ -34,8 +34,6 @@ pub async fn run(login: PgConnectOptions, signals: Arc<Signals>, meter: Arc<Mete
         meter.connection_failed(connection_reason(&error).unwrap_or("listener"));
         if attempt == 1 {
             tracing::warn!(
-                event = "database_connection_failed",
-                retry_attempt = attempt,
                 %error,
                 "database listener is cut, polling until it is back"
             );

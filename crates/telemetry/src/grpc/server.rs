@@ -15,7 +15,8 @@ use super::call::{Call, Side};
 use super::code::Code;
 use crate::http::{RequestId, RequestSpan};
 use crate::ids::REQUEST_ID;
-use crate::propagation::span_from;
+use crate::propagation::extract;
+use crate::trace::{Ask, Begin, begin_with};
 
 /// Observes every call of a gRPC server.
 #[derive(Clone)]
@@ -100,7 +101,12 @@ pub(super) fn watched<R>(response: Response<R>, mut call: Call) -> Response<Obse
 
 fn span(path: &str, id: &RequestId, headers: &HeaderMap) -> Span {
     let method = path.trim_start_matches('/');
-    span_from(headers, || {
+    let begin = Begin {
+        parent: extract(headers),
+        ask: Ask::Peer,
+        ..Begin::default()
+    };
+    begin_with(begin, || {
         tracing::info_span!(
             "grpc_server",
             otel.name = method,

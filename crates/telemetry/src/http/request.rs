@@ -13,7 +13,7 @@ use tracing::field::Empty;
 
 use crate::ids::{REQUEST_ID, RequestId};
 use crate::propagation;
-use crate::trace::{Begin, begin_with};
+use crate::trace::{Ask, Begin, begin_with};
 
 /// The request's own span, in its extensions: record `tenant_id` and `user_id` on it once they are known, and the closing
 /// line and every line in between carry them.
@@ -60,6 +60,11 @@ impl RequestSpan {
     #[must_use]
     pub fn closing(&self) -> Closing {
         Closing(self.seen())
+    }
+
+    /// Says that the caller has shown who it is; see [`propagation::caller_known`].
+    pub fn caller_known(&self, is_admin: bool) {
+        propagation::caller_known(&self.span, is_admin);
     }
 
     /// Says for whom the request is.
@@ -133,14 +138,14 @@ fn version(request: &Request) -> &'static str {
 /// The server span, with OpenTelemetry's HTTP attributes.
 pub(super) fn span(request: &Request, route: &Route, id: &RequestId) -> Span {
     let headers = request.headers();
-    let force = headers
+    let is_asked = headers
         .get("x-debug-trace")
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     begin_with(
         Begin {
             parent: propagation::extract(headers),
-            force,
+            ask: if is_asked { Ask::Header } else { Ask::Nothing },
             probe: route.is_probe(),
             ..Begin::default()
         },

@@ -128,6 +128,15 @@ impl EventFields {
         self.texts.get(self.message.clone()).unwrap_or_default()
     }
 
+    /// The event's name, if it has one.
+    pub(crate) fn event(&self) -> Option<&str> {
+        let own = self.own.iter().find(|own| own.name == "event")?;
+        match &own.value {
+            Scalar::Text(range) => self.texts.get(range.clone()),
+            _ => None,
+        }
+    }
+
     /// In the order in which they were recorded; each name once, and those of standard fields with a prefix before them.
     pub(crate) fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, Shown<'_>)> {
         self.own.iter().map(|own| {

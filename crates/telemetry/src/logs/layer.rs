@@ -1,6 +1,7 @@
 //! The subscriber layer that turns events into lines.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -12,6 +13,7 @@ use super::fields::EventFields;
 use super::json::JsonStyle;
 use super::pretty::PrettyStyle;
 use crate::clock;
+use crate::otlp::LogExport;
 use crate::trace::{SpanState, TraceContext};
 
 /// One event with all that a line may show of it.
@@ -53,6 +55,7 @@ impl Style {
 pub(crate) struct LogLayer {
     pub(crate) style: Style,
     pub(crate) writer: LogWriter,
+    pub(crate) export: Option<Arc<LogExport>>,
 }
 
 impl<S> Layer<S> for LogLayer
@@ -81,6 +84,9 @@ where
         parts.text.clear();
         self.style.format(&line, &mut parts.text);
         self.writer.write(&parts.text);
+        if let Some(export) = &self.export {
+            export.submit(&line);
+        }
         if parts.text.capacity() <= KEPT {
             PARTS.set(parts);
         }

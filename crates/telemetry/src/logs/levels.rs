@@ -1,16 +1,18 @@
 //! What is logged, changeable while the service runs.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Metadata, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
 
 use super::filter::Levels;
 use crate::error::TelemetryError;
+use crate::trace::{SpanState, any_debug_open};
 
 /// The log levels of one service. Cheap to clone; a change is seen by all clones and by the next event.
 #[derive(Clone)]
@@ -20,6 +22,10 @@ struct Shared {
     /// What a temporary change falls back to.
     base: RwLock<Levels>,
     current: RwLock<Levels>,
+    /// Whether anything is logged at debug or below, for everybody.
+    verbose: AtomicBool,
+    /// What is logged of a request that somebody looks at closely; none where nobody may.
+    debug: Option<Levels>,
     /// Counts changes, so that an outdated fallback does nothing.
     changes: AtomicU64,
 }
@@ -30,12 +36,38 @@ impl LogLevels {
     /// # Errors
     /// Says which part is not a level.
     pub fn parse(text: &str) -> Result<Self, TelemetryError> {
-        let levels = Levels::parse(text)?;
-        Ok(LogLevels(Arc::new(Shared {
+        Ok(Self::of(Levels::parse(text)?, None))
+    }
+
+    fn of(levels: Levels, debug: Option<Levels>) -> Self {
+        LogLevels(Arc::new(Shared {
             base: RwLock::new(levels.clone()),
+            verbose: AtomicBool::new(levels.most_verbose() > LevelFilter::INFO),
             current: RwLock::new(levels),
+            debug,
             changes: AtomicU64::new(0),
-        })))
+        }))
+    }
+
+    /// The same levels, with debug lines for requests that somebody looks at closely.
+    pub(crate) fn with_debug_requests(self) -> Result<Self, TelemetryError> {
+        let levels = read(&self.0.current).clone();
+        Ok(Self::of(levels, Some(Levels::parse("debug")?)))
+    }
+
+    /// Whether the current span's request is looked at closely and would log this.
+    fn is_debugged<S>(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Some(debug) = self.0.debug.as_ref().filter(|_| any_debug_open()) else {
+            return false;
+        };
+        debug.enabled(metadata)
+            && context.lookup_current().is_some_and(|span| {
+                let extensions = span.extensions();
+                extensions.get::<SpanState>().is_some_and(SpanState::is_debug)
+            })
     }
 
     /// What holds now, in the form that [`parse`](Self::parse) takes.
@@ -85,6 +117,9 @@ impl LogLevels {
 
     fn apply(&self, levels: Levels, for_good: bool) -> u64 {
         let change = self.0.changes.fetch_add(1, Relaxed) + 1;
+        self.0
+            .verbose
+            .store(levels.most_verbose() > LevelFilter::INFO, Relaxed);
         if for_good {
             *self.0.base.write().unwrap_or_else(PoisonError::into_inner) = levels.clone();
         }
@@ -117,28 +152,36 @@ impl Temporary {
     }
 }
 
-impl<S: Subscriber> Layer<S> for LogLevels {
+impl<S> Layer<S> for LogLevels
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if read(&self.0.current).enabled(metadata) {
             Interest::always()
+        } else if self.0.debug.as_ref().is_some_and(|debug| debug.enabled(metadata)) {
+            Interest::sometimes()
         } else {
             Interest::never()
         }
     }
 
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        read(&self.0.current).enabled(metadata)
+    /// Asked where a call site is of interest only sometimes: where only a request that is looked at closely logs it.
+    fn enabled(&self, metadata: &Metadata<'_>, context: Context<'_, S>) -> bool {
+        let is_quiet = *metadata.level() > Level::INFO && !self.0.verbose.load(Relaxed);
+        (!is_quiet && read(&self.0.current).enabled(metadata)) || self.is_debugged(metadata, &context)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(read(&self.0.current).most_verbose())
+        let most = read(&self.0.current).most_verbose();
+        let debug = self.0.debug.as_ref().map(Levels::most_verbose);
+        Some(debug.map_or(most, |debug| debug.max(most)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracing::Level;
 
     fn would_log(levels: &LogLevels, target: &str, level: Level) -> bool {
         read(&levels.0.current).would_log(target, level)

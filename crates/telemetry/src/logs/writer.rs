@@ -122,9 +122,13 @@ impl Queue {
     }
 
     fn drain(&self, mut output: Box<dyn Write + Send>, failed: &Counter) {
-        let mut text = Vec::new();
+        let (mut text, mut torn) = (Vec::new(), false);
         while let Some(lines) = self.take(&mut text) {
-            if output.write_all(&text).and_then(|()| output.flush()).is_err() {
+            // What failed may have ended in the middle of a line, which the next one must not continue.
+            let before: &[u8] = if torn { b"\n" } else { b"" };
+            let written = output.write_all(before).and_then(|()| output.write_all(&text));
+            torn = written.and_then(|()| output.flush()).is_err();
+            if torn {
                 failed.increment(lines as u64);
             }
             text.clear();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::render::{Labels, Page};
-use super::{Declaration, Kind};
+use super::{Declaration, Kind, Point};
 
 pub use counter::Counter;
 pub use gauge::{Gauge, GaugeGuard};
@@ -26,6 +26,8 @@ pub trait Cell: Clone + Send + Sync + 'static {
     fn handle(&self) -> Self::Handle;
     /// How many lines it takes on the page.
     fn lines(declaration: &'static Declaration) -> usize;
+    /// What it says now.
+    fn point(&self) -> Point;
     /// Appends its sample lines.
     fn render(&self, page: &mut Page, name: &str, labels: &Labels);
 }

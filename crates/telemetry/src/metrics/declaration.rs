@@ -38,6 +38,8 @@ pub struct Declaration {
     pub help: &'static str,
     /// Upper bounds of a histogram's buckets, ascending, without `+Inf`; empty for the others.
     pub buckets: &'static [f64],
+    /// What OpenTelemetry's semantic conventions call it, where it is the twin of one of theirs: its name over OTLP.
+    pub otel: Option<&'static str>,
 }
 
 impl Declaration {

@@ -13,7 +13,7 @@ use crate::trace::with_state;
 
 /// An observation and the span that it was made in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Exemplar {
+pub struct Exemplar {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
     pub(crate) value: f64,

@@ -9,6 +9,7 @@ use super::render::{Constant, Page};
 use super::series::{OTHER, Series};
 use super::{Cell, Counter, Declaration, Gauge, Histogram, Kind, Metric};
 use crate::config::MetricsConfig;
+use crate::otlp::FamilyPoints;
 
 /// A metric with `N` labels. Cheap to clone.
 pub struct Family<K, const N: usize>(Arc<FamilyStore<K>>);
@@ -207,6 +208,15 @@ impl<K: Cell> FamilyStore<K> {
         for (values, cell) in series {
             let labels = constant.and(self.declaration.labels, &values);
             cell.render(page, self.declaration.name, &labels);
+        }
+    }
+
+    /// What every series says now.
+    pub(crate) fn snapshot(&self) -> FamilyPoints {
+        let series = self.read().to_vec().into_iter();
+        FamilyPoints {
+            declaration: self.declaration,
+            points: series.map(|(values, cell)| (values, cell.point())).collect(),
         }
     }
 

@@ -5,7 +5,8 @@
 /// Each field is a [`Family`](crate::metrics::Family) with one label value per declared label, or, where the
 /// label list is empty, the bare counter, gauge or histogram. `new(&Telemetry)` takes the handles,
 /// `DECLARATIONS` feeds the catalogue. A histogram without `buckets` gets
-/// [`LATENCY`](crate::metrics::LATENCY); the names of [`telemetry::metrics`](crate::metrics)' bucket constants are in scope.
+/// [`LATENCY`](crate::metrics::LATENCY); `otel "name"` after the name says what the metric is called over OTLP where it is the
+/// twin of one of the semantic conventions'; the names of [`telemetry::metrics`](crate::metrics)' bucket constants are in scope.
 ///
 /// ```
 /// telemetry::metrics! {
@@ -28,7 +29,8 @@ macro_rules! metrics {
         $visibility:vis struct $name:ident {
             $(
                 $(#[doc = $help:literal])+
-                $field:ident : $kind:ident $metric:literal [ $($label:ident),* $(,)? ] $(buckets $buckets:expr)?
+                $field:ident : $kind:ident $metric:literal $(otel $otel:literal)? [ $($label:ident),* $(,)? ]
+                    $(buckets $buckets:expr)?
             ),+ $(,)?
         }
     ) => {
@@ -42,7 +44,7 @@ macro_rules! metrics {
             /// What this block exports, for the catalogue.
             pub const DECLARATIONS: &'static [$crate::metrics::Declaration] = &[
                 $( $crate::__metric_declaration!(
-                    $kind $metric [ $($label),* ] [ $($help),+ ] [ $($buckets)? ]
+                    $kind $metric [ $($otel)? ] [ $($label),* ] [ $($help),+ ] [ $($buckets)? ]
                 ) ),+
             ];
 
@@ -60,7 +62,7 @@ macro_rules! metrics {
                 Self {
                     $( $field: {
                         const DECLARATION: &$crate::metrics::Declaration = &$crate::__metric_declaration!(
-                            $kind $metric [ $($label),* ] [ $($help),+ ] [ $($buckets)? ]
+                            $kind $metric [ $($otel)? ] [ $($label),* ] [ $($help),+ ] [ $($buckets)? ]
                         );
                         $crate::metrics::Metric::register(registry, DECLARATION)
                     } ),+
@@ -90,14 +92,26 @@ macro_rules! __metric_type {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __metric_declaration {
-    ($kind:ident $metric:literal [ $($label:ident),* ] [ $($help:literal),+ ] [ $($buckets:expr)? ]) => {
+    ($kind:ident $metric:literal [ $($otel:literal)? ] [ $($label:ident),* ] [ $($help:literal),+ ] [ $($buckets:expr)? ]) => {
         $crate::metrics::Declaration {
             name: $metric,
             kind: $crate::__metric_kind!($kind),
             labels: &[ $(stringify!($label)),* ],
             help: concat!($($help),+),
             buckets: $crate::__metric_buckets!($kind [ $($buckets)? ]),
+            otel: $crate::__metric_otel!([ $($otel)? ]),
         }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __metric_otel {
+    ([]) => {
+        None
+    };
+    ([ $name:literal ]) => {
+        Some($name)
     };
 }
 

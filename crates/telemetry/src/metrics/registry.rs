@@ -10,6 +10,7 @@ use super::render::{Constant, Page};
 use super::{Cell, Declaration, Format};
 use crate::catalogue::OVERFLOW;
 use crate::config::MetricsConfig;
+use crate::otlp::{FamilyPoints, Snapshot};
 
 /// The metric families of one service, and the labels that all of their series carry: its recorder of the `metrics`
 /// façade, as a value.
@@ -57,6 +58,16 @@ impl Registry {
         let families: Vec<_> = self.read().values().cloned().collect();
         for family in families {
             family.render(page, &self.constant);
+        }
+    }
+
+    /// What every series says now, under the name of their `service`.
+    pub(crate) fn snapshot(&self, service: &'static str) -> Snapshot {
+        let families: Vec<_> = self.read().values().cloned().collect();
+        let families = families.iter().map(|family| family.snapshot());
+        Snapshot {
+            service,
+            families: families.filter(|family| !family.points.is_empty()).collect(),
         }
     }
 
@@ -118,6 +129,7 @@ impl Budget {
 trait AnyFamily: Send + Sync {
     fn declaration(&self) -> &'static Declaration;
     fn render(&self, page: &mut Page, constant: &Constant);
+    fn snapshot(&self) -> FamilyPoints;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -128,6 +140,10 @@ impl<K: Cell> AnyFamily for FamilyStore<K> {
 
     fn render(&self, page: &mut Page, constant: &Constant) {
         FamilyStore::render(self, page, constant);
+    }
+
+    fn snapshot(&self) -> FamilyPoints {
+        FamilyStore::snapshot(self)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

@@ -201,6 +201,7 @@ mod tests {
             labels: &[],
             help: r#"A "quoted" \ word."#,
             buckets: &[],
+            otel: None,
         };
         let help = |format| {
             let mut page = Page::new(format);

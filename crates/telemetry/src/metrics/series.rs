@@ -14,6 +14,9 @@ use indexmap::{Equivalent, IndexMap};
 /// The value that stands for everything beyond a bound.
 pub(crate) const OTHER: &str = "other";
 
+/// Series that there is always room for.
+const KEPT: usize = 16;
+
 /// Label values; shared with the page while it is written.
 type Key = Arc<[Box<str>]>;
 
@@ -89,7 +92,21 @@ impl<K: Clone> Series<K> {
             }
             keep
         });
+        self.shrink();
         before - self.cells.len()
+    }
+
+    /// Gives room back once most of it is empty: a flood of names leaves nothing behind.
+    fn shrink(&mut self) {
+        let room = |len: usize| (2 * len).max(KEPT);
+        if self.cells.capacity() > 2 * room(self.cells.len()) {
+            self.cells.shrink_to(room(self.cells.len()));
+        }
+        for uses in &mut self.uses {
+            if uses.capacity() > 2 * room(uses.len()) {
+                uses.shrink_to(room(uses.len()));
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
 
+use super::Debug;
+
 /// Most of `tracestate` and `baggage` that is passed on, in bytes (the specifications' own bounds).
 const MAX_STATE: usize = 512;
 const MAX_BAGGAGE: usize = 8_192;
@@ -14,7 +16,8 @@ pub(crate) struct TraceContext {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
     pub(crate) sampled: bool,
-    /// `tracestate`, passed on unread.
+    pub(crate) debug: Debug,
+    /// `tracestate` without the mesh's own entry, passed on unread.
     pub(crate) state: Option<Arc<str>>,
     /// `baggage`, passed on unread.
     pub(crate) baggage: Option<Arc<str>>,
@@ -43,15 +46,19 @@ impl TraceContext {
             trace_id,
             span_id,
             sampled,
+            debug: Debug::No,
             state: None,
             baggage: None,
         })
     }
 
     pub(crate) fn with_state(mut self, state: Option<&str>) -> Self {
-        self.state = state
-            .filter(|text| !text.is_empty() && text.len() <= MAX_STATE)
-            .map(Arc::from);
+        let fits = |text: &&str| !text.is_empty() && text.len() <= MAX_STATE;
+        if let Some(state) = state.filter(fits) {
+            let (debug, rest) = Debug::take(state);
+            self.debug = debug;
+            self.state = Some(rest).filter(|rest| !rest.is_empty()).map(Arc::from);
+        }
         self
     }
 

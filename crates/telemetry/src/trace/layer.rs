@@ -9,8 +9,10 @@ use tracing::{Event, Span, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
+use super::debug::Watched;
 use super::recording::Recording;
-use super::{Sinks, TraceContext};
+use super::{Ask, Debug, Sinks, TraceContext};
+use crate::config::DebugRequests;
 use crate::logs::Lifted;
 
 /// How a span that begins here gets its place in a trace.
@@ -18,8 +20,8 @@ use crate::logs::Lifted;
 pub(crate) struct Begin {
     /// The caller's span; none starts a new trace.
     pub(crate) parent: Option<TraceContext>,
-    /// Export it whatever the ratio says (`X-Debug-Trace`).
-    pub(crate) force: bool,
+    /// Whether it is to be looked at closely (`X-Debug-Trace`).
+    pub(crate) ask: Ask,
     /// Its id, instead of a random one.
     pub(crate) span_id: Option<SpanId>,
     /// A probe or a scrape: begins no trace that is kept, as they come every few seconds and say nothing.
@@ -45,6 +47,9 @@ pub(crate) struct SpanState {
     pub(crate) lifted: Lifted,
     parent: SpanId,
     parent_is_remote: bool,
+    /// Who may have a request looked at closely, if that was asked.
+    allowed: DebugRequests,
+    watched: Option<Watched>,
     /// Only while the span may be exported.
     recording: Option<Box<Recording>>,
 }
@@ -53,6 +58,25 @@ impl SpanState {
     /// Whether the span may be exported.
     pub(crate) fn is_recording(&self) -> bool {
         self.recording.is_some()
+    }
+
+    /// Whether the request is looked at closely.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.context.debug == Debug::Yes
+    }
+
+    /// Who asks is known: if that one may, the request is looked at closely from here on.
+    pub(crate) fn caller_known(&mut self, is_admin: bool) {
+        let may = match self.allowed {
+            DebugRequests::Nobody => false,
+            DebugRequests::Admin => is_admin,
+            DebugRequests::Authenticated | DebugRequests::Anyone => true,
+        };
+        if may && self.context.debug == Debug::Asked {
+            self.context.debug = Debug::Yes;
+            self.context.sampled |= self.is_recording();
+            self.watched = Some(Watched::new());
+        }
     }
 
     /// The ids under which the span will be found, if it will be.
@@ -99,6 +123,7 @@ pub(crate) fn with_state<T>(span: &Span, read: impl FnOnce(&mut SpanState) -> T)
 
 /// Gives spans their identity; feeds the exporter.
 pub(crate) struct SpanLayer {
+    pub(crate) debug: DebugRequests,
     pub(crate) sinks: Sinks,
 }
 
@@ -130,17 +155,21 @@ impl SpanLayer {
                         trace_id,
                         span_id,
                         sampled,
+                        debug: Debug::No,
                         state: None,
                         baggage: None,
                     },
                 )
             }
         };
-        own.sampled |= begin.force && self.sinks.any();
+        own.debug = own.debug.begin(begin.ask, self.debug);
+        own.sampled |= own.debug == Debug::Yes && self.sinks.any();
         // A root that nobody decided about may still be given a parent that is sampled: keep it until then.
-        let record = self.sinks.any() && (own.sampled || (is_root && !decided));
+        let record = self.sinks.any() && (own.sampled || own.debug == Debug::Asked || (is_root && !decided));
         let recording = record.then(|| Box::new(Recording::begin(attributes.metadata().name())));
         SpanState {
+            watched: (own.debug == Debug::Yes).then(Watched::new),
+            allowed: self.debug,
             context: own,
             lifted: Lifted::default(),
             parent,

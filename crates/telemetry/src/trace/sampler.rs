@@ -13,9 +13,9 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     pub(crate) fn new(config: &TracingConfig) -> Self {
-        let threshold = (config.sample_rate.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64;
+        let threshold = (config.share().clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64;
         Sampler {
-            enabled: config.enabled,
+            enabled: config.is_on(),
             threshold,
         }
     }

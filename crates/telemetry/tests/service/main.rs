@@ -5,12 +5,14 @@
 mod admin;
 mod bounds;
 mod collector;
+mod debug_requests;
 mod facade;
 mod fixture;
 mod grpc_calls;
 mod http_requests;
 mod log_lines;
 mod openmetrics;
+mod otlp;
 mod page;
 mod rings;
 mod traces;

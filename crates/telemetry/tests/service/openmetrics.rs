@@ -19,6 +19,7 @@ fn traced(collector: &Collector) -> Service {
         config.tracing.enabled = true;
         config.tracing.endpoint = endpoint;
         config.tracing.sample_rate = 0.0;
+        config.tracing.debug_requests = telemetry::DebugRequests::Anyone;
     })
 }
 

@@ -1,8 +1,9 @@
 //! What the ring keeps of a service that has no collector.
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::Value;
+use telemetry::http::RequestSpan;
 use telemetry::propagation::{self, Parent};
 use telemetry::ring::{RingBounds, RingFilter, TraceRing};
 
@@ -20,7 +21,8 @@ fn ring(per_second: u32) -> TraceRing {
 }
 
 fn router() -> Router {
-    let handler = || async {
+    let handler = |Extension(span): Extension<RequestSpan>| async move {
+        span.caller_known(false);
         let inner = tracing::info_span!("inner", tenant.id = "acme", otel.kind = "client");
         let other = format!("00-{TRACE}-{SPAN}-01");
         let carrier: std::collections::BTreeMap<_, _> = [("traceparent".to_owned(), other)].into();

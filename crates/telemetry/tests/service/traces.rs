@@ -19,6 +19,7 @@ fn traced(collector: &Collector, sample_rate: f64) -> Service {
         config.tracing.enabled = true;
         config.tracing.endpoint = endpoint;
         config.tracing.sample_rate = sample_rate;
+        config.tracing.debug_requests = telemetry::DebugRequests::Anyone;
     })
 }
 

@@ -7,7 +7,7 @@ use ::metrics::CounterFn;
 
 use super::{AtomicF64, Cell, Recorded};
 use crate::metrics::render::{Labels, Page};
-use crate::metrics::{Declaration, Kind};
+use crate::metrics::{Declaration, Kind, Point};
 
 /// A count that only goes up.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +70,10 @@ impl Cell for Counter {
 
     fn lines(_: &'static Declaration) -> usize {
         1
+    }
+
+    fn point(&self) -> Point {
+        Point::Number(self.value())
     }
 
     fn render(&self, page: &mut Page, name: &str, labels: &Labels) {

@@ -10,7 +10,7 @@ use tracing::Span;
 
 use super::{AtomicF64, Cell, Recorded};
 use crate::metrics::render::{Labels, Page};
-use crate::metrics::{Declaration, Exemplar, Exemplars, Kind};
+use crate::metrics::{Buckets, Declaration, Exemplar, Exemplars, Kind, Point};
 
 /// Observations counted in buckets.
 #[derive(Clone)]
@@ -102,6 +102,18 @@ impl Cell for Histogram {
 
     fn lines(declaration: &'static Declaration) -> usize {
         declaration.buckets.len() + 3
+    }
+
+    fn point(&self) -> Point {
+        let cell = &self.0.cell;
+        Point::Histogram(Buckets {
+            bounds: cell.bounds,
+            counts: cell.counts.iter().map(|count| count.load(Relaxed)).collect(),
+            sum: cell.sum.get(),
+            exemplars: (0..cell.counts.len())
+                .filter_map(|bucket| cell.exemplars.of(bucket))
+                .collect(),
+        })
     }
 
     fn render(&self, page: &mut Page, name: &str, labels: &Labels) {
