@@ -24,7 +24,8 @@ struct Compared {
     /// The mesh without logs and traces, for what they cost.
     quiet: Target,
     _servers: Vec<Running>,
-    _meshes: [Mesh; 2],
+    /// Theirs: with and without.
+    meshes: [Mesh; 2],
 }
 
 pub async fn run(options: &Options) -> Result<()> {
@@ -73,7 +74,7 @@ async fn start(options: &Options) -> Result<Compared> {
         targets,
         quiet: quiet.calls(&silent, Era::Stateless).await?,
         _servers: vec![api, proxy, least],
-        _meshes: [loud, quiet],
+        meshes: [loud, quiet],
     })
 }
 
@@ -133,22 +134,32 @@ async fn latencies(compared: &Compared, time: Duration) -> Result<Value> {
 
 /// Pairs of runs with and without logs and traces, the order changing from pair to pair.
 async fn telemetry(compared: &Compared, pairs: usize, time: Duration) -> Result<Value> {
-    let loud = &compared.targets[4].1;
-    let mut costs = Vec::new();
+    let [loud, quiet] = &compared.meshes;
+    let sides = [(&compared.targets[4].1, loud), (&compared.quiet, quiet)];
+    let (mut rates, mut cpu) = (Vec::new(), Vec::new());
     for pair in 0..pairs {
-        let on_first = pair % 2 == 0;
-        let (first, second) = if on_first {
-            (loud, &compared.quiet)
-        } else {
-            (&compared.quiet, loud)
-        };
-        let one = load::closed(first, CONNECTIONS, time).await?;
-        let two = load::closed(second, CONNECTIONS, time).await?;
-        let (on, off) = if on_first { (one, two) } else { (two, one) };
-        costs.push(100.0 * (1.0 - on / off));
+        let mut of = [(0.0, 0.0); 2];
+        for step in 0..2 {
+            let side = (pair + step) % 2;
+            of[side] = side_of(sides[side], time).await?;
+        }
+        let [on, off] = of;
+        rates.push(100.0 * (1.0 - on.0 / off.0));
+        cpu.push(100.0 * (on.1 / off.1 - 1.0));
     }
-    let (low, high) = interval(&costs);
-    Ok(json!({ "cost_percent": median(&costs), "low": low, "high": high, "pairs": pairs }))
+    let figure = |costs: &[f64]| {
+        let (low, high) = interval(costs);
+        json!({ "cost_percent": median(costs), "low": low, "high": high })
+    };
+    Ok(json!({ "rate": figure(&rates), "cpu": figure(&cpu), "pairs": pairs }))
+}
+
+/// Calls a second, and the mesh's processor seconds for each.
+async fn side_of((target, mesh): (&Target, &Mesh), time: Duration) -> Result<(f64, f64)> {
+    let before = mesh.cpu_seconds()?;
+    let rate = load::closed(target, CONNECTIONS, time).await?;
+    let spent = mesh.cpu_seconds()? - before;
+    Ok((rate, spent / (rate * time.as_secs_f64())))
 }
 
 /// An API of one operation.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_support::{OtlpReceiver, eventually};
+use test_support::eventually;
 use tokio::process::{Child, Command};
 
 use crate::request::{Era, TOOL, Target, call, mcp_headers, other};
-use crate::servers::free_address;
+use crate::servers::{self, Kind, Running, free_address};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -35,7 +35,7 @@ pub struct Mesh {
     http: reqwest::Client,
     child: Child,
     data: Data,
-    _collector: Option<OtlpReceiver>,
+    _collector: Option<Running>,
 }
 
 /// Where it keeps its data.
@@ -85,7 +85,7 @@ impl Mesh {
     async fn spawn(mut command: Command, signals: Signals, data: Data) -> Result<Self> {
         let (mcp, api, worker) = (free_address()?, free_address()?, free_address()?);
         let collector = match signals {
-            Signals::On | Signals::Tail => Some(OtlpReceiver::start().await?),
+            Signals::On | Signals::Tail => Some(servers::start(Kind::Collector, "").await?),
             Signals::Off => None,
         };
         let log = std::fs::File::create(data.path().join("mesh.log"))?;
@@ -109,7 +109,7 @@ impl Mesh {
                     if signals == Signals::Tail { "tail" } else { "head" },
                 )
                 .env("TRACING_SAMPLE_RATE", "0.1")
-                .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
             None => command.env("LOG_LEVEL", "off"),
         };
         let child = command.spawn().context("the mesh does not start")?;
@@ -167,6 +167,21 @@ impl Mesh {
     /// When it has ended.
     pub fn peak_mb(&self) -> Result<f64> {
         self.memory_mb("VmHWM:")
+    }
+
+    /// Processor time until now, in the process and in the kernel for it, in seconds.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        /// `USER_HZ` of proc(5), 100 on every Linux that runs here.
+        const TICKS: f64 = 100.0;
+        let pid = self.child.id().context("it has ended")?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
+        // utime and stime are the 14th and 15th; the name in brackets was the second.
+        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
     }
 
     fn memory_mb(&self, field: &str) -> Result<f64> {

@@ -72,15 +72,21 @@ fn rates(calls: &Value) -> String {
                 .map_or_else(|| "–".to_owned(), |of| format!("{of:.2}")),
         );
     }
-    let cost = &calls["telemetry"];
+    let cost = |of: &str, what: &str| {
+        let figure = &calls["telemetry"][of];
+        format!(
+            "{:.1} % {what} (95 %: {:.1} to {:.1})",
+            number(figure, "cost_percent"),
+            number(figure, "low"),
+            number(figure, "high"),
+        )
+    };
     let _ = write!(
         table,
-        "\nLogs at info and every tenth trace exported, against neither: {:.1} % fewer calls per second (95 %: {:.1} to {:.1}; {} \
-         interleaved pairs).\n\n",
-        number(cost, "cost_percent"),
-        number(cost, "low"),
-        number(cost, "high"),
-        cost["pairs"],
+        "\nLogs at info and every tenth trace exported, against neither, in {} interleaved pairs: {}, {}.\n\n",
+        calls["telemetry"]["pairs"],
+        cost("rate", "fewer calls a second"),
+        cost("cpu", "more processor time of the mesh for a call"),
     );
     table
 }

@@ -1,5 +1,7 @@
-//! What the mesh is compared with: the API itself, a bare reverse proxy, and the least MCP server with one tool.
+//! What the mesh is compared with: the API itself, a bare reverse proxy, and the least MCP server with one tool; and where it
+//! sends its traces.
 
+mod collector;
 mod least;
 mod proxy;
 
@@ -39,6 +41,8 @@ pub enum Kind {
     Hanging,
     /// An rmcp server with one tool, which calls the API.
     Least,
+    /// An OTLP collector that reads what it gets and forgets it.
+    Collector,
 }
 
 /// A server that runs until this is dropped.
@@ -53,6 +57,7 @@ pub async fn run(serve: Serve) -> Result<()> {
     let router = match serve.kind {
         Kind::Api => api(),
         Kind::Hanging => hanging(),
+        Kind::Collector => collector::router(),
         Kind::Proxy => proxy::router(&serve.upstream)?,
         Kind::Least => least::router(serve.upstream),
     };

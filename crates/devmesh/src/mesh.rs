@@ -47,7 +47,8 @@ pub fn run(config: Config, data: &DataDir, logs: &Logs, terminal: &Terminal) -> 
     let lock = data.lock()?;
     let main = host::coordinator()?;
     let signals = main.block_on(async { runtime::lifecycle::Signals::install() })?;
-    let config = put_together::complete(config, data)?;
+    let mut config = put_together::complete(config, data)?;
+    put_together::open_admin(&mut config, data)?;
     let with_own_api = config.mesh_provider;
     let Started { hosts, control, link } = services::start(&config, logs)?;
     let running = Running::of(&hosts)?;

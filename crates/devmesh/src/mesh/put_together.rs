@@ -49,6 +49,35 @@ pub(super) fn complete(mut config: Config, data: &DataDir) -> Result<Config, Fai
     Ok(config)
 }
 
+/// Gives the services without an admin token the one in `admin.key`, which the first start makes: log levels and profiles
+/// are there at once, for who can read the data directory.
+pub(super) fn open_admin(config: &mut Config, data: &DataDir) -> Result<(), Failure> {
+    let tokens = [
+        &mut config.rest_api.admin_token,
+        &mut config.worker.admin_token,
+        &mut config.mcp_server.admin_token,
+    ];
+    if tokens.iter().all(|token| token.is_some()) {
+        return Ok(());
+    }
+    let path = data.join("admin.key");
+    if !path.exists() {
+        data.write_private("admin.key", &format!("{}\n", fresh_secret().expose()))?;
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::of(path.display(), error))?;
+    if text.trim().is_empty() {
+        let advice = format!(
+            "{}: empty; take it away and the next start makes another",
+            path.display()
+        );
+        return Err(Failure::Usage(advice));
+    }
+    for token in tokens {
+        token.get_or_insert_with(|| Secret::new(text.trim()));
+    }
+    Ok(())
+}
+
 /// One process has one log and one exporter: a section of a service that says otherwise would be ignored silently.
 fn refuse_elsewhere(config: &Config) -> Result<(), Failure> {
     let sections = [
@@ -128,6 +157,22 @@ mod tests {
         assert_eq!(key, one.worker.control_plane.service_key.expose());
         assert_eq!(key, one.mcp_server.control_plane.service_key.expose());
         assert_ne!(key, two.rest_api.grpc.service_key.expose());
+    }
+
+    #[test]
+    fn an_admin_token_is_made_once_and_never_replaces_one_that_is_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::at(dir.path());
+        let start = || {
+            let mut config = Config::default();
+            config.worker.admin_token = Some(Secret::new("mine"));
+            open_admin(&mut config, &data).unwrap();
+            assert_eq!(config.worker.admin_token.unwrap().expose(), "mine");
+            config.rest_api.admin_token.unwrap().expose().to_owned()
+        };
+        let first = start();
+        assert_eq!(first.len(), 64);
+        assert_eq!(first, start());
     }
 
     #[test]

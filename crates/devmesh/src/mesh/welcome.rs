@@ -17,12 +17,15 @@ pub(super) fn show(terminal: &Terminal, data: &DataDir, running: &Running, logs:
         ..
     } = running;
     let api = api_url.as_str().trim_end_matches('/');
-    let key = data.join("bootstrap.key");
-    let key = if key.exists() {
-        key.display().to_string()
-    } else {
-        "(moved away; use your own)".to_owned()
+    let file = |name: &str, elsewhere: &str| {
+        let path = data.join(name);
+        match path.exists() {
+            true => path.display().to_string(),
+            false => elsewhere.to_owned(),
+        }
     };
+    let key = file("bootstrap.key", "(moved away; use your own)");
+    let admin = file("admin.key", "(the token that you set)");
     let log = logs.path().map_or_else(
         || "this process's output".to_owned(),
         |path| path.display().to_string(),
@@ -35,7 +38,7 @@ pub(super) fn show(terminal: &Terminal, data: &DataDir, running: &Running, logs:
         "{head}\n
   MCP endpoint  {mcp}\n  HTTP API      {api}  (description: {api}/openapi.json)
   worker        {worker}  (health and metrics, as on the other two: /health/ready, /metrics)
-  admin key     {key}\n  log           {log}",
+  admin key     {key}\n  log           {log}\n  for operators {admin}  (log levels, profiles: /admin, /debug/pprof)",
         mcp = paint(BOLD, mcp_url),
         worker = worker_url.as_str().trim_end_matches('/'),
     ));

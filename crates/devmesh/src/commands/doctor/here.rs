@@ -63,7 +63,7 @@ fn directory(data: &DataDir) -> Finding {
 
 /// The files that others must not read.
 fn secrets(data: &DataDir) -> Vec<Finding> {
-    let files = ["bootstrap.key", "credentials.key", "devmesh.db"].map(|name| data.join(name));
+    let files = ["bootstrap.key", "admin.key", "credentials.key", "devmesh.db"].map(|name| data.join(name));
     files.iter().filter_map(|path| private(path)).collect()
 }
 
