@@ -3,6 +3,7 @@
 //! A verb loads, decides, saves and answers. It takes the caller as a [`Principal`] and checks the scope first;
 //! everything it touches belongs to the caller's tenant.
 
+pub mod alerts;
 pub mod audit;
 pub mod authenticate;
 pub mod bootstrap;

@@ -1,5 +1,6 @@
 //! Every command, in one list.
 
+mod alerts;
 mod audit;
 mod completions;
 mod config;
@@ -44,6 +45,8 @@ pub enum Command {
     Audit(audit::Audit),
     /// What happened inside of a call, and whether all of it was recorded.
     Trace(trace::Trace),
+    /// Alerts that Alertmanager told of, and which of them were worth somebody's time.
+    Alerts(alerts::Alerts),
     /// MCP over stdin and stdout, for clients that do not speak HTTP.
     Mcp(mcp::Mcp),
     /// Look for what is wrong, and say what to do.
@@ -77,6 +80,7 @@ impl Command {
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),
             Self::Trace(trace) => wait_for(trace.run(global, terminal)),
+            Self::Alerts(alerts) => wait_for(alerts.run(global, terminal)),
             Self::Mcp(mcp) => wait_for(mcp.run(global)),
             Self::Doctor(doctor) => wait_for(doctor.run(global, terminal)),
             Self::Top(top) => wait_for(top.run(global, terminal)),

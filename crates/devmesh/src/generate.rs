@@ -72,6 +72,7 @@ pub fn events() -> Vec<&'static EventDeclaration> {
         cache::events::EVENTS,
         connectors::events::EVENTS,
         mcp_server::events::EVENTS,
+        rest_api::events::EVENTS,
         storage::events::EVENTS,
         worker::events::EVENTS,
     ];

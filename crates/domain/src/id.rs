@@ -50,4 +50,6 @@ ids! {
     JobId,
     /// An audit record; the receiver drops a record whose id it has already.
     RecordId,
+    /// One time that an alert fired.
+    AlertId,
 }

@@ -54,6 +54,15 @@ pub enum Scope {
     /// Read the audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
+    /// See alerts.
+    #[serde(rename = "alerts:read")]
+    AlertsRead,
+    /// Tell of alerts, as Alertmanager's webhook does.
+    #[serde(rename = "alerts:write")]
+    AlertsWrite,
+    /// Judge alerts.
+    #[serde(rename = "alerts:review")]
+    AlertsReview,
     /// Create tenants, and allow a provider to reach private addresses.
     #[serde(rename = "admin")]
     Admin,
@@ -67,7 +76,7 @@ pub type Scopes = BTreeSet<Scope>;
 
 impl Scope {
     /// Every scope, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::ToolsRead,
         Self::ToolsCall,
         Self::ToolsWrite,
@@ -76,6 +85,9 @@ impl Scope {
         Self::JobsRead,
         Self::JobsWrite,
         Self::AuditRead,
+        Self::AlertsRead,
+        Self::AlertsWrite,
+        Self::AlertsReview,
         Self::Admin,
         Self::Internal,
     ];
@@ -92,6 +104,9 @@ impl Scope {
             Self::JobsRead => "jobs:read",
             Self::JobsWrite => "jobs:write",
             Self::AuditRead => "audit:read",
+            Self::AlertsRead => "alerts:read",
+            Self::AlertsWrite => "alerts:write",
+            Self::AlertsReview => "alerts:review",
             Self::Admin => "admin",
             Self::Internal => "internal",
         }
@@ -114,10 +129,24 @@ impl KeyKind {
     /// The scopes of a key of this kind when its creator names none. They are also the most it can have.
     #[must_use]
     pub fn default_scopes(self) -> Scopes {
-        use Scope::{AuditRead, Internal, JobsRead, JobsWrite, ToolsCall, ToolsRead, ToolsWrite};
+        use Scope::{
+            AlertsRead, AlertsReview, AlertsWrite, AuditRead, Internal, JobsRead, JobsWrite, ToolsCall,
+            ToolsRead, ToolsWrite,
+        };
         match self {
             Self::Admin => Scope::ALL.into_iter().filter(|s| *s != Internal).collect(),
-            Self::User => [ToolsRead, ToolsCall, ToolsWrite, JobsRead, JobsWrite, AuditRead].into(),
+            Self::User => [
+                ToolsRead,
+                ToolsCall,
+                ToolsWrite,
+                JobsRead,
+                JobsWrite,
+                AuditRead,
+                AlertsRead,
+                AlertsWrite,
+                AlertsReview,
+            ]
+            .into(),
             Self::Agent => [ToolsRead, ToolsCall, JobsRead].into(),
             Self::Service => [Internal].into(),
             Self::Gateway => [ToolsRead, ToolsCall, JobsRead, JobsWrite].into(),

@@ -4,6 +4,7 @@
 //! Nothing here does I/O, and no rule reads a clock: `now` is an argument. The one exception is
 //! [`clock::SystemClock`], the real implementation of the [`clock::Clock`] port.
 
+pub mod alert;
 pub mod audit;
 pub mod breaker;
 pub mod call;
@@ -28,7 +29,7 @@ pub use call::{CallErrorKind, CallOutcome, Content};
 pub use catalogue::{Change, Entity, EntityKind};
 pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
-pub use id::{JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId, TenantId, ToolId};
+pub use id::{AlertId, JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId, TenantId, ToolId};
 pub use job::{Effect, Job, JobKind, JobState, Priority};
 pub use key::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
 pub use limit::{Limit, RateLimit};

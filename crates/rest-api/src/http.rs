@@ -22,7 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::OpenApi;
 
 use crate::config::HttpConfig;
-use crate::metrics::{AuthMetrics, JobMetrics};
+use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Http {
     pub default_limits: Defaults,
     /// What is counted of jobs.
     pub jobs: JobMetrics,
+    /// What is counted of alerts.
+    pub alerts: AlertMetrics,
     /// What authentication counts.
     pub auth: AuthMetrics,
     /// The last traces, where this process keeps them.

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod direct;
+pub mod events;
 pub mod fleet;
 pub mod grpc;
 pub mod http;

@@ -29,6 +29,19 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// Alerts, from Alertmanager's webhook and from their reviews.
+    pub struct AlertMetrics {
+        /// Alerts that fired; notifications that repeat one are not counted.
+        fired: counter "alertmanager_alerts_fired_total" [alertname, severity, team],
+        /// Seconds from firing to the end.
+        resolution: histogram "alertmanager_alert_resolution_seconds" [alertname, priority]
+            buckets &[60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, 3840.0, 7680.0, 15360.0, 30720.0, 61440.0, 122880.0],
+        /// Alerts that a person called false positives.
+        false_positives: counter "alertmanager_false_positives_total" [alertname],
+    }
+}
+
+telemetry::metrics! {
     /// The relay and the sweeper.
     pub struct JobMetrics {
         /// Jobs whose message the broker has confirmed.
@@ -50,6 +63,7 @@ telemetry::metrics! {
 #[must_use]
 pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
     [
+        AlertMetrics::DECLARATIONS,
         AuthMetrics::DECLARATIONS,
         KeyMetrics::DECLARATIONS,
         SealMetrics::DECLARATIONS,

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::grpc::{CalledTools, Grpc, services};
 use crate::http::Http;
-use crate::metrics::{AuthMetrics, JobMetrics, KeyMetrics};
+use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
 use crate::parts::rewrap::Rewrap;
 use backends::{cache_options, open_database, queue_options, register_checks};
@@ -232,6 +232,7 @@ fn api(
         default_limits: config.limits.defaults(),
         jobs: JobMetrics::new(telemetry),
         auth,
+        alerts: AlertMetrics::new(telemetry),
         traces: telemetry.ring().cloned(),
         config: config.http.clone(),
     };

@@ -2,6 +2,7 @@
 //!
 //! Each file has the column list as a macro beside the struct that reads it, so that a new column is one place.
 
+pub mod alert;
 pub mod audit;
 pub mod job;
 pub mod key;

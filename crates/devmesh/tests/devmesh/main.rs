@@ -5,6 +5,7 @@
     reason = "also what the tests share says no with a panic"
 )]
 
+mod alerts;
 mod bridge;
 mod command_line;
 mod events;

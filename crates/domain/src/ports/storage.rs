@@ -5,6 +5,7 @@
 //! transaction. Calls under "across tenants" are for the relay, the sweeper, the watch and retention, which run
 //! under a role of their own.
 
+mod alerts;
 mod audit;
 mod changes;
 mod database;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use crate::error::StoreError;
 
+pub use alerts::{AlertFilter, Alerts};
 pub use audit::{Audit, AuditFilter};
 pub use changes::Changes;
 pub use database::{Database, Pruned, Retention};
@@ -48,6 +50,8 @@ pub struct Storage {
     pub jobs: Arc<dyn Jobs>,
     /// Audit records.
     pub audit: Arc<dyn Audit>,
+    /// Alerts.
+    pub alerts: Arc<dyn Alerts>,
     /// The numbered changes of the catalogue.
     pub changes: Arc<dyn Changes>,
     /// Answers kept for `Idempotency-Key`.

@@ -30,6 +30,7 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     jobs(mesh, &mut notes, &key).await?;
     limits(mesh, &mut notes, &key, &key_id).await?;
     refusals(mesh, &mut notes).await?;
+    alerts(mesh, &mut notes).await?;
     let admin = mesh.admin()?;
     admin.post(&format!("/keys/{key_id}/revoke"), &json!({})).await?;
     let mut secrets = mesh.secrets()?;
@@ -38,6 +39,28 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
         secrets,
         answers: notes.0,
     })
+}
+
+/// An alert that fires, is resolved, and was not worth it.
+async fn alerts(mesh: &Mesh, notes: &mut Notes) -> Result<()> {
+    let admin = mesh.admin()?;
+    for (status, ends) in [
+        ("firing", "0001-01-01T00:00:00Z"),
+        ("resolved", "2026-11-21T12:05:00Z"),
+    ] {
+        let alert = json!({
+            "status": status, "fingerprint": "f", "startsAt": "2026-11-21T12:00:00Z", "endsAt": ends,
+            "labels": {"alertname": "Tour", "priority": "P1", "severity": "critical", "team": "sre"},
+            "annotations": {"summary": "A tour.", "runbook_url": "https://example.org/tour"},
+        });
+        let told = json!({"version": "4", "alerts": [alert]});
+        notes.keep(&admin.post("/alerts", &told).await?);
+    }
+    let listed = admin.get("/alerts").await?;
+    let id = listed["items"][0]["id"].as_str().unwrap_or_default();
+    let judged = json!({"verdict": "false_positive"});
+    notes.keep(&admin.post(&format!("/alerts/{id}/review"), &judged).await?);
+    Ok(())
 }
 
 async fn calls(notes: &mut Notes, url: &str, key: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Every endpoint of the HTTP API, in one list.
 
+pub mod alerts;
 pub mod audit;
 pub mod dead_letters;
 pub mod jobs;
@@ -40,6 +41,7 @@ use super::{Http, authenticate, idempotency};
         (name = "tools", description = "What agents can call"),
         (name = "jobs", description = "Background work and its results"),
         (name = "audit", description = "Who called what"),
+        (name = "alerts", description = "What Alertmanager told of"),
     )
 )]
 struct Document;
@@ -112,6 +114,9 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::replay))
         .routes(routes!(audit::list))
+        .routes(routes!(alerts::receive))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::review))
         .routes(routes!(traces::list))
         .routes(routes!(traces::get));
     OpenApiRouter::with_openapi(Document::openapi())

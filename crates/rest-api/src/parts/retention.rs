@@ -40,6 +40,7 @@ pub async fn run(
                 changes = pruned.changes,
                 jobs = pruned.jobs,
                 audit_records = pruned.audit_records,
+                alerts = pruned.alerts,
                 answers = pruned.answers,
                 "removed what was kept long enough"
             ),

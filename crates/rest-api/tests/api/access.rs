@@ -29,6 +29,7 @@ struct Things {
     provider: String,
     tool: String,
     limit: String,
+    alert: String,
 }
 
 impl Things {
@@ -40,6 +41,7 @@ impl Things {
             provider: "nowhere".into(),
             tool: "nowhere_get".into(),
             limit: "tool:nowhere_get".into(),
+            alert: id(),
         }
     }
 
@@ -52,6 +54,7 @@ impl Things {
             "providers" => &self.provider,
             "tools" => &self.tool,
             "limits" => &self.limit,
+            "alerts" => &self.alert,
             // Of the installation; here it keeps none.
             "traces" => "4bf92f3577b34da6a3ce929d0e0e4736",
             _ => "",
@@ -72,6 +75,8 @@ fn body(path: &str) -> serde_json::Value {
         _ if path.ends_with("/readback") => {
             json!({ "tool": "x", "done": { "status": 200 }, "failed": { "status": 404 } })
         }
+        _ if path.ends_with("/review") => json!({ "verdict": "actionable" }),
+        "/api/v1/alerts" => crate::alerts::notification("x", "firing"),
         _ if path.ends_with("/rotate") => json!({ "grace_seconds": 0 }),
         _ if path.ends_with("/calls") => json!({ "arguments": {} }),
         _ if path.starts_with("/api/v1/keys/") && !path.ends_with("/revoke") => json!({ "pins": [] }),
@@ -119,7 +124,10 @@ on_both! {
         let (_, key) = app.key(&app.admin, json!({ "name": "theirs", "kind": "agent" })).await;
         let call = app.post(&app.admin, "/api/v1/tools/theirs_get/calls", json!({ "arguments": {} })).await.expect(202);
         let job = call["id"].as_str().unwrap().to_owned();
-        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into() };
+        app.post(&app.admin, "/api/v1/alerts", crate::alerts::notification("theirs", "firing")).await.expect(200);
+        let alerts = app.get(&app.admin, "/api/v1/alerts").await.expect(200);
+        let alert = alerts["items"][0]["id"].as_str().unwrap().to_owned();
+        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert };
         app.put(&app.admin, "/api/v1/limits/tool:theirs_get", json!({ "rate": "1/s" })).await.expect(200);
         let stranger = app.tenant("stranger").await;
         for (method, template) in routes().into_iter().filter(|(_, template)| template.contains('{')) {

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod alerts;
 mod app;
 mod conditions;
 mod credentials;

@@ -1,5 +1,6 @@
 //! Every aggregate of the port. Compiled twice: `Db`, `bulk`, `dialect` and `Pools` are those of the module that includes it.
 
+mod alerts;
 mod answers;
 mod attempts;
 mod audit;
@@ -52,6 +53,7 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
         providers: Arc::clone(&store) as _,
         jobs: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
+        alerts: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
         seals: Arc::clone(&store) as _,

@@ -22,6 +22,9 @@ const PRUNE_JOBS: &str = "DELETE FROM jobs WHERE state IN ('done', 'failed') AND
 
 const PRUNE_AUDIT: &str = "DELETE FROM audit_records WHERE ended_at < $1";
 
+/// As old as audit records; what fires still is kept.
+const PRUNE_ALERTS: &str = "DELETE FROM alerts WHERE ended_at < $1";
+
 const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
 
 #[async_trait]
@@ -57,6 +60,7 @@ impl Database for Store {
                 retention.audit_before,
                 &mut pruned.audit_records,
             ),
+            ("alerts", PRUNE_ALERTS, retention.audit_before, &mut pruned.alerts),
             (
                 "answers",
                 PRUNE_ANSWERS,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::backend::Backend;
 use crate::jobs::ended;
-use crate::samples::{at, job, key, record, refused};
+use crate::samples::{alert, at, job, key, record, refused};
 
 crate::on_both!(
     a_watcher_that_was_away_too_long_is_told_to_start_afresh,
@@ -86,6 +86,9 @@ async fn young_changes_stay_however_many_there_are(backend: Backend) {
 async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
     let tenant = backend.tenant("acme").await;
     backend.audit.append(&[record(tenant, "t")]).await.unwrap();
+    let (mut over, firing) = (alert(tenant, "over"), alert(tenant, "firing"));
+    over.ended_at = Some(at(1));
+    backend.alerts.receive(tenant, &[over, firing]).await.unwrap();
     backend
         .idempotency
         .begin(tenant, "k", "print", at(0), Expired::before(at(0)))
@@ -116,6 +119,7 @@ async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
             changes: 0,
             jobs: 1,
             audit_records: 1,
+            alerts: 1,
             answers: 1
         }
     );

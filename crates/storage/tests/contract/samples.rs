@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::alert::Alert;
 use domain::credential::SealedCredential;
 use domain::ports::storage::Import;
 use domain::provider::{AuthScheme, CallLimits, Health, ProviderKind, Selection, Skipped};
 use domain::tool::{Annotations, Binding, HttpBinding};
 use domain::{
-    ApiKey, AuditRecord, Effect, Isolation, Job, JobId, JobKind, JobState, KeyId, KeyKind, Limit, LimitId,
-    Organization, OrganizationId, Priority, Provider, ProviderId, RateLimit, RecordId, Tenant, TenantId,
-    Tool, ToolId,
+    AlertId, ApiKey, AuditRecord, Effect, Isolation, Job, JobId, JobKind, JobState, KeyId, KeyKind, Limit,
+    LimitId, Organization, OrganizationId, Priority, Provider, ProviderId, RateLimit, RecordId, Tenant,
+    TenantId, Tool, ToolId,
 };
 use serde_json::json;
 
@@ -163,6 +164,23 @@ pub fn job(tenant_id: TenantId, effect: Effect) -> Job {
         requested_by: Some(KeyId::generate()),
         created_at: at(0),
         updated_at: at(0),
+    }
+}
+
+pub fn alert(tenant_id: TenantId, fingerprint: &str) -> Alert {
+    Alert {
+        id: AlertId::generate(),
+        tenant_id,
+        fingerprint: fingerprint.into(),
+        alertname: "HighLatency".into(),
+        priority: "P1".into(),
+        severity: "critical".into(),
+        team: "sre".into(),
+        summary: "slow".into(),
+        runbook_url: "https://example.org".into(),
+        started_at: at(0),
+        ended_at: None,
+        review: None,
     }
 }
 

@@ -6,10 +6,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use storage::{StorageOptions, connect};
 
 use crate::backend::{Backend, options, quiet};
-use crate::samples::{at, credential, import, job, key, limit, provider, record};
+use crate::samples::{alert, at, credential, import, job, key, limit, provider, record};
 
 /// Every table with a column `tenant_id`.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "api_keys",
     "providers",
     "credentials",
@@ -20,6 +20,7 @@ const TABLES: [&str; 10] = [
     "audit_records",
     "answers",
     "rate_limits",
+    "alerts",
 ];
 
 /// Two tenants with a row in every table.
@@ -41,6 +42,11 @@ async fn two_tenants() -> (Backend, [TenantId; 2]) {
         backend
             .limits
             .set(tenant, &limit(tenant, "tenant"))
+            .await
+            .unwrap();
+        backend
+            .alerts
+            .receive(tenant, &[alert(tenant, "f")])
             .await
             .unwrap();
         backend.audit.append(&[record(tenant, "t")]).await.unwrap();

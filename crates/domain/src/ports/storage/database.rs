@@ -42,6 +42,8 @@ pub struct Pruned {
     pub jobs: u64,
     /// Audit records.
     pub audit_records: u64,
+    /// Alerts that are over.
+    pub alerts: u64,
     /// Stored answers.
     pub answers: u64,
 }

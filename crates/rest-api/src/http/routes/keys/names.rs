@@ -49,6 +49,9 @@ mirrored! {
         JobsRead = "jobs:read",
         JobsWrite = "jobs:write",
         AuditRead = "audit:read",
+        AlertsRead = "alerts:read",
+        AlertsWrite = "alerts:write",
+        AlertsReview = "alerts:review",
         Admin = "admin",
         Internal = "internal",
     }
