@@ -3,6 +3,7 @@
 //! A new dashboard is a file and a line in [`all`]. `{@}` in a query stands for the dashboard's filter on environment,
 //! service and instance, `{%}` for the one on environment and service, which is what recorded series have.
 
+mod alert_quality;
 mod database;
 mod errors;
 mod grafana;
@@ -36,6 +37,7 @@ fn all() -> Vec<Dashboard> {
         tools::dashboard(),
         slo::dashboard(),
         database::dashboard(),
+        alert_quality::dashboard(),
     ]
 }
 
