@@ -46,11 +46,19 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$mode$grafana" ] || { usage >&2; exit 1; }
 
+# The directory is this script's alone: it is closed to others, and parts of it are written anew each time.
+own_dir() {
+    local mark=$dir/.devmesh-monitoring
+    [ -e "$mark" ] || [ -z "$(ls -A "$dir" 2>/dev/null)" ] || fail "--dir $dir: something else is in there; name a new or an empty directory"
+    mkdir -p "$dir"
+    chmod 700 "$dir"
+    : >"$mark"
+}
+
 # Secrets that Alertmanager and the probes read. Empty files are made, so that all can start; what they lead to is told.
 make_secrets() {
     local name
-    mkdir -p "$dir"
-    chmod 700 "$dir"
+    own_dir
     mkdir -p "$dir/secrets"
     for name in pagerduty_key slack_url smtp_password devmesh_key synthetic_key; do
         [ -e "$dir/secrets/$name" ] || : >"$dir/secrets/$name"

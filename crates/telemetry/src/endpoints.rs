@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::{QueryRejection, StringRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -99,11 +100,15 @@ async fn version(State(endpoints): State<Endpoints>) -> Json<Value> {
 async fn log_level(
     State(endpoints): State<Endpoints>,
     headers: HeaderMap,
-    Query(whom): Query<Whom>,
+    whom: Result<Query<Whom>, QueryRejection>,
 ) -> Response {
     if let Err(refused) = endpoints.admin.admit(&headers) {
         return *refused;
     }
+    let Query(whom) = match whom {
+        Ok(whom) => whom,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.body_text()),
+    };
     if whom.all {
         return endpoints.everyone(None).await;
     }
@@ -117,16 +122,21 @@ struct Whom {
     all: bool,
 }
 
-/// The body is read by hand: nobody without the token learns what it should look like.
+/// Query and body are looked at by hand: nobody without the token learns what they should look like.
 async fn set_log_level(
     State(endpoints): State<Endpoints>,
     headers: HeaderMap,
-    Query(whom): Query<Whom>,
-    body: String,
+    whom: Result<Query<Whom>, QueryRejection>,
+    body: Result<String, StringRejection>,
 ) -> Response {
     if let Err(refused) = endpoints.admin.admit(&headers) {
         return *refused;
     }
+    let (Query(whom), body) = match (whom, body) {
+        (Ok(whom), Ok(body)) => (whom, body),
+        (Err(error), _) => return problem(StatusCode::BAD_REQUEST, &error.body_text()),
+        (_, Err(error)) => return problem(error.status(), &error.body_text()),
+    };
     let change = match serde_json::from_str::<LevelChange>(&body) {
         Ok(change) => change,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),

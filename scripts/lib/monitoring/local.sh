@@ -174,7 +174,7 @@ local_told() {
     fi
     say "" "Dashboards    need a Grafana: scripts/setup-monitoring.sh --grafana URL, or --compose" \
         "Terminal      devmesh doctor" \
-        "Ended by      scripts/setup-monitoring.sh --local --stop"
+        "Ended by      scripts/setup-monitoring.sh --local --dir $dir --stop"
     name_empty_secrets
 }
 

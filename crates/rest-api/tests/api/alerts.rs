@@ -73,6 +73,11 @@ on_both! {
         let mut moved = notification("Again", "firing");
         moved["alerts"][0]["startsAt"] = "2026-11-21T13:30:00Z".into();
         assert_eq!(app.post(&app.admin, "/api/v1/alerts", moved).await.expect(200)["opened"], 0);
+        // The end of the first one, told once more, is not the end of the second.
+        let mut ended = notification("Again", "resolved");
+        ended["alerts"][0]["startsAt"] = "2026-11-21T12:00:00Z".into();
+        let told = app.post(&app.admin, "/api/v1/alerts", ended).await.expect(200);
+        assert_eq!(told, json!({ "opened": 0, "resolved": 0 }));
         let firing = app.get(&app.admin, "/api/v1/alerts?firing=true&priority=P1&alertname=Again").await.expect(200);
         assert_eq!(firing["items"].as_array().unwrap().len(), 1);
         assert_eq!(firing["items"][0]["ended_at"], Value::Null);

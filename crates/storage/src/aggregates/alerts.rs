@@ -24,10 +24,11 @@ const OPEN: &str = concat!(
     alert_columns!()
 );
 
+/// The end of an earlier firing, told once more, ends no later one.
 const END: &str = concat!(
     "UPDATE alerts
         SET ended_at = $3
-      WHERE tenant_id = $1 AND fingerprint = $2 AND ended_at IS NULL
+      WHERE tenant_id = $1 AND fingerprint = $2 AND ended_at IS NULL AND started_at <= $3
      RETURNING ",
     alert_columns!()
 );

@@ -27,6 +27,9 @@ impl LevelChange {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self) -> Result<(), String> {
+        if self.level.trim().is_empty() {
+            return Err("level: expected off, error, warn, info, debug or trace".to_owned());
+        }
         Levels::parse(&self.level)
             .map(drop)
             .map_err(|error| error.to_string())
@@ -43,6 +46,7 @@ impl Telemetry {
         reason = "a timer whose loss at shutdown loses nothing"
     )]
     pub fn change_log_level(&self, change: &LevelChange) -> Result<String, String> {
+        change.check()?;
         let levels = self.log_levels();
         let module = change.module.as_deref();
         let result = match (change.for_seconds, module) {
