@@ -22,7 +22,7 @@ pub enum Signals {
     On,
     /// The same, but every span exported, for a collector that decides.
     Tail,
-    /// No logs, no traces. (Metrics cannot be switched off.)
+    /// No logs, no traces, not even those that `devmesh up` keeps in memory. (Metrics cannot be switched off.)
     Off,
 }
 
@@ -110,7 +110,7 @@ impl Mesh {
                 )
                 .env("TRACING_SAMPLE_RATE", "0.1")
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
-            None => command.env("LOG_LEVEL", "off"),
+            None => command.env("LOG_LEVEL", "off").env("DEVMESH_TRACES__KEPT", "0"),
         };
         let child = command.spawn().context("the mesh does not start")?;
         let mut mesh = Self {
