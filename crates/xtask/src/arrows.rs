@@ -13,13 +13,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Its `process` starts and flushes telemetry; `admin` serves profiles.
     ("runtime", &["telemetry", "profiling"]),
     ("proto", &[]),
-    ("control", &["domain"]),
+    // Pure: it has nouns of its own, so that a decision can be tested and replayed without the product.
+    ("routing", &[]),
+    ("control", &["domain", "routing"]),
     ("storage", &["domain"]),
     ("queue", &["domain"]),
     ("cache", &["domain"]),
     ("connectors", &["domain"]),
     ("uplink", &["domain", "connectors"]),
-    ("rest-api", &["domain", "control", "storage", "queue", "cache"]),
+    (
+        "rest-api",
+        &["domain", "routing", "control", "storage", "queue", "cache"],
+    ),
     ("mcp-server", &["domain", "connectors", "cache", "uplink"]),
     // Never storage: the worker reaches data over gRPC.
     ("worker", &["domain", "connectors", "queue", "cache", "uplink"]),
@@ -34,11 +39,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 const LEAVES: &[&str] = &["telemetry", "runtime", "proto"];
 
 /// Crates that depend on nothing of ours at all.
-const ALONE: &[&str] = &["domain", "telemetry", "profiling", "proto", "xtask"];
+const ALONE: &[&str] = &["domain", "routing", "telemetry", "profiling", "proto", "xtask"];
 
 /// What devmesh joins.
 const SHIPPED: &[&str] = &[
     "domain",
+    "routing",
     "control",
     "storage",
     "queue",
