@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Pure: it has nouns of its own, so that a decision can be tested and replayed without the product.
     ("routing", &[]),
     ("control", &["domain", "routing"]),
+    ("frames", &[]),
     ("storage", &["domain"]),
     ("queue", &["domain"]),
     ("cache", &["domain"]),
@@ -25,7 +26,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "rest-api",
         &["domain", "routing", "control", "storage", "queue", "cache"],
     ),
-    ("mcp-server", &["domain", "connectors", "cache", "uplink"]),
+    (
+        "mcp-server",
+        &["domain", "connectors", "cache", "uplink", "frames"],
+    ),
     // Never storage: the worker reaches data over gRPC.
     ("worker", &["domain", "connectors", "queue", "cache", "uplink"]),
     ("devmesh", SHIPPED),
@@ -39,7 +43,15 @@ const ARROWS: &[(&str, &[&str])] = &[
 const LEAVES: &[&str] = &["telemetry", "runtime", "proto"];
 
 /// Crates that depend on nothing of ours at all.
-const ALONE: &[&str] = &["domain", "routing", "telemetry", "profiling", "proto", "xtask"];
+const ALONE: &[&str] = &[
+    "domain",
+    "routing",
+    "telemetry",
+    "profiling",
+    "proto",
+    "frames",
+    "xtask",
+];
 
 /// What devmesh joins.
 const SHIPPED: &[&str] = &[
