@@ -83,7 +83,7 @@ pub fn events() -> Vec<&'static EventDeclaration> {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 12] = [
+    let crates: [&'static [Declaration]; 13] = [
         cache::CacheMetrics::DECLARATIONS,
         cache::LimitMetrics::DECLARATIONS,
         cache::ServerMetrics::DECLARATIONS,
@@ -93,6 +93,7 @@ pub fn declarations() -> Vec<&'static Declaration> {
         mcp_server::catalogue::watch::CatalogueMetrics::DECLARATIONS,
         mcp_server::engine::EngineMetrics::DECLARATIONS,
         queue::QueueMetrics::DECLARATIONS,
+        runtime::listen::CertificateMetrics::DECLARATIONS,
         storage::DbMetrics::DECLARATIONS,
         uplink::spool::SpoolMetrics::DECLARATIONS,
         worker::metrics::JobMetrics::DECLARATIONS,

@@ -173,7 +173,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     });
     let (router, admin) = routers(&transport, &config, &telemetry, &life).await?;
     Ok(Service {
-        listener: Listener::bind(&config.listen).await?,
+        listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
         router,
         admin,
         upkeep: transport.upkeep(),

@@ -191,14 +191,21 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     };
     let grpc_on = match link {
         Some(link) => GrpcOn::Link(link),
-        None => GrpcOn::Listener(Box::new(Listener::bind(&config.grpc.listen).await?)),
+        None => GrpcOn::Listener(Box::new(
+            Listener::bind(&config.grpc.listen)
+                .await?
+                .named("grpc", &telemetry),
+        )),
     };
     let api = api(&control, &queue, &limiter, &config, &telemetry);
     let token = config.admin_token.as_ref();
     let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
         .await?
         .beside(api.merge(telemetry.public_router()), &telemetry);
-    let http = (Listener::bind(&config.listen).await?, router);
+    let http = (
+        Listener::bind(&config.listen).await?.named("http", &telemetry),
+        router,
+    );
     let grpc = services(grpc, &service_key);
     Ok(Service {
         http,

@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::lifecycle::Lifecycle;
 
 pub use config::{ListenConfig, TlsConfig};
-pub use tls::install_crypto_provider;
+pub use tls::{CertificateMetrics, install_crypto_provider};
 
 use connection::Server;
 use tls::Certificate;
@@ -164,6 +164,15 @@ impl Listener {
     /// The live number of its connections, for a gauge.
     pub fn open_connections(&self) -> OpenConnections {
         self.open.clone()
+    }
+
+    /// Shows when its certificate ends in `tls_certificate_expiry_timestamp_seconds`, by the listener's name.
+    #[must_use]
+    pub fn named(self, name: &str, telemetry: &Telemetry) -> Self {
+        if let Some(certificate) = &self.certificate {
+            certificate.shown(name, &CertificateMetrics::new(telemetry));
+        }
+        self
     }
 
     /// Shows its connections in `http_connections_active`.

@@ -147,7 +147,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     .await?
     .beside(telemetry.public_router(), &telemetry);
     Ok(Service {
-        listener: Listener::bind(&config.listen).await?,
+        listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
         router,
         admin,
         queue,

@@ -122,6 +122,18 @@ class Lab:
         finally:
             process.again()
 
+    @contextlib.contextmanager
+    def beside(self, name, environment):
+        """One more of a service, with these variables and doors of its own; its address."""
+        http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+        own = {"DEVMESH_LISTEN__ADDRESS": http, "DEVMESH_GRPC__LISTEN__ADDRESS": grpc} | environment
+        process = Process(f"{name}-beside", [self.binaries / program_of(name)], self.folder, self.settings(name) | own,
+                          f"http://{http}/health/ready").start()
+        try:
+            yield http
+        finally:
+            process.stop()
+
     def server(self, url):
         """The process tree of one of the three servers, which the parent of this process started."""
         return Tree(listener(urllib.parse.urlsplit(url).port, descendants(os.getppid())))

@@ -84,9 +84,7 @@ class Stack:
 
     def _targets(self):
         for service in ("mcp-server", "rest-api", "worker"):
-            addresses = [address for name, address in self.lab.address.items() if name.startswith(service)]
-            (self.folder / f"prometheus/targets/{service}.yml").write_text(
-                yaml.safe_dump([{"targets": addresses, "labels": {"service": service}}]))
+            self.scrape(service)
         file = self.folder / "prometheus/prometheus.yml"
         config = yaml.safe_load(file.read_text())
         config["global"]["external_labels"]["runbooks"] = RUNBOOKS
@@ -94,6 +92,12 @@ class Stack:
         config["scrape_configs"] = [job for job in config["scrape_configs"]
                                     if job["job_name"] in ("mcp-server", "rest-api", "worker")]
         file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def scrape(self, service, *more):
+        """Scrapes what the lab has of a service, and these addresses; Prometheus sees that the file changed."""
+        addresses = [address for name, address in self.lab.address.items() if name.startswith(service)]
+        (self.folder / f"prometheus/targets/{service}.yml").write_text(
+            yaml.safe_dump([{"targets": [*addresses, *more], "labels": {"service": service}}]))
 
     def _receivers(self):
         """Every receiver becomes a webhook of ours; routes, waits and inhibition stay as shipped."""

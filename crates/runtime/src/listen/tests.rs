@@ -7,6 +7,8 @@ use axum::routing::get;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
+use telemetry::TelemetryConfig;
+
 use super::*;
 use crate::config::{ByteSize, Duration as ConfigDuration};
 
@@ -253,10 +255,18 @@ impl Identity {
     }
 
     fn write(dir: &std::path::Path) -> rustls::pki_types::CertificateDer<'static> {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
-        std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        made.cert.der().clone()
+        Self::write_until(dir, 2100)
+    }
+
+    /// One that ends as this year begins.
+    fn write_until(dir: &std::path::Path, year: i32) -> rustls::pki_types::CertificateDer<'static> {
+        let mut asked = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        asked.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let made = asked.self_signed(&key).unwrap();
+        std::fs::write(dir.join("cert.pem"), made.pem()).unwrap();
+        std::fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+        made.der().clone()
     }
 
     fn config(&self) -> TlsConfig {
@@ -340,6 +350,41 @@ async fn a_renewed_certificate_is_taken_over_without_a_restart_and_a_broken_one_
     while tokio::time::Instant::now() < many_looks {
         identity.connect(&server, b"http/1.1").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_page_says_when_the_certificate_ends_also_after_it_was_renewed() {
+    let identity = Identity::new();
+    Identity::write_until(identity.dir.path(), 2030);
+    let config = ListenConfig {
+        tls: Some(identity.config()),
+        ..ListenConfig::default()
+    };
+    let info = crate::process::service_info("rest-api", "test");
+    let telemetry = Telemetry::start_with_output(info, &TelemetryConfig::default(), io::sink()).unwrap();
+    let listener = Listener::bind(&config).await.unwrap().named("grpc", &telemetry);
+    let life = Lifecycle::new("test");
+    life.spawn("grpc", listener.serve(hello(), life.clone()));
+    let ends = || {
+        let page = telemetry.render();
+        let line = page
+            .lines()
+            .find(|line| line.starts_with("tls_certificate_expiry_timestamp_seconds{"));
+        let line = line.unwrap().to_owned();
+        assert!(line.contains("listener=\"grpc\""), "{line}");
+        line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
+    };
+    // Both as `date -u -d YYYY-01-01 +%s` has them.
+    assert_eq!(ends(), 1_893_456_000.0);
+    Identity::write_until(identity.dir.path(), 2040);
+    let renewed = async {
+        while ends() != 2_208_988_800.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), renewed)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! TLS of listeners: rustls with ring, certificates followed on disk.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -9,9 +9,20 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use telemetry::metrics::Gauge;
 use tokio_rustls::TlsAcceptor;
+use x509_cert::der::Decode;
 
 use super::{ListenError, TlsConfig};
+
+telemetry::metrics! {
+    /// The certificates of listeners.
+    pub struct CertificateMetrics {
+        /// When the certificate that a listener shows ends (its not-after), in seconds since 1970. Listeners without
+        /// TLS have none.
+        expiry: gauge "tls_certificate_expiry_timestamp_seconds" [listener],
+    }
+}
 
 /// Makes ring the cryptography of every rustls client and server of this process. The first call counts,
 /// further ones do nothing.
@@ -25,6 +36,7 @@ pub fn install_crypto_provider() {
 pub(super) struct Certificate {
     config: TlsConfig,
     current: RwLock<Arc<CertifiedKey>>,
+    expiry: OnceLock<Gauge>,
 }
 
 impl Certificate {
@@ -34,7 +46,18 @@ impl Certificate {
         Ok(Arc::new(Self {
             config: config.clone(),
             current,
+            expiry: OnceLock::new(),
         }))
+    }
+
+    /// Shows when it ends, from now on.
+    pub(super) fn shown(&self, listener: &str, metrics: &CertificateMetrics) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(end) = not_after(&current) {
+            self.expiry
+                .get_or_init(|| metrics.expiry.with([listener]))
+                .set(end);
+        }
     }
 
     /// Accepts TLS connections with this certificate; offers HTTP/2 and HTTP/1.1.
@@ -65,6 +88,9 @@ impl Certificate {
     fn take_over(&self, read: CertifiedKey) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.cert != read.cert {
+            if let (Some(gauge), Some(end)) = (self.expiry.get(), not_after(&read)) {
+                gauge.set(end);
+            }
             *current = Arc::new(read);
             tracing::info!(certificate = %self.config.certificate.display(), "certificate renewed");
         }
@@ -77,6 +103,19 @@ impl ResolvesServerCert for Certificate {
             &self.current.read().unwrap_or_else(PoisonError::into_inner),
         ))
     }
+}
+
+/// When the first certificate of the chain, which is the listener's own, ends: seconds since 1970. RFC 5280, section
+/// 4.1.2.5. None where rustls reads more generously than we do.
+fn not_after(key: &CertifiedKey) -> Option<f64> {
+    let own = x509_cert::Certificate::from_der(key.cert.first()?).ok()?;
+    Some(
+        own.tbs_certificate
+            .validity
+            .not_after
+            .to_unix_duration()
+            .as_secs_f64(),
+    )
 }
 
 /// Reads a chain and its key; refuses a key that is not the certificate's.

@@ -187,14 +187,14 @@ fn outside() -> Row {
             .size(8, 7),
             stat(
                 "Certificate ends in",
-                "Time until the first certificate of a door ends; the alert comes at 7 days.",
+                "Time until the first certificate of a listener ends; the alert comes at 7 days.",
             )
             .unit(Unit::Seconds)
             .query(
-                r#"min(probe_ssl_earliest_cert_expiry{job="blackbox-http"}) - time()"#,
+                r#"min(tls_certificate_expiry_timestamp_seconds or probe_ssl_earliest_cert_expiry{job="blackbox-http"}) - time()"#,
                 "",
             )
-            .capability("tls", "no door is probed over TLS")
+            .capability("tls", "no listener has TLS")
             .good_above(604_800.0, 2_592_000.0)
             .size(8, 7),
         ],

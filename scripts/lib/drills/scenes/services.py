@@ -1,4 +1,6 @@
-"""Services that are gone, and come back again and again."""
+"""Services that are gone, and come back again and again; certificates that end."""
+
+import subprocess
 
 from ..processes import eventually
 from ..registry import MENDED, arrives, scene
@@ -37,6 +39,29 @@ def worker_flaps(lab, stack):
         eventually(20, "the new start is scraped", lambda before=before: stack.value(started) not in (None, before))
     yield arrives()
     yield MENDED
+
+
+def certificate(folder, days):
+    """A certificate and its key, in place of those that are there."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                    "-days", str(days), "-out", folder / "cert.pem", "-keyout", folder / "key.pem"], check=True, capture_output=True)
+
+
+@scene("certificate-ends", "CertificateExpiringSoon", "the certificate of a second rest-api's gRPC is replaced by one that ends in three days",
+       scale=60, fires_within=150)
+def certificate_ends(lab, stack):
+    folder = lab.folder / "tls"
+    certificate(folder, 90)
+    tls = {"CERTIFICATE": str(folder / "cert.pem"), "KEY": str(folder / "key.pem"), "RELOAD": "1s"}
+    with lab.beside("rest-api", {f"DEVMESH_GRPC__LISTEN__TLS__{name}": value for name, value in tls.items()}) as address:
+        stack.scrape("rest-api", address)
+        ends = f'tls_certificate_expiry_timestamp_seconds{{instance="{address}"}}'
+        eventually(30, "the certificate is scraped", lambda: stack.value(ends))
+        certificate(folder, 3)
+        yield arrives()
+        certificate(folder, 90)
+        yield MENDED
 
 
 @scene("prometheus-gone", "Watchdog", "Prometheus itself is killed: its Watchdog is no longer renewed, which is what a dead man's switch waits for",

@@ -147,10 +147,7 @@ fn certificates(pages: &Pages, now: f64, weekly: bool) -> Finding {
         .samples("tls_certificate_expiry_timestamp_seconds")
         .min_by(|one, other| one.value.total_cmp(&other.value));
     let Some(first) = first else {
-        return Finding::skipped(
-            check,
-            "no service says when a certificate ends; look at those of your listeners yourself",
-        );
+        return Finding::skipped(check, "no listener has TLS");
     };
     let days = (first.value - now) / DAY;
     let found = format!(
