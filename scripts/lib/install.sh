@@ -26,7 +26,8 @@ package_of() {
         go) echo golang-go ;;
         venv) echo python3-venv ;;
         yaml) echo python3-yaml ;;
-        unshare) echo util-linux ;;
+        unshare | setpriv) echo util-linux ;;
+        ip) echo iproute2 ;;
         psql) echo postgresql-client ;;
         *) echo "$1" ;;
     esac
@@ -160,7 +161,7 @@ install_test_tools() {
     need_commands curl jq || return
     need_servers || return
     need_monitoring || return
-    need_commands prometheus-blackbox-exporter prometheus-pushgateway docker-compose || return
+    need_commands prometheus-blackbox-exporter prometheus-pushgateway docker-compose haproxy || return
     local file
     for file in "$repo_root"/scripts/lib/python/*.txt; do
         tool_python "$(basename "$file" .txt)" >/dev/null || return

@@ -3,12 +3,14 @@
 //! Read the settings, start telemetry, make the runtime, start the service's parts, wait for a signal or for a part
 //! that dies, drain, flush. Exit codes: 0 stopped as asked, 1 failed, 2 the settings do not fit.
 
+mod probe;
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
@@ -16,6 +18,7 @@ use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
 use crate::config::{self, ConfigError, Sources};
 use crate::lifecycle::{Lifecycle, stop_on_signals};
 use crate::{listen, threads};
+use probe::Probe;
 
 /// The commit that was built, as far as the build could tell.
 pub const REVISION: &str = env!("DEVMESH_REVISION");
@@ -120,6 +123,13 @@ struct Arguments {
     /// One setting; wins over the file and the environment.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Probe(Probe),
 }
 
 /// Runs a service until it is told to stop. `start` starts its parts on the lifecycle and returns; `aliases` are
@@ -129,7 +139,13 @@ pub fn run<C: ServiceConfig>(
     aliases: &[(&str, &str)],
     start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), StartError>,
 ) -> ExitCode {
-    let config = load(Arguments::parse(), aliases).map_err(StartError::of_settings);
+    // By its own name, which is not this crate's.
+    let matches = Arguments::command().name(name).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Some(Command::Probe(probe)) = &arguments.command {
+        return probe.run();
+    }
+    let config = load(arguments, aliases).map_err(StartError::of_settings);
     match config.and_then(|config| serve(name, config, start)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(name, &error),

@@ -54,9 +54,51 @@ const COMPOSE: &[Copy] = &[
 ];
 const HOST: (&str, &str) = ("127.0.0.1", "host.docker.internal");
 
+/// All of the mesh in containers (docker-compose.production.yml): a name has as many addresses as replicas.
+const PRODUCTION: &[Copy] = &[
+    Copy {
+        from: "prometheus/prometheus.yml",
+        to: "compose/production/prometheus.yml",
+        replaced: &[
+            ("[127.0.0.1:9093]", "[alertmanager:9093]"),
+            ("127.0.0.1:9115", "blackbox-exporter:9115"),
+            (
+                "file_sd_configs:\n      - files: [targets/mcp-server.yml]",
+                "dns_sd_configs:\n      - {names: [mcp-server], type: A, port: 8080, refresh_interval: 10s}\n    \
+                 relabel_configs:\n      - {target_label: service, replacement: mcp-server}",
+            ),
+            (
+                "file_sd_configs:\n      - files: [targets/rest-api.yml]",
+                "dns_sd_configs:\n      - {names: [rest-api], type: A, port: 8081, refresh_interval: 10s}\n    \
+                 relabel_configs:\n      - {target_label: service, replacement: rest-api}",
+            ),
+            (
+                "file_sd_configs:\n      - files: [targets/worker.yml]",
+                "dns_sd_configs:\n      - {names: [worker], type: A, port: 8082, refresh_interval: 10s}\n    \
+                 relabel_configs:\n      - {target_label: service, replacement: worker}",
+            ),
+        ],
+    },
+    Copy {
+        from: "prometheus/targets/blackbox-http.yml",
+        to: "compose/production/targets/blackbox-http.yml",
+        replaced: &[
+            ("127.0.0.1:8080", "mcp-server:8080"),
+            ("127.0.0.1:8081", "rest-api:8081"),
+            ("127.0.0.1:8082", "worker:8082"),
+        ],
+    },
+    Copy {
+        from: "alertmanager/alertmanager.yml",
+        to: "compose/production/alertmanager.yml",
+        replaced: &[("127.0.0.1:8081", "rest-api:8081")],
+    },
+];
+
 /// The generated copies.
 pub(crate) fn files(repository: &Repository) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    COMPOSE.iter().map(|copy| of(repository, copy)).collect()
+    let copies = COMPOSE.iter().chain(PRODUCTION);
+    copies.map(|copy| of(repository, copy)).collect()
 }
 
 fn of(repository: &Repository, copy: &Copy) -> anyhow::Result<(PathBuf, String)> {
