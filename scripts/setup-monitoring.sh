@@ -13,14 +13,14 @@
 #   --data DIR         with --local and --compose: the mesh's data directory (.devmesh)
 #   --dir DIR          where configuration, logs, pid files, data and secrets are kept (.monitoring)
 #   --namespace NAME   with --kubernetes (monitoring)
-#   --timezone ZONE    with --local and --compose: of the business hours in which P1 pages, as Europe/Berlin (UTC)
+#   --timezone ZONE    with --local and --compose: of the business hours in which P1 pages, as Europe/Berlin (as before, at first UTC)
 #   PROMETHEUS_PORT ALERTMANAGER_PORT BLACKBOX_PORT COLLECTOR_PORT     with --local (9090 9093 9115 4317)
 #   GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD                 with --grafana; each also as NAME_FILE
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 pack=$root/deploy/monitoring
-mode='' action=start install=no data=.devmesh dir=.monitoring namespace=monitoring timezone=UTC grafana='' profiles=()
+mode='' action=start install=no data=.devmesh dir=.monitoring namespace=monitoring timezone='' grafana='' profiles=()
 
 say() { printf "%s\n" "$@"; }
 fail() { printf "%s\n" "$*" >&2; exit 1; }
@@ -45,6 +45,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$mode$grafana" ] || { usage >&2; exit 1; }
+
+# Alertmanager would tell it in its log only. Without a list of zones on this machine it is the judge.
+known_zone() {
+    case $1 in
+        UTC) return ;;
+        /* | *[!A-Za-z0-9/_+-]*) return 1 ;;
+    esac
+    [ ! -d /usr/share/zoneinfo ] || [ -f "/usr/share/zoneinfo/$1" ]
+}
+[ -z "$timezone" ] || known_zone "$timezone" || fail "--timezone $timezone: no such zone (write it as Europe/Berlin; \`timedatectl list-timezones\` lists them)"
 
 # The directory is this script's alone: it is closed to others, and parts of it are written anew each time.
 own_dir() {
@@ -77,6 +87,8 @@ name_empty_secrets() {
     [ ${#empty[@]} = 0 ] || say "" "Nobody is told by: ${empty[*]} (empty files in $dir/secrets; fill them, then run this again)."
 }
 
+# shellcheck source=scripts/lib/monitoring/parts.sh
+. "$root/scripts/lib/monitoring/parts.sh"
 # shellcheck source=scripts/lib/monitoring/local.sh
 . "$root/scripts/lib/monitoring/local.sh"
 # shellcheck source=scripts/lib/monitoring/compose.sh

@@ -34,7 +34,7 @@ def traffic(lab):
     with lab.everyday(), lab.calls("shop_answer", threads=6, pause=0.1), lab.calls("shop_write", threads=1, pause=0.5):
         for minute in range(MINUTES):
             trouble = 4 <= minute < 6
-            lab.shop.behave(delay=0.15 if trouble else 0.01, broken=0.3 if trouble else 0.002)
+            lab.shop.behave(late=1, delay=0.15 if trouble else 0.01, broken=3 if trouble else 500)
             until = time.monotonic() + 60
             while time.monotonic() < until:
                 lab.later("shop_answer")

@@ -27,6 +27,7 @@ DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+")
 # Keys of the two programs' files whose value is a duration that passes while one waits.
 WAITS = {"scrape_interval", "scrape_timeout", "evaluation_interval", "interval", "for", "keep_firing_for", "refresh_interval",
          "group_wait", "group_interval", "repeat_interval", "resolve_timeout"}
+HURRIED = {"scrape_interval", "evaluation_interval", "interval", "for", "group_wait", "group_interval"}
 # Prometheus reads a target no more often than this here: more only costs CPU.
 LEAST_INTERVAL = 0.2
 # What PromQL is made of, as far as durations go: strings, brackets with a range, `offset`, and the rest.
@@ -102,12 +103,12 @@ def scaled(value, scale, key=None):
 
 
 def hurried(value, key=None):
-    """Scrapes and rules every second, and nothing else changed: for queries that are meant as they are printed."""
+    """Scrapes and rules every second, alerts and notices after that; no query is changed: they are meant as they are printed."""
     if isinstance(value, dict):
         return {name: hurried(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
         return [hurried(inner, key) for inner in value]
-    return "1s" if key in ("scrape_interval", "evaluation_interval", "interval") and isinstance(value, str) else value
+    return "1s" if key in HURRIED and isinstance(value, str) else value
 
 
 def write(source, target, scale):

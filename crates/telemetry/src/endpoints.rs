@@ -157,7 +157,8 @@ impl Endpoints {
             return problem(StatusCode::BAD_REQUEST, detail);
         };
         // What one refuses all would refuse.
-        if let Some(Err(detail)) = change.as_ref().map(LevelChange::check) {
+        let levels = self.telemetry.log_levels();
+        if let Some(Err(detail)) = change.as_ref().map(|change| change.check(levels)) {
             return problem(StatusCode::BAD_REQUEST, &detail);
         }
         Json(fleet.log_level(change).await).into_response()

@@ -10,6 +10,7 @@ mod filter;
 mod json;
 mod layer;
 mod levels;
+mod modules;
 mod pretty;
 mod writer;
 

@@ -7,7 +7,8 @@ import secrets
 import subprocess
 import urllib.parse
 
-from .processes import Missed, Process, Tree, descendants, eventually, free_ports, listener
+from ..waiting import Missed, eventually, free_ports
+from .processes import Process, Tree, descendants, listener
 from .shop import Shop
 from .traffic import Callers, call_async, call_tool, request
 
@@ -75,6 +76,7 @@ class Lab:
             self.processes[name] = Process(name, [self.binaries / program_of(name)], self.folder, self.settings(name) | self.more.get(name, {}),
                                            f"http://{self.address[name]}/health/ready").start()
         self.key = (self.folder / "data/bootstrap.key").read_text().strip()
+        self.alerts_key = self.api("POST", "/keys", {"name": "alertmanager", "kind": "user", "scopes": ["alerts:write"]})["secret"]
         self.add("shop", {"timeout_ms": 30000, "concurrency": 500, "breaker": {"enabled": False}})
         self.add("fragile", {"timeout_ms": 5000})
         return self

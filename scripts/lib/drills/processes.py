@@ -3,44 +3,17 @@
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
-
-class Missed(Exception):
-    """Something that a drill waited for did not happen."""
+from ..waiting import Missed, eventually
 
 
 def end_in_order():
     """SIGTERM ends us as an exception does, so that what was started is stopped."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-
-def free_ports(count):
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
-def eventually(seconds, what, probe):
-    """What `probe` finds, asked until it finds something."""
-    deadline = time.monotonic() + seconds
-    last = None
-    while True:
-        try:
-            if found := probe():
-                return found
-        except (OSError, ValueError) as problem:
-            last = problem
-        if time.monotonic() > deadline:
-            raise Missed(f"{what}: not within {seconds} s" + (f" ({last})" if last else ""))
-        time.sleep(0.1)
 
 
 def answers(url):

@@ -3,13 +3,10 @@
 import contextlib
 import time
 
+from ..waiting import Missed, eventually
 from . import runbook
-from .processes import Missed, eventually
 from .registry import Mended
-from .stack import Stack
-
-# Takes every alert at once, for the incident lines; people are told by the others.
-MACHINE = "devmesh"
+from .stack import MACHINE, Stack
 
 
 class Outcome:

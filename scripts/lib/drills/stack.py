@@ -12,8 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import yaml
 
 from .. import time_scale
-from .processes import Process, free_ports
+from ..waiting import free_ports
+from .processes import Process
 
+# Takes every alert at once, for the incident lines; people are told by the others.
+MACHINE = "devmesh"
 RUNBOOKS = "https://runbooks.example/devmesh"
 
 
@@ -107,9 +110,21 @@ class Stack:
         config["global"] = {key: value for key, value in config.get("global", {}).items() if key == "resolve_timeout"}
         for receiver in config["receivers"]:
             name = receiver["name"]
+            shipped = receiver.get("webhook_configs", [])
             receiver.clear()
             receiver |= {"name": name, "webhook_configs": [{"url": f"{self.recorder.url}/{name}", "send_resolved": True}]}
+            if name == MACHINE:
+                receiver["webhook_configs"] += self._mesh(shipped)
         file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def _mesh(self, shipped):
+        """rest-api's own door, as shipped, at the address and with the key of this mesh."""
+        key = self.folder / "devmesh_key"
+        key.write_text(self.lab.alerts_key)
+        for one in shipped:
+            one["url"] = f"http://{self.lab.address['rest-api']}/api/v1/alerts"
+            one["http_config"]["authorization"]["credentials_file"] = str(key)
+        return shipped
 
     # --- what is asked ---
 

@@ -12,7 +12,6 @@ LATER = (
     (r"mcp_contexts_", "contexts"),
     (r"cloud_cost_", "costs"),
     (r"synthetic_request_failure", "synthetic checks"),
-    (r"alertmanager_", "alert quality"),
     (r"rum_events", "real user monitoring"),
 )
 
@@ -36,7 +35,7 @@ NO_MEANING = {
 }
 
 # Nearest queries whose own series are still to come.
-NEAREST_LATER = ("synthetic_", "alertmanager_")
+NEAREST_LATER = ("synthetic_",)
 
 # Languages whose back end has not run beside these tests.
 NOT_RUN = {

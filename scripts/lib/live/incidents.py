@@ -10,9 +10,7 @@ import time
 import urllib.parse
 
 from ..drills import traffic
-from ..drills.processes import Missed, eventually
-
-WORKERS = ("worker-1", "worker-2")
+from ..waiting import Missed, eventually
 
 
 @contextlib.contextmanager
@@ -42,7 +40,7 @@ def stream(lab):
 
 def limits(lab):
     """Each kind of limit refuses something."""
-    key = lab.api("GET", "/keys")["items"][0]["name"]
+    key = next(one["name"] for one in lab.api("GET", "/keys")["items"] if one["name"] != "alertmanager")
     for subject in ("tenant", f"key:{key}", "tool:pcf_answer"):
         path = f"/limits/{urllib.parse.quote(subject, safe='')}"
         lab.api("PUT", path, {"rate": "1/s", "burst": 1})
@@ -55,10 +53,43 @@ def jobs(lab):
     """Jobs that are done, tried again, and cut off; and a message that nobody can read."""
     for number in range(5):
         lab.later("shop_answer", {"n": str(number)})
+    unreadable_message(lab)
+
+
+def unreadable_message(lab):
     parts = urllib.parse.urlsplit(lab.rabbitmq_api)
     traffic.request(f"{parts.hostname}:{parts.port}", "POST", "/api/exchanges/%2F/amq.default/publish", None,
                     {"properties": {}, "routing_key": "devmesh.jobs.normal", "payload": "no job", "payload_encoding": "string"},
                     {"authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})
+
+
+@contextlib.contextmanager
+def clients_that_wait(lab):
+    """One at Redis for a list that stays empty; some at rest-api for jobs that take their time."""
+    def waited():
+        job = lab.later("shop_answer", {"n": "1"})[1]["id"]
+        return traffic.request(lab.address["rest-api"], "GET", f"/api/v1/jobs/{job}?wait_seconds=5", lab.key)
+
+    blocked = subprocess.Popen(["redis-cli", "-u", lab.redis, "BLPOP", "nothing", "0"], stdout=subprocess.DEVNULL)
+    try:
+        with lab.calling(waited, threads=2):
+            yield
+    finally:
+        blocked.terminate()
+        blocked.wait()
+
+
+def replica_killed(lab, stack, meanwhile):
+    """A replica is killed and comes back; the mesh hears of the alert and of its end, and somebody says that it was false."""
+    def heard(ended):
+        return [one for one in lab.api("GET", "/alerts?alertname=MCPServerDown")["items"] if bool(one["ended_at"]) == ended and not one["verdict"]]
+
+    lab["mcp-server-2"].kill()
+    eventually(30, "the mesh hears that a replica is gone", lambda: heard(False))
+    meanwhile()
+    lab["mcp-server-2"].start()
+    [alert] = eventually(60, "the mesh hears that the replica is back", lambda: heard(True))
+    lab.api("POST", f"/alerts/{alert['id']}/review", {"verdict": "false_positive"})
 
 
 def database_killed(lab):

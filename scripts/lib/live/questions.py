@@ -10,6 +10,8 @@ from ..guides import verdicts
 
 SHIPPED = pathlib.Path("deploy/monitoring/queries.json")
 GUIDES = pathlib.Path("docs/guide-queries.json")
+# Labels that say nothing to the reader of an answer.
+UNTOLD = ("instance", "job", "environment", "__name__")
 ALIASES = pathlib.Path("deploy/monitoring/prometheus/rules/aliases.yml")
 
 # Shipped panels that no incident here can feed, each with its reason.
@@ -19,12 +21,37 @@ SPARED = {
     "probe_": "the blackbox exporter runs beside quick/setup-monitoring.sh, not here",
     "cache_size_bytes": "only the in-process cache of `devmesh up` knows its size; here Redis holds everything",
 }
+# Figures that traffic does not change, each with its reason; all others have to change to count.
+STANDING = {
+    ".*mcp_build_info.*": "a version is there or not",
+    "process_memory_limit_bytes": "the limit is what the machine gives",
+}
+# Asked for a zero: nothing of it is what the query is there to find.
+FOR_NOTHING = re.compile(r"==\s*0$")
 
 
 class Question:
     def __init__(self, where, language, query, row=None):
         self.where, self.language, self.query, self.row = where, language, query, row
-        self.answer = None
+        self.asked, self.before, self.answer = query, {}, None
+        self.stands = any(re.fullmatch(text, query) for text in STANDING)
+
+    def samples(self, stack):
+        try:
+            return stack.query(self.asked)
+        except urllib.error.HTTPError as refused:
+            raise SystemExit(f"{self.where}: {self.asked}: {refused.read().decode()[:300]}") from None
+
+    def ask(self, stack):
+        """Asks Prometheus; an answer stays, since an incident may be over at the end.
+
+        A sample counts that was not there before the traffic, or had another value. A zero does not: it is also what stands
+        there when nothing has happened."""
+        for labels, value in finite(self.samples(stack)).items():
+            came = self.before.get(labels) != value and (value != 0 or FOR_NOTHING.search(self.query))
+            if came or self.stands:
+                self.answer = ({name: value for name, value in labels if name not in UNTOLD}, value)
+                return
 
 
 def shipped():
@@ -60,23 +87,10 @@ def later():
 
 
 def finite(samples):
-    """The first sample that is a number; one that a query makes up by itself does not get here (see `made_up`)."""
-    for sample in samples:
-        if math.isfinite(float(sample["value"][1])):
-            return sample
-    return None
+    """The samples that are numbers, by their labels; one that a query makes up by itself does not get here (see `made_up`)."""
+    numbers = {tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in samples}
+    return {labels: value for labels, value in numbers.items() if math.isfinite(value)}
 
 
 def made_up(query):
     return re.search(r"\bor\s+(on\s*\(\)\s*)?vector\(", query)
-
-
-def ask(question, stack):
-    """Asks Prometheus; an answer stays, since an incident may be over at the end."""
-    try:
-        sample = finite(stack.query(question.query))
-    except urllib.error.HTTPError as refused:
-        raise SystemExit(f"{question.where}: {question.query}: {refused.read().decode()[:300]}") from None
-    if sample:
-        labels = {name: value for name, value in sample["metric"].items() if name not in ("instance", "job", "environment", "__name__")}
-        question.answer = (labels, float(sample["value"][1]))

@@ -16,6 +16,7 @@ compose_start() {
         make_keys
     fi
     local port
+    choose_timezone
     sed "s#&zone UTC#\&zone $timezone#" "$pack/compose/alertmanager.yml" >"$dir/alertmanager.yml"
     for port in 8080 8081 8082; do
         curl -fsS --max-time 3 -o /dev/null "http://127.0.0.1:$port/health" 2>/dev/null ||

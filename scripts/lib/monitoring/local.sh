@@ -1,11 +1,21 @@
 # shellcheck shell=bash
 # --local: ordinary processes, for machines without containers. Part of setup-monitoring.sh.
 
-PROMETHEUS_PORT=${PROMETHEUS_PORT:-9090}
-ALERTMANAGER_PORT=${ALERTMANAGER_PORT:-9093}
-BLACKBOX_PORT=${BLACKBOX_PORT:-9115}
-COLLECTOR_PORT=${COLLECTOR_PORT:-4317}
 parts=(collector blackbox alertmanager prometheus)
+
+# The port of each part: the one that is asked for, else the one where it runs already, else its usual one.
+choose_ports() {
+    local part
+    for part in prometheus:9090 alertmanager:9093 blackbox:9115 collector:4317; do
+        choose_port "${part%:*}" "${part#*:}"
+    done
+}
+
+choose_port() {
+    local variable=${1^^}_PORT usual=$2
+    if runs "$1" && [ -s "$dir/run/$1.port" ]; then usual=$(cat "$dir/run/$1.port"); fi
+    printf -v "$variable" %s "${!variable:-$usual}"
+}
 
 # The first of the commands that is here.
 program() {
@@ -23,6 +33,8 @@ local_start() {
     dir=$(cd "$dir" && pwd)
     make_secrets
     mkdir -p "$dir"/{run,log,data}
+    choose_ports
+    choose_timezone
     make_keys
     render_local
     start_part alertmanager "http://127.0.0.1:$ALERTMANAGER_PORT/-/ready" "$alertmanager_program" \
@@ -56,7 +68,11 @@ local_programs() {
         local_programs
         return
     fi
-    collector_program=$(program rotel-agent) || collector_program=$(pinned_collector) || collector_program=''
+    find_collector || true
+}
+
+find_collector() {
+    collector_program=$(program rotel-agent) || collector_program=$(pinned_collector) || { collector_program=''; return 1; }
 }
 
 # The collector that the tests use: a wheel that carries a binary. Installed with --install only.
@@ -67,6 +83,12 @@ pinned_collector() {
     fi
     found=$(find "$found" -name rotel-agent -type f 2>/dev/null | head -1)
     [ -n "$found" ] && echo "$found"
+}
+
+# The zone that is asked for, else that of the run before.
+choose_timezone() {
+    [ -n "$timezone" ] || timezone=$(cat "$dir/timezone" 2>/dev/null || echo UTC)
+    echo "$timezone" >"$dir/timezone"
 }
 
 # Sets mcp, api and worker to HOST:PORT, from running.json of the data directory; else `devmesh up`'s own ports.
@@ -89,15 +111,29 @@ make_keys() {
     make_key devmesh_key alertmanager user alerts:write
 }
 
-# make_key FILE NAME KIND SCOPE: unless there is one, or the mesh is not this machine's.
+# make_key FILE NAME KIND SCOPE: unless there is one that this mesh takes, or the mesh is not this machine's.
 make_key() {
     local request created
-    [ ! -s "$dir/secrets/$1" ] && [ -s "$data/bootstrap.key" ] || return 0
+    if [ -s "$dir/secrets/$1" ]; then
+        is_refused "$1" || return 0
+        say "$1 is refused by this mesh: it was revoked, or is of another mesh"
+    fi
+    [ -s "$data/bootstrap.key" ] || return 0
     request=$(jq -n --arg name "$2" --arg kind "$3" --arg scope "$4" '{name: $name, kind: $kind, scopes: [$scope]}')
-    created=$(curl -fsS --max-time 10 -H 'content-type: application/json' -d "$request" "http://$api/api/v1/keys" \
+    created=$(curl -sS --max-time 10 -H 'content-type: application/json' -d "$request" "http://$api/api/v1/keys" \
         -K <(printf 'header = "Authorization: Bearer %s"\n' "$(tr -d '\n' <"$data/bootstrap.key")") 2>/dev/null) || return 0
+    if ! jq -e .secret <<<"$created" >/dev/null 2>&1; then
+        say "no key could be made for $2: $(jq -r '.detail // .' <<<"$created" 2>/dev/null)"
+        return
+    fi
     jq -j .secret <<<"$created" >"$dir/secrets/$1"
     say "a key of the mesh was made: $2 ($4)"
+}
+
+# Whether the mesh answers, and does not know the key of this file.
+is_refused() {
+    [ "$(curl -sS --max-time 5 -o /dev/null -w '%{http_code}' "http://$api/api/v1/whoami" \
+        -K <(printf 'header = "Authorization: Bearer %s"\n' "$(tr -d '\n' <"$dir/secrets/$1")") 2>/dev/null)" = 401 ]
 }
 
 # The shipped files with this machine's addresses.
@@ -116,50 +152,6 @@ render_local() {
     [ ! -s "$dir/secrets/synthetic_key" ] || printf -- '- targets: [http://%s/mcp]\n  labels: {module: http_post_json}\n' "$mcp" \
         >"$etc/prometheus/targets/blackbox-mcp.yml"
     sed "s#/etc/blackbox/secrets#$dir/secrets#" "$pack/blackbox/blackbox.yml" >"$etc/blackbox.yml"
-}
-
-# Whether the process of NAME lives and is what was started (a pid file may outlive its process, and the number be given again).
-runs() {
-    local pid
-    pid=$(cat "$dir/run/$1.pid" 2>/dev/null) || return 1
-    [ -n "$pid" ] && grep -qaF "$(cat "$dir/run/$1.program" 2>/dev/null || echo nothing)" "/proc/$pid/cmdline" 2>/dev/null
-}
-
-# start_part NAME READY PROGRAM ARGUMENTS: starts it, or has it read its files again.
-start_part() {
-    local name=$1 ready=$2 pid
-    shift 2
-    if runs "$name"; then
-        pid=$(cat "$dir/run/$name.pid")
-        [ "$name" = collector ] || kill -HUP "$pid"
-        say "$name runs already (process $pid), and has read its files again"
-        return
-    fi
-    is_ready "$ready" && fail "$name: something else listens there already; set its port (${name^^}_PORT)"
-    setsid "$@" >"$dir/log/$name.log" 2>&1 </dev/null &
-    pid=$!
-    echo "$pid" >"$dir/run/$name.pid"
-    echo "$1" >"$dir/run/$name.program"
-    wait_ready "$name" "$pid" "$ready"
-    say "$name started (process $pid)"
-}
-
-is_ready() {
-    case $1 in
-        port:*) (exec 3<>"/dev/tcp/127.0.0.1/${1#port:}") 2>/dev/null ;;
-        *) curl -fsS --max-time 2 -o /dev/null "$1" 2>/dev/null ;;
-    esac
-}
-
-wait_ready() {
-    local deadline=$((SECONDS + 30))
-    until is_ready "$3"; do
-        if ! kill -0 "$2" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
-            tail -5 "$dir/log/$1.log" >&2
-            fail "$1 did not start; its log is $dir/log/$1.log"
-        fi
-        sleep 0.2
-    done
 }
 
 local_told() {
@@ -181,22 +173,19 @@ local_told() {
 local_status() {
     local name status=0
     for name in "${parts[@]}"; do
-        if runs "$name"; then say "$name runs (process $(cat "$dir/run/$name.pid"))"; else say "$name does not run"; status=1; fi
+        if runs "$name"; then
+            say "$name runs (process $(cat "$dir/run/$name.pid"), port $(cat "$dir/run/$name.port" 2>/dev/null))"
+        elif [ "$name" = collector ] && [ ! -e "$dir/run/collector.pid" ] && ! find_collector; then
+            say "collector: none here (--install gets one)"
+        else
+            say "$name does not run"
+            status=1
+        fi
     done
     return $status
 }
 
 local_stop() {
-    local name pid deadline
-    for name in "${parts[@]}"; do
-        if runs "$name"; then
-            pid=$(cat "$dir/run/$name.pid")
-            kill "$pid" 2>/dev/null || true
-            deadline=$((SECONDS + 20))
-            while runs "$name" && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
-            if runs "$name"; then kill -9 "$pid" 2>/dev/null || true; fi
-            say "$name stopped"
-        fi
-        rm -f "$dir/run/$name.pid" "$dir/run/$name.program"
-    done
+    local name
+    for name in "${parts[@]}"; do stop_part "$name"; done
 }

@@ -21,6 +21,7 @@ import urllib.request
 
 import yaml
 
+from lib.waiting import free_ports, seen_within
 from recorders import Http, Mail
 
 PACK = pathlib.Path("deploy/monitoring")
@@ -37,16 +38,7 @@ def check(condition, what, seen=""):
 
 
 def eventually(seconds, probe):
-    """What the probe returned last: something true, or after the deadline whatever it is."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            found = probe()
-        except OSError as problem:
-            found, error = None, problem
-        if found or time.monotonic() > deadline:
-            return found
-        time.sleep(0.1)
+    return seen_within(seconds, probe)[0]
 
 
 def hours(config, inside):
@@ -72,9 +64,7 @@ class Alertmanager:
         self.http, self.mail = Http(), Mail()
         self.work = pathlib.Path(tempfile.mkdtemp())
         self.configure()
-        with Http().server as free:
-            port = free.server_port
-            free.shutdown()
+        [port] = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
         self.log = open(self.work / "log", "w")

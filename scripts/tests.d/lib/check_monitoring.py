@@ -4,13 +4,13 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.parse
 import urllib.request
+
+from lib.waiting import eventually, free_ports
 
 TOP = pathlib.Path("deploy/monitoring/prometheus")
 RUNBOOKS = pathlib.Path("docs/runbooks")
@@ -87,36 +87,15 @@ def static():
     return recorded, queries
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def get(url, headers=None, body=None):
     request = urllib.request.Request(url, data=body, headers=headers or {})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.read()
 
 
-def eventually(seconds, probe):
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            found = probe()
-            if found:
-                return found
-            error = "no result"
-        except OSError as problem:
-            error = str(problem)
-        if time.monotonic() > deadline:
-            raise SystemExit(f"not in {seconds} s: {error}")
-        time.sleep(0.2)
-
-
 def live(devmesh, recorded, queries):
     with tempfile.TemporaryDirectory() as work:
-        ports = {service: free_port() for service in ("mcp-server", "rest-api", "worker")}
+        ports = dict(zip(("mcp-server", "rest-api", "worker"), free_ports(3)))
         environment = {f"DEVMESH_{service.replace('-', '_').upper()}__LISTEN__ADDRESS": f"127.0.0.1:{port}"
                        for service, port in ports.items()}
         log = open(pathlib.Path(work) / "mesh.log", "w")
@@ -124,13 +103,13 @@ def live(devmesh, recorded, queries):
                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         prometheus = None
         try:
-            eventually(60, lambda: get(f"http://127.0.0.1:{ports['mcp-server']}/health/ready"))
-            web = free_port()
+            eventually(60, "the mesh is ready", lambda: get(f"http://127.0.0.1:{ports['mcp-server']}/health/ready"))
+            [web] = free_ports(1)
             prometheus = subprocess.Popen(
                 ["prometheus", f"--config.file={configured(work, ports)}", f"--storage.tsdb.path={work}/tsdb",
                  f"--web.listen-address=127.0.0.1:{web}"], stdout=log, stderr=log)
             api = f"http://127.0.0.1:{web}/api/v1"
-            eventually(30, lambda: get(f"http://127.0.0.1:{web}/-/ready"))
+            eventually(30, "Prometheus is ready", lambda: get(f"http://127.0.0.1:{web}/-/ready"))
             key = (pathlib.Path(work) / "data/bootstrap.key").read_text().strip()
 
             def value(query):
@@ -142,7 +121,7 @@ def live(devmesh, recorded, queries):
                 return any(number not in ("NaN", "+Inf", "-Inf") for number in value(query))
 
             for name in sorted(name for name in recorded if not QUIET.fullmatch(name)):
-                eventually(60, lambda: fed(name))
+                eventually(60, f"{name} has data", lambda name=name: fed(name))
             for query in queries:
                 value(query)  # An error of the query is an HTTP 400.
             check(value('count(ALERTS{alertname="Watchdog", alertstate="firing"})') == ["1"], "the Watchdog is silent")

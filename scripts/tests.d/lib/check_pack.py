@@ -19,6 +19,7 @@ import urllib.request
 import hcl2
 import yaml
 
+from lib.waiting import free_ports, seen_within
 from recorders import Http
 
 PACK = pathlib.Path("deploy/monitoring")
@@ -82,13 +83,11 @@ def kubernetes(folder):
     job["file_sd_configs"] = [{"files": ["pods.json"]}]
     (folder / "kubernetes.yml").write_text(yaml.safe_dump(config))
     check(*named("promtool takes prometheus.kubernetes.yml", run("promtool", "check", "config", str(folder / "kubernetes.yml"))))
-    with Http().server as free:
-        port = free.server_port
-        free.shutdown()
+    [port] = free_ports(1)
     process = subprocess.Popen(["prometheus", f"--config.file={folder}/kubernetes.yml", f"--storage.tsdb.path={folder}/tsdb",
                                 f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        found = eventually(lambda: [target for target in ask(port)["activeTargets"] if target["scrapePool"] == "devmesh"])
+        found, _ = seen_within(20, lambda: [target for target in ask(port)["activeTargets"] if target["scrapePool"] == "devmesh"])
         labels = [target["labels"] for target in found or []]
         check(len(labels) == 1 and {"job": "mcp-server", "service": "mcp-server", "namespace": "devmesh", "pod": "mcp-server-0"}.items()
               <= labels[0].items(), "a running pod's port `metrics` is scraped under its component's name, nothing else", labels)
@@ -100,17 +99,6 @@ def kubernetes(folder):
 def ask(port):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/targets", timeout=5) as answer:
         return json.loads(answer.read())["data"]
-
-
-def eventually(probe):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            if found := probe():
-                return found
-        except OSError:
-            pass
-        time.sleep(0.1)
 
 
 def collectors():
@@ -216,13 +204,11 @@ def kustomize():
 def pushgateway():
     """The script of the CronJob, as the container would run it, to a real Pushgateway."""
     container = load("kubernetes/cronjob-pushgateway.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
-    with Http().server as free:
-        port = free.server_port
-        free.shutdown()
+    [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: urllib.request.urlopen(f"{url}/-/ready", timeout=2).status == 200)
+        seen_within(20, lambda: urllib.request.urlopen(f"{url}/-/ready", timeout=2).status == 200)
         well, said = run("sh", "-ec", container["args"][0], env={"PUSHGATEWAY_URL": url, "PATH": os.environ["PATH"]})
         with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
             page = answer.read().decode()

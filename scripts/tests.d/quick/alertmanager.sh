@@ -16,6 +16,6 @@ check "P2 is routed to Slack" goes_to devmesh,slack-warnings priority=P2 alertna
 check "P3 is routed to the e-mail digest" goes_to devmesh,email-digest priority=P3 alertname=X
 check "the Watchdog is routed to the dead man's switch" goes_to dead-mans-switch alertname=Watchdog priority=none
 
-"$python" scripts/tests.d/lib/check_alertmanager.py >"$WORK/alertmanager.log" 2>&1 || true
+PYTHONPATH=scripts "$python" scripts/tests.d/lib/check_alertmanager.py >"$WORK/alertmanager.log" 2>&1 || true
 count_checks "real Alertmanagers" "$WORK/alertmanager.log"
 finish

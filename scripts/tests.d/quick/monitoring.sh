@@ -10,4 +10,4 @@ promtool check rules "$rules"/rules/*.yml "$rules"/alerts/*.yml >/dev/null
 promtool test rules "$rules"/tests/*.yml >/dev/null
 python3 scripts/tests.d/lib/check_coverage.py
 "$(tool_node)" scripts/tests.d/lib/check_dashboards.mjs "$(tool_node_modules monitoring)" deploy/monitoring
-python3 scripts/tests.d/lib/check_monitoring.py "${CARGO_TARGET_DIR:-target}/debug/devmesh"
+PYTHONPATH=scripts python3 scripts/tests.d/lib/check_monitoring.py "${CARGO_TARGET_DIR:-target}/debug/devmesh"

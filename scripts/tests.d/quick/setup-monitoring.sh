@@ -58,17 +58,54 @@ check "the load test says that it needs a key" sh -c "! $node scripts/tests.d/li
 
 before=$(cat "$run"/run/*.pid)
 check "it can be run a second time" setup
+cp "$WORK/check.log" "$WORK/again.log"
+check "and has been seen to read its files again" grep -q 'prometheus runs already.*has read its files again' "$WORK/again.log"
 same_processes() { [ "$(cat "$run"/run/*.pid)" = "$before" ]; }
 check "the second time starts nothing anew" same_processes
 keys() { devmesh keys list --output json | jq -e '[.[] | select(.name == "monitoring probe" or .name == "alertmanager") | .scopes[]] | sort == ["alerts:write", "tools:read"]'; }
 check "the probe and Alertmanager have one key each, for one thing" keys
 check "--status says that all of it runs" setup --status
+no_such_zone() { ! setup --timezone Europe/Atlantis >"$WORK/zone.log" 2>&1 && grep -q 'Europe/Atlantis: no such zone' "$WORK/zone.log"; }
+check "a zone that does not exist is refused at the door" no_such_zone
+zone_is() { curl -fsS "http://127.0.0.1:$ALERTMANAGER_PORT/api/v2/status" | jq -r .config.original | grep -q "location: $1"; }
+check "a zone is taken over" setup --timezone Asia/Kathmandu
+check "Alertmanager has it" zone_is Asia/Kathmandu
+before_port=$BLACKBOX_PORT BLACKBOX_PORT=$(free_port)
+check "a part moves to another port" setup
+check "the port that is told is where it answers" curl -fsS -o /dev/null "http://127.0.0.1:$BLACKBOX_PORT/-/healthy"
+left() { ! curl -fsS --max-time 2 -o /dev/null "http://127.0.0.1:$before_port/-/healthy"; }
+check "and nothing is left at the one before" left
+remembers() {
+    env -u BLACKBOX_PORT scripts/setup-monitoring.sh --local --dir "$run" --data "$DATA" >"$WORK/again.log" &&
+        grep -q "Blackbox .*:$BLACKBOX_PORT " "$WORK/again.log" && zone_is Asia/Kathmandu
+}
+check "ports and zone that are not named stay as they are" remembers
+broken() {
+    sed -i 's/^groups:/groups: [/' "$copy/deploy/monitoring/prometheus/alerts/work.yml"
+    ! "$copy/scripts/setup-monitoring.sh" --local --dir "$run" --data "$DATA" >"$WORK/broken.log" 2>&1 &&
+        grep -q 'prometheus did not take its new files' "$WORK/broken.log"
+}
+copy=$WORK/copy
+mkdir "$copy" && cp -r --parents scripts/setup-monitoring.sh scripts/lib deploy/monitoring "$copy"
+check "files that Prometheus does not take are told" broken
+other_mesh() {
+    devmesh keys revoke alertmanager &&
+        setup >"$WORK/other.log" 2>&1 && grep -q 'devmesh_key is refused by this mesh' "$WORK/other.log" &&
+        grep -q 'a key of the mesh was made: alertmanager' "$WORK/other.log"
+}
+check "a key that the mesh does not know is made anew" other_mesh
+without_collector() {
+    kill "$(cat "$run/run/collector.pid")" && rm "$run"/run/collector.*
+    # No collector to be had: other tools, and a PATH without it.
+    TEST_TOOLS_DIR=$WORK/no-tools setup --status >"$WORK/none.log" && grep -q 'collector: none here' "$WORK/none.log"
+}
+check "--status is well where no collector can be had" without_collector
 check "scripts/silence works on it" scripts/silence deploy --for 1m --alertmanager "http://127.0.0.1:$ALERTMANAGER_PORT"
 check "--stop ends it" setup --stop
 gone() { ! setup --status && ! curl -fsS --max-time 2 "http://127.0.0.1:$PROMETHEUS_PORT/-/ready"; }
 check "nothing is left" gone
 
-"$python" scripts/tests.d/lib/check_pack.py >"$WORK/pack.log" 2>&1 || true
+PYTHONPATH=scripts "$python" scripts/tests.d/lib/check_pack.py >"$WORK/pack.log" 2>&1 || true
 count_checks "files for other tools" "$WORK/pack.log"
 "$(tool_node)" scripts/tests.d/lib/check_kubernetes.mjs "$(tool_node_modules monitoring)" >"$WORK/kubernetes.log" 2>&1 || true
 count_checks "Kubernetes objects" "$WORK/kubernetes.log"

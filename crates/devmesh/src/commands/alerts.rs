@@ -1,5 +1,7 @@
 //! `devmesh alerts`.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -25,15 +27,15 @@ enum Action {
         /// Only of this rule.
         #[arg(long, value_name = "NAME")]
         alertname: Option<String>,
-        /// Only with this priority: P0 to P3.
-        #[arg(long)]
+        /// Only with this priority.
+        #[arg(long, value_parser = ["P0", "P1", "P2", "P3"])]
         priority: Option<String>,
         /// Only those that fire still.
         #[arg(long)]
         firing: bool,
         /// At most this many.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
+        #[arg(long, default_value = "50")]
+        limit: NonZeroUsize,
     },
     /// Say whether an alert was worth somebody's time. False positives are counted by alert.
     #[command(
@@ -87,7 +89,8 @@ impl Alerts {
                     .into_iter()
                     .filter_map(|(name, value)| Some((name, value?)))
                     .collect();
-                terminal.rows(COLUMNS, &api.list(&["alerts"], &query, limit).await?, "no alerts")
+                let alerts = api.list(&["alerts"], &query, limit.get()).await?;
+                terminal.rows(COLUMNS, &alerts, "no alerts")
             }
             Action::Review { id, verdict } => {
                 let verdict = match verdict {

@@ -1,5 +1,7 @@
 //! `devmesh audit`.
 
+use std::num::NonZeroUsize;
+
 use chrono::{DateTime, Duration, Utc};
 use clap::Args;
 use domain::Clock;
@@ -32,8 +34,8 @@ pub struct Audit {
     #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<DateTime<Utc>>,
     /// At most this many.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    #[arg(long, default_value = "50")]
+    limit: NonZeroUsize,
 }
 
 const COLUMNS: &[Column] = &[
@@ -71,7 +73,7 @@ impl Audit {
             .collect();
         terminal.rows(
             COLUMNS,
-            &api.list(&["audit"], &query, self.limit).await?,
+            &api.list(&["audit"], &query, self.limit.get()).await?,
             "no records",
         )
     }

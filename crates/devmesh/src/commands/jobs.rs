@@ -1,5 +1,7 @@
 //! `devmesh jobs`.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -30,8 +32,8 @@ enum Action {
         #[arg(long)]
         kind: Option<String>,
         /// At most this many.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
+        #[arg(long, default_value = "50")]
+        limit: NonZeroUsize,
     },
     /// Show a job with its result.
     #[command(
@@ -130,7 +132,11 @@ impl Jobs {
                     .into_iter()
                     .filter_map(|(name, value)| Some((name, value?)))
                     .collect();
-                terminal.rows(COLUMNS, &api.list(&["jobs"], &query, limit).await?, "no jobs")
+                terminal.rows(
+                    COLUMNS,
+                    &api.list(&["jobs"], &query, limit.get()).await?,
+                    "no jobs",
+                )
             }
             Action::Show { id, wait: false } => show(terminal, &api.get(&["jobs", &id], &[]).await?),
             Action::Show { id, wait: true } => {

@@ -39,6 +39,27 @@ fn exit_codes_tell_usage_from_refusal_from_absence() {
 }
 
 #[test]
+fn a_value_out_of_its_range_is_wrong_usage_that_names_the_option() {
+    let dir = tempfile::tempdir().unwrap();
+    for (arguments, option) in [
+        (&["alerts", "list", "--limit", "0"][..], "--limit"),
+        (&["jobs", "list", "--limit", "0"], "--limit"),
+        (&["audit", "--limit", "0"], "--limit"),
+        (&["alerts", "list", "--priority", "P7"], "--priority"),
+        (&["trace", "audit", "--at-least", "101"], "--at-least"),
+        (&["trace", "audit", "--at-least", "NaN"], "--at-least"),
+    ] {
+        let refused = run(dir.path(), &[&["--key", "dm_x"], arguments].concat(), &[]).unwrap();
+        assert!(
+            refused.code == 2 && refused.stderr.contains(option),
+            "{arguments:?}: {} {}",
+            refused.code,
+            refused.stderr
+        );
+    }
+}
+
+#[test]
 fn what_init_writes_is_accepted_and_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let said = |arguments: &[&str]| run(dir.path(), arguments, &[]).unwrap();

@@ -83,6 +83,23 @@ on_both! {
         assert_eq!(firing["items"][0]["ended_at"], Value::Null);
     }
 
+    async fn what_no_alert_has_is_refused_by_the_name_of_the_field_and_nothing_is_kept(app: &App) {
+        for (pointer, value, field) in [
+            ("/alerts/0/labels/alertname", json!(" "), "alerts[0].labels.alertname"),
+            ("/alerts/0/fingerprint", json!(""), "alerts[0].fingerprint"),
+            ("/version", json!("3"), "version"),
+        ] {
+            let mut told = notification("Nameless", "firing");
+            *told.pointer_mut(pointer).unwrap() = value;
+            let problem = app.post(&app.admin, "/api/v1/alerts", told).await.expect(422);
+            assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+        }
+        let alerts = app.get(&app.admin, "/api/v1/alerts").await.expect(200);
+        assert_eq!(alerts["items"], json!([]));
+        let problem = app.get(&app.admin, "/api/v1/alerts?priority=P7").await.expect(400);
+        assert_eq!(problem["errors"][0]["field"], "priority", "{problem}");
+    }
+
     async fn an_end_whose_beginning_was_missed_counts_as_both(app: &App) {
         assert_eq!(tell(app, "Missed", "resolved").await, json!({ "opened": 1, "resolved": 1 }));
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::LogLevels;
 use super::filter::Levels;
 use crate::telemetry::Telemetry;
 
@@ -21,18 +22,29 @@ pub struct LevelChange {
     pub for_seconds: Option<u32>,
 }
 
+const EXPECTED: &str = "level: expected error, warn, info, debug or trace";
+
 impl LevelChange {
-    /// Whether it names a level.
+    /// Whether it names levels, and modules that there can be. Nothing turns all lines off at run time: who did could not
+    /// be seen to.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self) -> Result<(), String> {
+    /// Which field is wrong, and why.
+    pub fn check(&self, levels: &LogLevels) -> Result<(), String> {
         if self.level.trim().is_empty() {
-            return Err("level: expected off, error, warn, info, debug or trace".to_owned());
+            return Err(EXPECTED.to_owned());
         }
-        Levels::parse(&self.level)
-            .map(drop)
-            .map_err(|error| error.to_string())
+        let wanted = Levels::parse(&self.level).map_err(|error| format!("level: {error}"))?;
+        if self.module.is_none() && wanted.is_off() {
+            return Err(format!("{EXPECTED}; off only for a module"));
+        }
+        let of_level = wanted.modules().map(|module| ("level", module));
+        let of_module = self.module.iter().map(|module| ("module", module.as_str()));
+        for (field, module) in of_level.chain(of_module) {
+            let known = levels.modules().check(module);
+            known.map_err(|problem| format!("{field}: {problem}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -40,14 +52,14 @@ impl Telemetry {
     /// Changes the log level of this service, and says so in its log. Answers the levels that hold now.
     ///
     /// # Errors
-    /// When it is no level.
+    /// What is wrong with it.
     #[expect(
         clippy::disallowed_methods,
         reason = "a timer whose loss at shutdown loses nothing"
     )]
     pub fn change_log_level(&self, change: &LevelChange) -> Result<String, String> {
-        change.check()?;
         let levels = self.log_levels();
+        change.check(levels)?;
         let module = change.module.as_deref();
         let result = match (change.for_seconds, module) {
             (Some(seconds), module) => {
@@ -59,7 +71,7 @@ impl Telemetry {
             (None, Some(module)) => levels.set_module(module, &change.level),
             (None, None) => levels.set(&change.level),
         };
-        result.map_err(|error| error.to_string())?;
+        result.map_err(|error| format!("level: {error}"))?;
         let level = self.log_level();
         tracing::warn!(to = %level, "log level changed to {level}");
         Ok(level)

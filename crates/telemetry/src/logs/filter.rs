@@ -78,6 +78,16 @@ impl Levels {
         Ok(Levels::new(self.default, modules))
     }
 
+    /// Whether nothing is logged but what modules say.
+    pub(super) fn is_off(&self) -> bool {
+        self.default == LevelFilter::OFF
+    }
+
+    /// The modules that are named.
+    pub(super) fn modules(&self) -> impl Iterator<Item = &str> {
+        self.modules.keys().map(String::as_str)
+    }
+
     /// The form that `parse` takes.
     pub(super) fn text(&self) -> String {
         let modules = self

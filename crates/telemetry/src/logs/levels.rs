@@ -11,6 +11,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::filter::Levels;
+use super::modules::Modules;
 use crate::error::TelemetryError;
 use crate::trace::{SpanState, any_debug_open};
 
@@ -28,6 +29,7 @@ struct Shared {
     debug: Option<Levels>,
     /// Counts changes, so that an outdated fallback does nothing.
     changes: AtomicU64,
+    modules: Modules,
 }
 
 impl LogLevels {
@@ -46,6 +48,7 @@ impl LogLevels {
             current: RwLock::new(levels),
             debug,
             changes: AtomicU64::new(0),
+            modules: Modules::default(),
         }))
     }
 
@@ -74,6 +77,11 @@ impl LogLevels {
     #[must_use]
     pub fn current(&self) -> String {
         read(&self.0.current).text()
+    }
+
+    /// Where lines can come from.
+    pub(super) fn modules(&self) -> &Modules {
+        &self.0.modules
     }
 
     /// Replaces the levels for good.
@@ -157,6 +165,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.0.modules.saw(metadata.target());
         if read(&self.0.current).enabled(metadata) {
             Interest::always()
         } else if self.0.debug.as_ref().is_some_and(|debug| debug.enabled(metadata)) {

@@ -75,9 +75,28 @@ fn the_log_level_is_for_the_admin_alone() {
     );
     assert_eq!(service.get(address, "/admin/log-level").status, 401);
     assert_eq!(service.telemetry.log_levels().current(), "info");
-    for bad in [r#"{"level":"loud"}"#, r#"{"levle":"debug"}"#, "not json"] {
-        assert_eq!(put_level(&service, address, "secret", bad).status, 400, "{bad}");
+    for (bad, field) in [
+        (r#"{"level":"loud"}"#, "level: "),
+        (r#"{"level":"off"}"#, "level: "),
+        (r#"{"level":"info,rest-api=debug"}"#, "level: there is no crate"),
+        (
+            r#"{"level":"debug","module":"rest_apy::http"}"#,
+            "module: there is no crate",
+        ),
+        (r#"{"level":"info,h2=debug","module":"h2"}"#, "level: "),
+        (r#"{"levle":"debug"}"#, "unknown field `levle`"),
+        ("not json", "expected"),
+    ] {
+        let answer = put_level(&service, address, "secret", bad);
+        let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            answer.status == 400 && detail.starts_with(field),
+            "{bad}: {detail}"
+        );
     }
+    assert_eq!(service.telemetry.log_levels().current(), "info");
+    let quiet = put_level(&service, address, "secret", r#"{"level":"off","module":"h2"}"#);
+    assert_eq!(quiet.json()["level"], "info,h2=off");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from ..processes import Missed, eventually
+from ...waiting import Missed, eventually
 from ..registry import MENDED, arrives, scene
 
 

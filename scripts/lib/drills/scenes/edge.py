@@ -1,6 +1,6 @@
 """What the agents' edge lives on: keys, the control plane, the cache, its audit records."""
 
-from ..processes import eventually
+from ...waiting import eventually
 from ..registry import MENDED, arrives, scene
 
 

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from ..processes import eventually
+from ...waiting import eventually
 from ..registry import MENDED, arrives, scene
 
 
@@ -23,7 +23,7 @@ def memory_taken(lab, stack):
         lab.shop.released.set()
         for thread in held:
             thread.join(60)
-    yield MENDED
+        yield MENDED  # The same process: it has given the memory back.
     lab.api("DELETE", "/providers/hoard")
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from ..processes import eventually
+from ...waiting import eventually
 from ..registry import MENDED, arrives, scene
 
 

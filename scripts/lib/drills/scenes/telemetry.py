@@ -1,6 +1,6 @@
 """Telemetry that is not all that happened."""
 
-from ..processes import eventually
+from ...waiting import eventually
 from ..registry import MENDED, arrives, scene
 
 TOOLS = 30

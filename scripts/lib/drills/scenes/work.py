@@ -3,7 +3,7 @@
 import urllib.parse
 
 from .. import traffic
-from ..processes import Missed, eventually
+from ...waiting import Missed, eventually
 from ..registry import MENDED, arrives, scene
 
 WORKERS = ("worker-1", "worker-2")
@@ -39,6 +39,14 @@ def upstream_refuses_jobs(lab, stack):
 @scene("worker-killed-in-a-write", "JobsInDoubt", "the workers are killed (SIGKILL) while the upstream takes its time with a write",
        fires_within=120, ends_within=60)
 def worker_killed_in_a_write(lab, stack):
+    job = cut_off_a_write(lab)
+    yield arrives()
+    lab.api("POST", f"/jobs/{job['id']}/resolve", {"as": "done"})
+    yield MENDED
+
+
+def cut_off_a_write(lab):
+    """The job whose write was under way when its worker was killed."""
     lab.shop.behave(hang=True)
     writes = lab.shop.writes
     job = lab.later("shop_write", {"n": "1"})[1]
@@ -48,9 +56,7 @@ def worker_killed_in_a_write(lab, stack):
     lab.shop.behave()
     for worker in WORKERS:
         lab[worker].start()
-    yield arrives()
-    lab.api("POST", f"/jobs/{job['id']}/resolve", {"as": "done"})
-    yield MENDED
+    return job
 
 
 @scene("unreadable-message", "DeadLetters", "a message that no worker can read is put into the queue of jobs", ends_within=90)

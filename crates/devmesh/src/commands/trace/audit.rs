@@ -1,6 +1,7 @@
 //! `devmesh trace audit`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use chrono::{DateTime, Duration, Utc};
 use clap::Args;
@@ -28,10 +29,10 @@ pub(super) struct Audit {
     #[arg(long, value_name = "TIME", default_value = "10s")]
     settle: runtime::config::Duration,
     /// At most so many audit records, newest first.
-    #[arg(long, default_value_t = 10_000)]
-    limit: usize,
+    #[arg(long, default_value = "10000")]
+    limit: NonZeroUsize,
     /// Fail when fewer per cent are whole.
-    #[arg(long, value_name = "PERCENT", default_value_t = 99.9)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "99.9")]
     at_least: f64,
     /// Every call is sampled: one without a trace counts as lost, too. Otherwise it counts as not sampled.
     #[arg(long)]
@@ -56,7 +57,7 @@ impl Audit {
     ) -> Result<(), Failure> {
         let api = Api::new(&global.connection)?;
         let query = [("since", self.since.to_rfc3339())];
-        let records = api.list(&["audit"], &query, self.limit).await?;
+        let records = api.list(&["audit"], &query, self.limit.get()).await?;
         let settled = Duration::from_std(self.settle.get()).unwrap_or_default();
         let calls = by_trace(&records, domain::SystemClock.now() - settled);
         let progress = terminal.progress(&format!("{} traces", calls.len()));
@@ -76,6 +77,14 @@ impl Audit {
         report.show(terminal)?;
         report.verdict(self.at_least)
     }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let given = text
+        .parse()
+        .ok()
+        .filter(|percent| (0.0..=100.0).contains(percent));
+    given.ok_or_else(|| "0 to 100".to_owned())
 }
 
 async fn look_up(

@@ -25,6 +25,8 @@ pub use payload::{Notification, NotifiedAlert, Status};
 /// The payload that is understood.
 const VERSION: &str = "4";
 
+const PRIORITIES: [&str; 4] = ["P0", "P1", "P2", "P3"];
+
 mirrored! {
     /// Whether an alert was worth somebody's time.
     VerdictName of Verdict {
@@ -102,6 +104,7 @@ pub struct AlertQuery {
     /// Only of this rule.
     alertname: Option<String>,
     /// Only with this priority, `P0` to `P3`.
+    #[param(pattern = "^P[0-3]$")]
     priority: Option<String>,
     /// Only those that fire still.
     #[serde(default)]
@@ -134,8 +137,9 @@ pub async fn receive(
             "\"4\", Alertmanager's webhook payload",
         ));
     }
-    let alerts = notification.alerts.into_iter();
-    let alerts = alerts.map(|alert| alert.read(caller.tenant_id)).collect();
+    let alerts = notification.alerts.into_iter().enumerate();
+    let alerts = alerts.map(|(at, alert)| alert.read(at, caller.tenant_id));
+    let alerts = alerts.collect::<Result<_, _>>()?;
     let received = http.control.receive_alerts(&caller, alerts).await?;
     received.iter().for_each(|received| tell(&http.alerts, received));
     Ok(Json(AlertsReceived {
@@ -154,6 +158,11 @@ pub async fn list(
     Query(which): Query<AlertQuery>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<PageView<AlertView>>, Problem> {
+    let priority = which.priority.as_deref();
+    if priority.is_some_and(|priority| !PRIORITIES.contains(&priority)) {
+        let status = StatusCode::BAD_REQUEST;
+        return Err(Problem::field(status, "priority", "P0, P1, P2 or P3"));
+    }
     let filter = AlertFilter {
         alertname: which.alertname,
         priority: which.priority,

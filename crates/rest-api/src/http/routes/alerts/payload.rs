@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use domain::alert::Alert;
 use domain::{AlertId, TenantId};
+use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
+
+use crate::http::problem::Problem;
 
 /// Longest text that is kept of a label or an annotation, in characters.
 const LONGEST: usize = 500;
@@ -46,16 +49,19 @@ pub struct NotifiedAlert {
     /// Until when; in the year 1, or when it would time out, while it fires.
     pub ends_at: DateTime<Utc>,
     /// The same for the same labels.
+    #[schema(min_length = 1)]
     pub fingerprint: String,
 }
 
 impl NotifiedAlert {
-    pub(super) fn read(self, tenant_id: TenantId) -> Alert {
+    /// The alert that stands `at` this place of the notification.
+    pub(super) fn read(self, at: usize, tenant_id: TenantId) -> Result<Alert, Problem> {
+        self.is_named(at)?;
         let text = |map: &BTreeMap<String, String>, name: &str| {
             let found = map.get(name).map(|text| cut(text));
             found.unwrap_or_default()
         };
-        Alert {
+        Ok(Alert {
             id: AlertId::generate(),
             tenant_id,
             alertname: text(&self.labels, "alertname"),
@@ -68,7 +74,23 @@ impl NotifiedAlert {
             started_at: self.starts_at,
             ended_at: (self.status == Status::Resolved).then_some(self.ends_at),
             review: None,
+        })
+    }
+
+    /// Alertmanager always says which alert it is and how to know it again; without either there is nothing to keep.
+    fn is_named(&self, at: usize) -> Result<(), Problem> {
+        let name = self.labels.get("alertname").map_or("", String::as_str);
+        for (field, value) in [("labels.alertname", name), ("fingerprint", &self.fingerprint)] {
+            if value.trim().is_empty() {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                return Err(Problem::field(
+                    status,
+                    format!("alerts[{at}].{field}"),
+                    "not empty",
+                ));
+            }
         }
+        Ok(())
     }
 }
 
