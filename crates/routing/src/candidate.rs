@@ -118,28 +118,50 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What is asked, and of whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) task: &'a Task,
+    pub(crate) settings: &'a Settings,
+}
+
 /// Sorts the agents of the snapshot into those who can take the task and those who cannot.
-pub(crate) fn sort(snapshot: &Snapshot, task: &Task, settings: &Settings) -> (Vec<Candidate>, Vec<LeftOut>) {
-    let average = Average::of(snapshot, task, settings);
-    let (mut well, mut degraded, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-    for agent in &snapshot.agents {
-        match hindrance(agent, task, settings) {
+pub(crate) fn sort(asked: &Asked<'_>) -> (Vec<Candidate>, Vec<LeftOut>) {
+    let (mut able, mut degraded, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for agent in &asked.snapshot.agents {
+        match hindrance(agent, asked.task, asked.settings) {
             Some(reason) => left_out.push(LeftOut {
                 agent: agent.id,
                 reason,
             }),
-            None if is_degraded(agent) => degraded.push(average.candidate(agent, snapshot, task, settings)),
-            None => well.push(average.candidate(agent, snapshot, task, settings)),
+            None if is_degraded(agent) => degraded.push(agent),
+            None => able.push(agent),
         }
     }
-    if well.is_empty() {
-        return (degraded, left_out);
+    if able.is_empty() {
+        able = degraded;
+    } else {
+        let reason = Reason::Degraded;
+        left_out.extend(degraded.iter().map(|agent| LeftOut {
+            agent: agent.id,
+            reason,
+        }));
     }
-    left_out.extend(degraded.iter().map(|candidate| LeftOut {
-        agent: candidate.agent,
-        reason: Reason::Degraded,
-    }));
-    (well, left_out)
+    let known: Vec<_> = able.iter().map(|agent| experience(agent, asked)).collect();
+    let average = Average::of(&known, asked.settings);
+    let both = able.into_iter().zip(&known);
+    let candidates = both
+        .map(|(agent, known)| average.candidate(agent, known, asked))
+        .collect();
+    (candidates, left_out)
+}
+
+/// What is known of the agent for the task's type, as of the snapshot.
+fn experience(agent: &Agent, asked: &Asked<'_>) -> Experience {
+    let known = agent.experience.get(&asked.task.task_type);
+    let now = |known: &Experience| known.at(asked.snapshot.taken_at, asked.settings.half_life_seconds);
+    known.map(now).unwrap_or_default()
 }
 
 fn is_degraded(agent: &Agent) -> bool {
@@ -201,8 +223,8 @@ fn sound(value: f64) -> f64 {
 }
 
 /// To so many decimal places: few digits are stored for each candidate, and read back as they were.
-fn rounded(value: f64, places: i32) -> f64 {
-    let scale = 10_f64.powi(places);
+fn rounded<const PLACES: i32>(value: f64) -> f64 {
+    let scale = 10_f64.powi(PLACES);
     (value * scale).round() / scale
 }
 
@@ -224,53 +246,61 @@ fn fit(agent: &Agent, task: &Task) -> f64 {
     (fulfilled as f64 + special) / (wished + 1) as f64
 }
 
-/// What all agents together have shown of the task's type: what one agent is taken to be like until more is known.
+/// What all who can take the task have shown of its type: what one of them is taken to be like until more is known.
 struct Average {
     success: f64,
     seconds: f64,
+    squared_seconds: f64,
 }
 
 impl Average {
-    fn of(snapshot: &Snapshot, task: &Task, settings: &Settings) -> Self {
-        let known = snapshot
-            .agents
+    fn of(known: &[Experience], settings: &Settings) -> Self {
+        let all = known
             .iter()
-            .filter_map(|agent| agent.experience.get(&task.task_type));
-        let known = known.map(|of| of.at(snapshot.taken_at, settings.half_life_seconds));
-        let all = known.fold(Experience::default(), Experience::with);
+            .copied()
+            .fold(Experience::default(), Experience::with);
+        let usual = sound(settings.usual_seconds);
+        let weight = sound(all.weight());
         Self {
             // As if one had succeeded and one had failed before anything was known.
-            success: (sound(all.successes) + 1.0) / (sound(all.weight()) + 2.0),
-            seconds: (sound(all.seconds) + sound(settings.usual_seconds)) / (sound(all.weight()) + 1.0),
+            success: (sound(all.successes) + 1.0) / (weight + 2.0),
+            seconds: (sound(all.seconds) + usual) / (weight + 1.0),
+            squared_seconds: (sound(all.squared_seconds) + usual * usual) / (weight + 1.0),
         }
     }
 
-    fn candidate(&self, agent: &Agent, snapshot: &Snapshot, task: &Task, settings: &Settings) -> Candidate {
-        let known = agent.experience.get(&task.task_type).copied().unwrap_or_default();
-        let known = known.at(snapshot.taken_at, settings.half_life_seconds);
+    fn candidate(&self, agent: &Agent, known: &Experience, at: &Asked<'_>) -> Candidate {
+        let Asked {
+            snapshot,
+            task,
+            settings,
+        } = *at;
         // Never nothing: an agent of which nothing is known is like the average.
         let prior = sound(settings.prior_weight).max(0.01);
         let weight = sound(known.weight()) + prior;
+        let together = |own: f64, average: f64| (sound(own) + prior * average) / weight;
         // Not below 1 %: costs and times are divided by it.
-        let success = (sound(known.successes) + prior * self.success) / weight;
-        let success = success.max(0.01);
-        let run_seconds = (sound(known.seconds) + prior * self.seconds) / weight;
+        let success = together(known.successes, self.success).max(0.01);
+        let run_seconds = together(known.seconds, self.seconds);
+        let squared = together(known.squared_seconds, self.squared_seconds);
+        let deviation = (squared - run_seconds * run_seconds).max(0.0).sqrt();
 
         let capacity = f64::from(agent.capacity);
         // What it said at its last heartbeat may be old; what it holds of ours is known exactly.
         let busy = f64::from(agent.open).max(sound(agent.workload).min(1.0) * capacity);
         let wait_seconds = (busy + 1.0 - capacity).max(0.0) / capacity * run_seconds;
         let left = |deadline: u64| deadline as f64 / 1_000.0 - snapshot.taken_at as f64 / 1_000.0;
-        let late = |deadline| (wait_seconds + run_seconds - left(deadline)).max(0.0);
+        // One standard deviation more than the mean: about five of six will be quicker.
+        let late = |deadline| (wait_seconds + run_seconds + deviation - left(deadline)).max(0.0);
         Candidate {
             agent: agent.id,
-            load: rounded(busy / capacity, 4),
-            fit: rounded(fit(agent, task), 4),
-            success: rounded(success, 4),
-            wait_seconds: rounded(wait_seconds, 3),
-            run_seconds: rounded(run_seconds, 3),
-            cost_usd: rounded(cost(agent, task, settings), 6),
-            late_seconds: rounded(task.deadline.map_or(0.0, late), 3),
+            load: rounded::<4>(busy / capacity),
+            fit: rounded::<4>(fit(agent, task)),
+            success: rounded::<4>(success),
+            wait_seconds: rounded::<3>(wait_seconds),
+            run_seconds: rounded::<3>(run_seconds),
+            cost_usd: rounded::<6>(cost(agent, task, settings)),
+            late_seconds: rounded::<3>(task.deadline.map_or(0.0, late)),
             last_chosen: agent.last_chosen,
         }
     }

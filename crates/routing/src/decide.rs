@@ -1,9 +1,12 @@
 //! The decision, and its explanation.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::candidate::{Candidate, LeftOut, Reason, sort};
+use crate::candidate::{Asked, Candidate, LeftOut, Reason, sort};
+use crate::replay::Foreseen;
 use crate::{Name, Says, Score, Settings, Snapshot, Strategy, Task};
 
 /// Who was chosen, and all that the choice rested on: enough to explain it, and to ask later what another strategy would
@@ -22,10 +25,17 @@ pub struct Decision {
     pub snapshot: u64,
     /// What the task says that strategies go by.
     pub says: Says,
-    /// Those who can take the task, in the order of the snapshot.
+    /// How many can take the task.
+    pub eligible_count: usize,
+    /// Those who can take it, in the order of the snapshot; the best of them once [condensed](Decision::condensed).
     pub eligible: Vec<Eligible>,
-    /// Those who cannot, and why.
+    /// How many cannot take it, by reason.
+    pub left_out_count: BTreeMap<Reason, usize>,
+    /// Those who cannot, and why; the first of them once condensed.
     pub left_out: Vec<LeftOut>,
+    /// What each strategy would have meant; filled when the decision is condensed.
+    #[serde(default)]
+    pub foreseen: Vec<Foreseen>,
     /// How much was left to chance.
     pub exploration: Exploration,
 }
@@ -55,17 +65,7 @@ impl Decision {
     /// Whether somebody may take the task later if nothing but time passes: no, if all are left out for good.
     #[must_use]
     pub fn waiting_may_help(&self) -> bool {
-        self.chosen.is_some() || self.left_out.iter().any(|left_out| left_out.reason.may_pass())
-    }
-
-    /// How many were left out for each reason, in the order of [`Reason`].
-    #[must_use]
-    pub fn reasons(&self) -> Vec<(Reason, usize)> {
-        let mut counts = std::collections::BTreeMap::new();
-        for left_out in &self.left_out {
-            *counts.entry(left_out.reason).or_default() += 1;
-        }
-        counts.into_iter().collect()
+        self.chosen.is_some() || self.left_out_count.keys().any(|reason| reason.may_pass())
     }
 
     /// The chosen one, with what its score is made of.
@@ -73,6 +73,28 @@ impl Decision {
     pub fn winner(&self) -> Option<&Eligible> {
         let chosen = self.chosen?;
         self.eligible.iter().find(|one| one.candidate.agent == chosen)
+    }
+
+    /// The same decision, small enough to be stored where there are thousands of agents: with the chosen one, at most `keep`
+    /// others of those who can take the task (the best) and `keep` of those who cannot. What each strategy that comes with
+    /// the mesh would have meant is worked out before, so that it can be replayed as if everyone were there.
+    #[must_use]
+    pub fn condensed(mut self, keep: usize) -> Self {
+        if self.foreseen.is_empty() {
+            self.foreseen = Name::ALL
+                .iter()
+                .filter_map(|name| Foreseen::of(name.strategy(), &self))
+                .collect();
+        }
+        let chosen = self.chosen;
+        let is_chosen = |one: &Eligible| Some(one.candidate.agent) == chosen;
+        self.eligible.sort_by(|one, other| {
+            let first = is_chosen(other).cmp(&is_chosen(one));
+            first.then_with(|| other.score.compare(&one.score))
+        });
+        self.eligible.truncate(keep.saturating_add(1));
+        self.left_out.truncate(keep);
+        self
     }
 }
 
@@ -92,7 +114,11 @@ pub fn decide_by(
     settings: &Settings,
     entropy: u64,
 ) -> Decision {
-    let (candidates, left_out) = sort(snapshot, task, settings);
+    let (candidates, left_out) = sort(&Asked {
+        snapshot,
+        task,
+        settings,
+    });
     let says = task.says();
     let scores: Vec<_> = candidates
         .iter()
@@ -113,6 +139,10 @@ pub fn decide_by(
         probability: (1.0 - share) * own + anyone,
     });
     let eligible: Vec<_> = eligible.collect();
+    let mut left_out_count = BTreeMap::new();
+    for left_out in &left_out {
+        *left_out_count.entry(left_out.reason).or_default() += 1;
+    }
     let chosen = eligible.get(at);
     Decision {
         chosen: chosen.map(|one| one.candidate.agent),
@@ -121,8 +151,11 @@ pub fn decide_by(
         followed: strategy.follows(&says).to_owned(),
         snapshot: snapshot.number,
         says,
+        eligible_count: eligible.len(),
         eligible,
+        left_out_count,
         left_out,
+        foreseen: Vec::new(),
         exploration: Exploration { share, explored },
     }
 }

@@ -5,10 +5,12 @@
 //!   has the strategy score them; and chooses, a small share of the time anyone ([`Settings::exploration`]). The
 //!   [`Decision`] holds the exact probability of each candidate.
 //! - [`Experience`] is what is learned of an agent from its ended tasks, with the old counting ever less.
+//! - [`replay`] estimates from stored decisions, and what came of them, what another strategy would have meant.
 
 mod candidate;
 mod decide;
 mod experience;
+mod replay;
 mod snapshot;
 mod strategy;
 mod task;
@@ -17,6 +19,7 @@ mod version;
 pub use candidate::{Candidate, LeftOut, Reason};
 pub use decide::{Decision, Eligible, Exploration, decide, decide_by};
 pub use experience::{Experience, Outcome};
+pub use replay::{Estimate, Foreseen, Replay, Seen, replay};
 pub use snapshot::{Agent, Health, Settings, Snapshot, State};
 pub use strategy::{Name, Score, Strategy, UnknownStrategy, shares};
 pub use task::{Need, Says, Task};

@@ -31,7 +31,7 @@ impl Score {
 
 /// One way to choose. It sees what the task says and the candidates, and nothing else, so that it can be asked again later
 /// what it would have done.
-pub trait Strategy {
+pub trait Strategy: Send + Sync {
     /// Its name, as it is stored.
     fn name(&self) -> &'static str;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use routing::{Agent, Health, Need, Settings, Snapshot, State, Task};
+use routing::{Agent, Health, Need, Snapshot, State, Task};
 use uuid::Uuid;
 
 /// 2026-11-21, in milliseconds since 1970.
@@ -54,14 +54,6 @@ pub fn need(capability: &str, minimum: Option<&str>) -> Need {
     Need {
         capability: capability.to_owned(),
         minimum: minimum.map(|version| version.parse().unwrap()),
-    }
-}
-
-/// Nothing is left to chance.
-pub fn settled() -> Settings {
-    Settings {
-        exploration: 0.0,
-        ..Settings::default()
     }
 }
 
