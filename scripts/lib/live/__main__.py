@@ -26,16 +26,16 @@ def said(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def course(lab, stack, inquiry):
+def course(lab, stack, inquiry, large):
     with lab.everyday(), incidents.stream(lab), lab.calls("pcf_answer", threads=1, pause=0.5):
         incidents.jobs(lab)
         incidents.limits(lab)
         inquiry.ask_for(5)
         said(f"traffic: {len(inquiry.open)} queries are open")
-        with incidents.memory_and_tasks(lab, inquiry.large):
+        with incidents.memory_and_tasks(lab, large):
             worse(lab, stack, inquiry)
             said(f"upstream: {len(inquiry.open)} open")
-            inquiry.ask_for(180 if inquiry.large else 0, lambda: not inquiry.missing("usage_mb >") and not inquiry.missing("ALERTS{alertname=~"))
+            inquiry.ask_for(180 if large else 0, lambda: not inquiry.missing("usage_mb >") and not inquiry.missing("ALERTS{alertname=~"))
         said(f"leaks: {len(inquiry.open)} open")
         inquiry.failures += replica(lab, stack, inquiry)
         said(f"replica: {len(inquiry.open)} open")
@@ -151,9 +151,8 @@ def whole(arguments, folder):
         try:
             eventually(30, "every target is up", lambda: stack.value("count(up == 1)") == lab.targets())
             inquiry.remember()
-            course(lab, stack, inquiry)
+            course(lab, stack, inquiry, large)
             failures += early(stack) + doctor.prometheus(lab, stack, {}) + doctor.weekly(lab, stack)
-            failures += doctor.mislabelled(lab, stack)
         except Missed as miss:
             failures.append(str(miss))
     return inquiry, failures + inquiry.problems() + table.compare(inquiry.all, arguments.record, large)

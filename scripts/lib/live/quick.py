@@ -51,7 +51,7 @@ def course(lab, stack, inquiry):
             inquiry.ask_for(30)
             problems = arrived(stack) + stayed_away(stack)
         ended(lab, stack)
-        problems += doctor.prometheus(lab, stack, {})
+        problems += doctor.prometheus(lab, stack, {}) + doctor.mislabelled(lab, stack)
     return problems + inquiry.problems()
 
 
