@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What is shipped, without an engine: the Compose files against the specification's schema, docker-compose and the code (every
 # variable, port, path, name and file is there), the secrets that scripts/secrets makes, the Dockerfile against hadolint, the
-# build's context.
+# build's context; the Kubernetes objects of each overlay against three versions' API descriptions, the pod security standard
+# "restricted", and the settings, ports, paths, secrets and metrics of the code.
 set -euo pipefail
 unset "${!DEVMESH_TEST_@}"
 . scripts/lib/install.sh
@@ -28,5 +29,6 @@ run() {
 
 run check_compose "$modules/dclint/schemas/compose.schema.json" "$bin"
 run check_image "$bin"
+run check_manifests "$bin"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
