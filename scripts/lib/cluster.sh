@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# The processes of scripts/cluster. Expects $dir, $bin, $here, $free_ports and `build`.
+# The processes of scripts/cluster, with the settings of containers (deploy/settings). Expects $dir, $bin, $here, $free_ports and `build`.
 
 # In the order of the start; the end goes the other way round.
 processes=(servers rest-api worker mcp-server-1 mcp-server-2)
@@ -40,15 +40,17 @@ wait_until() {
     done
 }
 
-random_hex() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+# The keys and the certificate of this cluster, made once; the servers' addresses are new each time.
+secrets() {
+    rm -f "$dir/secrets/database-url" "$dir/secrets/queue-url" "$dir/secrets/cache-url"
+    DATABASE_URL=$database QUEUE_URL=$broker CACHE_URL=$cache "$here/secrets" "$dir/secrets" >/dev/null
+}
 
-# The keys of this cluster, made once, readable only for their owner.
-keys() {
-    [ -e "$dir/keys.env" ] || (
-        umask 077
-        printf 'service_key=%s\nsealing_key=%s\n' "$(random_hex)" "$(random_hex)" >"$dir/keys.env"
-    )
-    . "$dir/keys.env"
+# What a service is set to in containers (deploy/settings), with this cluster's folders: into $settings. What differs comes after
+# it, and wins.
+settings_of() {
+    mapfile -t settings < <(sed -e '/^#/d' -e "s#=/run/secrets/#=$dir/secrets/#" "$here/../deploy/settings/$1.env")
+    settings+=(DEVMESH_ENVIRONMENT=cluster)
 }
 
 # The servers run as long as the command that they are started for; it notes where they are, and waits.
@@ -100,20 +102,22 @@ service() {
 is_ready() { http_address "$1" >/dev/null || ! runs "$1"; }
 
 start_services() {
-    settings=(DEVMESH_ENVIRONMENT=cluster DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port 8081)"
-        DEVMESH_GRPC__LISTEN__ADDRESS="127.0.0.1:$(port 9081)" DEVMESH_GRPC__SERVICE_KEY="$service_key"
-        DEVMESH_DATA_DIR="$dir/data" DATABASE_URL="$database" QUEUE_URL="$broker" CACHE_URL="$cache"
-        DEVMESH_CREDENTIALS__KEYS="[{ id = \"cluster\", key = \"$sealing_key\" }]")
+    settings_of rest-api
+    settings+=(DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port 8081)" DEVMESH_GRPC__LISTEN__ADDRESS="127.0.0.1:$(port 9081)"
+        DEVMESH_DATA_DIR="$dir/data")
     service rest-api rest-api
-    local common=(DEVMESH_ENVIRONMENT=cluster DEVMESH_CONTROL_PLANE__URL="http://$(grpc_address)"
-        DEVMESH_CONTROL_PLANE__SERVICE_KEY="$service_key")
-    settings=("${common[@]}" DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port 8082)" DEVMESH_SPOOL__DIR="$dir/audit-worker"
-        QUEUE_URL="$broker")
+    local grpc replica
+    grpc=$(grpc_address)
+    # By the name in the certificate.
+    grpc=https://localhost:${grpc##*:}
+    settings_of worker
+    settings+=(DEVMESH_CONTROL_PLANE__URL="$grpc" DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port 8082)"
+        DEVMESH_SPOOL__DIR="$dir/audit-worker")
     service worker worker
-    local replica
     for replica in 1 2; do
-        settings=("${common[@]}" DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port $((8070 + 10 * replica)))"
-            DEVMESH_SPOOL__DIR="$dir/audit-mcp-server-$replica" CACHE_URL="$cache")
+        settings_of mcp-server
+        settings+=(DEVMESH_CONTROL_PLANE__URL="$grpc" DEVMESH_LISTEN__ADDRESS="127.0.0.1:$(port $((8070 + 10 * replica)))"
+            DEVMESH_SPOOL__DIR="$dir/audit-mcp-server-$replica")
         service mcp-server-$replica mcp-server
     done
 }
@@ -123,16 +127,16 @@ cluster_up() {
     for name in "${processes[@]}"; do
         ! runs "$name" || { say "$name runs already (process $(pid_of "$name")); scripts/cluster down stops it"; return 1; }
     done
-    (. "$here/lib/install.sh" && need_servers)
+    (. "$here/lib/install.sh" && need_servers && need_commands openssl)
     build devmesh rest-api mcp-server worker test-support
     mkdir -p "$dir/pids" "$dir/logs" "$dir/data"
     chmod 700 "$dir" "$dir/data"
     # The database of an earlier cluster is gone, and its first key with it.
     rm -f "$dir/data/bootstrap.key"
-    keys
     # Without `|| …` here, so that a step that fails still ends the script; what has started by then is stopped.
     trap 'say "stopping what has started"; cluster_down' EXIT
     start_servers
+    secrets
     start_services
     trap - EXIT
     connection >"$dir/connection.env"

@@ -20,7 +20,8 @@ devmesh() { "${CARGO_TARGET_DIR:-target}/debug/devmesh" --output json "$@"; }
 scripts/cluster up --free-ports "$dir"
 . "$dir/connection.env"
 check 'every process is ready' scripts/cluster status "$dir"
-check 'the first key is only for its owner' [ "$(stat -c %a "$dir/data/bootstrap.key" "$dir/keys.env" | sort -u)" = 600 ]
+check 'the first key is only for its owner' [ "$(stat -c %a "$dir/data/bootstrap.key")" = 600 ]
+check 'the secrets are only for their owner' [ "$(stat -c %a "$dir/secrets")" = 700 ]
 
 # rest-api itself is the API that becomes tools: its address is private and must be named.
 curl -sf "$DEVMESH_URL/openapi.json" >"$dir/openapi.json"

@@ -1,6 +1,6 @@
 """docker-compose.production.yml, run without an engine: each service in a network of its own with the file's variables, secrets,
 mounts and health checks, started in the order of `depends_on`; ours in the root file systems of their images. mcp-server has
-two replicas. Then a person's first minutes, through the published ports.
+three replicas. Then a person's first minutes, through the published ports.
 
     check_deployment.py PROGRAMS      the folder with the built programs; as root
 """
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +25,7 @@ from container import Container
 from network import Networks, own_name_spaces, publish
 from repository import ROOT, SERVICES, USER, check, finish, made_secrets
 
-REPLICAS = {"mcp-server": 2}
+REPLICAS = {"mcp-server": 3}
 OPTIONAL = ["prometheus"]
 
 
@@ -175,25 +176,53 @@ def calls(deployment, container):
 def replicas(deployment, key):
     for _ in range(10):
         tools(key)
-    both = {name: calls(deployment, name) for name in ("mcp-server-1", "mcp-server-2")}
-    check(all(both.values()), "the proxy gives both replicas work", both)
+    both = {name: calls(deployment, name) for name in deployment.running if name.startswith("mcp-server-")}
+    check(all(both.values()), "the proxy gives each replica work", both)
     if prometheus := deployment.running.get("prometheus"):
         query = ["curl", "-fsS", "http://127.0.0.1:9090/api/v1/query?query=up==1"]
 
         def found():
             results = json.loads(prometheus.run(query).stdout or '{"data":{"result":[]}}')["data"]["result"]
             jobs = sorted(one["metric"]["job"] for one in results)
-            return [job for job in jobs if job in SERVICES] == ["mcp-server", "mcp-server", "rest-api", "worker"], jobs
+            return [job for job in jobs if job in SERVICES] == ["mcp-server"] * 3 + ["rest-api", "worker"], jobs
 
         check(*named("Prometheus finds every replica by name", eventually(60, found)))
     owner = {path.stat().st_uid for path in (deployment.work / "volumes").rglob("*")}
     check(owner == {USER}, "what is written is the user's", owner)
+    drained(deployment, key)
     lost = deployment.running.pop("mcp-server-2")
     lost.process.kill()
     lost.process.wait()
     deployment.networks.leave("mcp-server-2")
     well = eventually(20, lambda: (all(tools(key)[0] == 200 for _ in range(5)), "calls fail"))
     check(*named("a replica that is killed is no longer asked", well))
+
+
+def drained(deployment, key):
+    """One replica is told to stop, as for a new version, under calls: none fails."""
+    failures, answered, over = [], [], threading.Event()
+
+    def call():
+        while not over.is_set():
+            try:
+                status, said = tools(key)
+            except OSError as error:
+                status, said = 0, str(error)
+            (answered if status == 200 else failures).append((status, said[:200]))
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    eventually(20, lambda: (len(answered) > 50,))
+    leaving = deployment.running.pop("mcp-server-3")
+    code = leaving.stop()
+    deployment.networks.leave("mcp-server-3")
+    count = len(answered)
+    eventually(20, lambda: (len(answered) > count + 100,))
+    over.set()
+    for thread in threads:
+        thread.join()
+    check(code == 0 and not failures, f"a replica drains under calls and none of {len(answered)} fails", failures[:3])
 
 
 def eventually(seconds, probe):

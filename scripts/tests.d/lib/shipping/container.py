@@ -20,7 +20,8 @@ class Container:
         for _, target, _ in mounts:
             self.place(target, pathlib.Path(_source(mounts, target)).is_dir())
         script = "; ".join([*self.preparations(mounts, link is None), self.start(command, workdir)])
-        enter = ["nsenter", f"--net={link}"] if link else []
+        # Ends with this program, however that ends.
+        enter = ["setpriv", "--pdeathsig=KILL", *(["nsenter", f"--net={link}"] if link else [])]
         network = [] if link else ["--net"]
         output = open(log, "ab") if log else subprocess.DEVNULL
         self.process = subprocess.Popen([*enter, "unshare", "--mount", "--pid", "--uts", *network, "--fork", "--kill-child", "sh", "-ec", script],

@@ -29,6 +29,8 @@ def breaches(one):
         found.append("pod: is root")
     if pod.get("automountServiceAccountToken") is not False:
         found.append("pod: has a token")
+    if one["spec"].get("volumeClaimTemplates") and context.get("fsGroup") and context.get("fsGroupChangePolicy") != "OnRootMismatch":
+        found.append("pod: each start opens the files of its volume to the group")
     for volume in pod.get("volumes", []):
         if not VOLUMES & set(volume):
             found.append(f"volume {volume['name']}: of a kind that is not allowed")

@@ -27,7 +27,7 @@ class Server:
         script = "\n".join([*lines, f"exec {shlex.join(['env', '-i', *variables, *self.user, *command])}"])
         output = self.log.open("ab")
         self.process = subprocess.Popen(
-            ["nsenter", f"--net={link}", "unshare", "--mount", "--pid", "--mount-proc", "--uts", "--fork", "--kill-child", "sh", "-euc", script],
+            ["setpriv", "--pdeathsig=KILL", "nsenter", f"--net={link}", "unshare", "--mount", "--pid", "--mount-proc", "--uts", "--fork", "--kill-child", "sh", "-euc", script],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
     def files(self, work, mounts, link):
