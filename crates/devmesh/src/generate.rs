@@ -83,7 +83,7 @@ pub fn events() -> Vec<&'static EventDeclaration> {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 13] = [
+    let crates: [&'static [Declaration]; 14] = [
         cache::CacheMetrics::DECLARATIONS,
         cache::LimitMetrics::DECLARATIONS,
         cache::ServerMetrics::DECLARATIONS,
@@ -92,6 +92,7 @@ pub fn declarations() -> Vec<&'static Declaration> {
         connectors::ToolMetrics::DECLARATIONS,
         mcp_server::catalogue::watch::CatalogueMetrics::DECLARATIONS,
         mcp_server::engine::EngineMetrics::DECLARATIONS,
+        mcp_server::ws::WebSocketMetrics::DECLARATIONS,
         queue::QueueMetrics::DECLARATIONS,
         runtime::listen::CertificateMetrics::DECLARATIONS,
         storage::DbMetrics::DECLARATIONS,

@@ -35,6 +35,12 @@ pub struct Rate(f64);
 pub struct InvalidRate;
 
 impl Rate {
+    /// So many calls a second, within what a rate can be.
+    #[must_use]
+    pub fn per(per_second: f64) -> Self {
+        Self(per_second.clamp(SLOWEST, FASTEST))
+    }
+
     /// Calls a second.
     #[must_use]
     pub fn per_second(self) -> f64 {

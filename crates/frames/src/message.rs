@@ -185,27 +185,9 @@ impl Message {
     #[must_use]
     pub fn json(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(128);
-        self.write(&mut text);
-        text
-    }
-
-    /// The text of a batch.
-    #[must_use]
-    pub fn json_of_batch(messages: &[Self]) -> Vec<u8> {
-        let mut text = vec![b'['];
-        for message in messages {
-            if text.len() > 1 {
-                text.push(b',');
-            }
-            message.write(&mut text);
-        }
-        text.push(b']');
-        text
-    }
-
-    fn write(&self, text: &mut Vec<u8>) {
         // Writing values with text keys into memory cannot fail.
-        let _ = serde_json::to_writer(text, &self.written());
+        let _ = serde_json::to_writer(&mut text, &self.written());
+        text
     }
 
     fn written(&self) -> Written<'_> {

@@ -8,7 +8,7 @@ use crate::header::{Flags, HEADER_LEN, Header, Kind};
 use crate::message::{self, Content, METHOD_NOT_FOUND, Message, Refusal, Rpc};
 use crate::method;
 
-/// What every message that we write begins with; its number goes right behind it.
+/// What messages begin with as we write them; the number goes right behind it.
 const BEGINNING: &[u8] = b"{\"jsonrpc\":\"2.0\"";
 
 /// How a message is written.
@@ -218,10 +218,30 @@ impl Ready {
     /// Several messages in one frame; there has to be one at least.
     #[must_use]
     pub fn batch(messages: &[Message]) -> Self {
+        let ready: Vec<_> = messages.iter().map(Self::from).collect();
+        Self::joined(&ready)
+    }
+
+    /// As [`Ready::batch`], of messages that are ready.
+    #[must_use]
+    pub fn joined(messages: &[Self]) -> Self {
+        let size = messages
+            .iter()
+            .map(|message| message.json.len() + 1)
+            .sum::<usize>();
+        let mut json = BytesMut::with_capacity(size + 1);
+        json.put_u8(b'[');
+        for (index, message) in messages.iter().enumerate() {
+            if index > 0 {
+                json.put_u8(b',');
+            }
+            json.put_slice(&message.json);
+        }
+        json.put_u8(b']');
         Self {
             kind: Kind::Batch,
             method: method::NAMED,
-            json: Message::json_of_batch(messages).into(),
+            json: json.freeze(),
         }
     }
 }
@@ -288,15 +308,20 @@ fn framed(kind: Kind, flags: Flags, sequence: u64, method: u16, payload: &[u8]) 
     frame.freeze()
 }
 
-/// The text with its number, which goes behind the first `jsonrpc` of it.
+/// The text with its number, which goes behind the first `jsonrpc` of it, or where there is none in front of all else.
 fn numbered(json: &Bytes, sequence: u64) -> Bytes {
     if sequence == 0 {
         return json.clone();
     }
-    let head = BEGINNING.len() + usize::from(json.first() == Some(&b'['));
-    let mut text = BytesMut::with_capacity(json.len() + 28);
+    let opening = usize::from(json.first() == Some(&b'['));
+    let (head, number) = if json[opening..].starts_with(BEGINNING) {
+        (opening + BEGINNING.len(), format!(",\"seq\":{sequence}"))
+    } else {
+        (opening + 1, format!("\"seq\":{sequence},"))
+    };
+    let mut text = BytesMut::with_capacity(json.len() + number.len());
     text.put_slice(&json[..head]);
-    text.put_slice(format!(",\"seq\":{sequence}").as_bytes());
+    text.put_slice(number.as_bytes());
     text.put_slice(&json[head..]);
     text.freeze()
 }

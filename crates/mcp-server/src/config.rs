@@ -13,6 +13,7 @@ use crate::engine::EngineConfig;
 use crate::limits::LimitsConfig;
 use crate::session::SessionConfig;
 use crate::transport::TransportConfig;
+use crate::ws::WebSocketConfig;
 
 /// The settings of mcp-server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub catalogue: CatalogueConfig,
     /// How requests reach the MCP endpoint.
     pub http: TransportConfig,
+    /// How agents are connected over WebSocket.
+    pub websocket: WebSocketConfig,
     /// How MCP requests are answered.
     pub mcp: EngineConfig,
     /// Rate limits of those who have none of their own.
@@ -64,6 +67,7 @@ impl Default for Config {
             control_plane: ControlPlaneConfig::default(),
             catalogue: CatalogueConfig::default(),
             http: TransportConfig::default(),
+            websocket: WebSocketConfig::default(),
             mcp: EngineConfig::default(),
             limits: LimitsConfig::default(),
             sessions: SessionConfig::default(),

@@ -25,6 +25,7 @@ mod observe;
 mod page;
 mod session;
 mod unreached;
+mod wire;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub use listeners::{Change, Listeners};
 pub use method::Method;
 pub use metrics::EngineMetrics;
 pub(crate) use unreached::Unreached;
+pub(crate) use wire::{Replayed, Requested};
 
 use session::SessionState;
 
@@ -120,6 +122,14 @@ impl<B: Backend> Engine<B> {
         Self {
             shared: Arc::clone(&self.shared),
             session: Arc::default(),
+        }
+    }
+
+    /// Another handler of the same session.
+    pub(crate) fn same_session(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            session: Arc::clone(&self.session),
         }
     }
 

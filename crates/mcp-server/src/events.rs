@@ -71,6 +71,38 @@ pub const EVENTS: &[EventDeclaration] = &[
         fields: &[],
     },
     EventDeclaration {
+        name: "websocket_closed",
+        level: "INFO",
+        help: "The closing line of a WebSocket connection.",
+        fields: &[
+            (
+                "connection_id",
+                "The connection, as `initialize` named it; empty before a key was shown.",
+            ),
+            (
+                "agent_type",
+                "The type of the agent; `none` where none was registered.",
+            ),
+            (
+                "outcome",
+                "How it ended: `closed` by its client, or what else happened.",
+            ),
+            ("code", "The WebSocket close code; 1006 where none was sent."),
+            ("reason", "What the client was told."),
+            ("protocol_version", "The version of the protocol."),
+            ("received", "Messages that came."),
+            ("received_bytes", "Their bytes."),
+            ("sent", "Messages that went."),
+            ("sent_bytes", "Their bytes."),
+            (
+                "dropped",
+                "Messages that were dropped because the client read too slowly.",
+            ),
+            DURATION,
+            DURATION_MS,
+        ],
+    },
+    EventDeclaration {
         name: "session_stream_lost",
         level: "WARN",
         help: "The replica that answered a request of a session is gone: its stream was ended.",

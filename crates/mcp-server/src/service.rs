@@ -27,8 +27,10 @@ use crate::control_plane::RestApi;
 use crate::engine::mesh::{Mesh, Shelves, follow_catalogue, keep_indexes};
 use crate::engine::{Engine, EngineError, EngineMetrics, EngineParts, Listeners};
 use crate::limits::Limits;
+use crate::methods::MethodTable;
 use crate::session::Sessions;
 use crate::transport::{Transport, TransportParts, Upkeep};
+use crate::ws::{WebSocketParts, WebSockets};
 
 /// What mcp-server is given from outside.
 pub struct Deps {
@@ -162,7 +164,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     })?;
     let key_uses = Arc::new(KeyUses::default());
     let keys = CatalogueKeys::new(catalogue.clone(), Arc::clone(&key_uses));
-    let transport = Transport::new(TransportParts {
+    let parts = TransportParts {
         engine,
         sessions: Sessions::new(cache, config.sessions.clone()),
         keys: Arc::new(keys),
@@ -170,8 +172,10 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         clock,
         soft_stop: life.soft_stop(),
         hard_stop: life.hard_stop(),
-    });
-    let (router, admin) = routers(&transport, &config, &telemetry, &life).await?;
+    };
+    let (transport, sockets) = doors(parts, &config, &telemetry, &life);
+    let served = transport.router().merge(sockets.router());
+    let (router, admin) = routers(served, &config, &telemetry, &life).await?;
     Ok(Service {
         listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
         router,
@@ -192,16 +196,41 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     })
 }
 
+/// The doors: one for requests, one for connections.
+fn doors(
+    parts: TransportParts<Mesh>,
+    config: &Config,
+    telemetry: &Telemetry,
+    life: &Lifecycle,
+) -> (Transport, WebSockets) {
+    let engine = parts.engine.for_session();
+    let transport = Transport::new(parts);
+    let sockets = WebSockets::new(WebSocketParts {
+        engine,
+        methods: methods(),
+        gate: transport.gate(),
+        config: config.websocket.clone(),
+        life: life.clone(),
+        telemetry: telemetry.clone(),
+    });
+    (transport, sockets)
+}
+
+/// The methods of the mesh that agents are answered over WebSocket, besides MCP's.
+fn methods() -> MethodTable {
+    MethodTable::default()
+}
+
 /// What its own port serves, and what an address for operators serves.
 async fn routers(
-    transport: &Transport,
+    served: Router,
     config: &Config,
     telemetry: &Telemetry,
     life: &Lifecycle,
 ) -> Result<(Router, Option<OwnAddress>), ListenError> {
     let token = config.admin_token.as_ref();
     let admin = Admin::build(&config.admin, token, telemetry, life, None).await?;
-    let public = transport.router().merge(telemetry.public_router());
+    let public = served.merge(telemetry.public_router());
     Ok(admin.beside(public, telemetry))
 }
 

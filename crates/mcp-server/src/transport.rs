@@ -8,13 +8,13 @@
 //! of all that is behind it.
 
 mod answers;
-mod authenticate;
+pub(crate) mod authenticate;
 mod body;
 mod config;
 mod direct;
 mod finish;
-mod keys_in_use;
-mod limits;
+pub(crate) mod keys_in_use;
+pub(crate) mod limits;
 mod rehearsal;
 mod serve;
 mod stream;
@@ -82,6 +82,7 @@ pub struct TransportParts<B> {
 /// The endpoint: a router to serve, and the work that goes on beside it.
 pub struct Transport {
     router: Router,
+    gate: Arc<Gate>,
     upkeep: Upkeep,
 }
 
@@ -94,15 +95,15 @@ pub struct Upkeep {
     clock: Arc<dyn Clock>,
 }
 
-/// What every request passes through.
-struct Gate {
-    keys: Arc<dyn Keys>,
+/// What every request passes through, and every WebSocket connection.
+pub struct Gate {
+    pub(crate) keys: Arc<dyn Keys>,
     in_use: KeysInUse,
     sessions: Sessions,
     places: limits::Places,
-    metrics: Arc<EngineMetrics>,
-    config: TransportConfig,
-    clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<EngineMetrics>,
+    pub(crate) config: TransportConfig,
+    pub(crate) clock: Arc<dyn Clock>,
     soft_stop: CancellationToken,
 }
 
@@ -120,7 +121,7 @@ impl Transport {
             hard_stop,
         } = parts;
         let in_use = KeysInUse::default();
-        let gate = Gate {
+        let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             in_use: in_use.clone(),
             sessions: sessions.clone(),
@@ -129,17 +130,22 @@ impl Transport {
             config: config.clone(),
             clock: Arc::clone(&clock),
             soft_stop,
-        };
+        });
         let direct = direct::Direct::new(engine.for_session(), &config.allowed_hosts);
         let rmcp = StreamableHttpService::new(
             move || Ok(engine.for_session()),
             Arc::new(sessions.clone()),
             rmcp_config(&config, &sessions, hard_stop),
         );
-        let endpoint = Arc::new(serve::Endpoint { gate, rmcp, direct });
+        let endpoint = Arc::new(serve::Endpoint {
+            gate: Arc::clone(&gate),
+            rmcp,
+            direct,
+        });
         let router = Router::new().route(PATH, any(serve::serve::<B>).with_state(endpoint));
         Self {
             router,
+            gate,
             upkeep: Upkeep {
                 keys,
                 in_use,
@@ -152,6 +158,12 @@ impl Transport {
     /// The route `/mcp`.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// What its requests pass through: the WebSocket connections pass through the same.
+    #[must_use]
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
     }
 
     /// What goes on beside it.

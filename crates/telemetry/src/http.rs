@@ -25,7 +25,7 @@ crate::metrics! {
         in_flight: gauge "http_requests_in_flight" [method, path],
         /// Connections that are open.
         connections: gauge "http_connections_active" [],
-        /// Streams (SSE) that are open.
+        /// Streams (SSE, WebSocket) that are open.
         streams: gauge "http_streams_active" [path],
         /// Bytes of request bodies.
         request_size: histogram "http_request_size_bytes" [method, path] buckets SIZES,

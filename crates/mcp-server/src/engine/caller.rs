@@ -20,6 +20,8 @@ pub enum Door {
     Http,
     /// The stdio bridge, which speaks HTTP to us and says so in [`Door::HEADER`].
     Stdio,
+    /// A message of a WebSocket connection.
+    WebSocket,
 }
 
 impl Door {
@@ -32,8 +34,37 @@ impl Door {
         match self {
             Self::Http => "POST",
             Self::Stdio => "STDIO",
+            Self::WebSocket => "WS",
         }
     }
+
+    /// What carries its messages: `network.protocol.name` of OpenTelemetry.
+    #[must_use]
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::Http | Self::Stdio => "http",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// What a span says of the frame that a request came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Wire {
+    /// The type of the frame.
+    pub message_type: &'static str,
+    /// The sender's number; 0 for none.
+    pub sequence: u64,
+    /// The protocol's version.
+    pub version: &'static str,
+    /// Whether it was compressed.
+    pub compressed: bool,
+    /// Its bytes.
+    pub bytes: u64,
+    /// `text` or `binary`.
+    pub encoding: &'static str,
+    /// How long the last ping of its connection took.
+    pub ping_latency_ms: Option<f64>,
 }
 
 /// The sender of one request. The transport makes it after authentication and puts it into the request's extensions.
@@ -49,7 +80,9 @@ pub struct Caller {
     pub closing: Option<Closing>,
     /// Through which door it came.
     pub door: Door,
-    /// The session that it belongs to, in the eras that have sessions.
+    /// The frame that it came in, of a WebSocket connection.
+    pub wire: Option<Arc<Wire>>,
+    /// The session that it belongs to, in the eras that have sessions; of a WebSocket connection, the connection.
     pub session_id: Option<Arc<str>>,
     /// Cancelled when the key is revoked or expires: whatever runs for it stops.
     pub gone: CancellationToken,
@@ -74,14 +107,18 @@ impl Caller {
         self.seen.load(Ordering::Relaxed)
     }
 
-    /// The caller of a request, as the transport left it in the HTTP request's extensions.
+    /// The caller of a request, as the transport left it in the request's extensions or in its HTTP request's.
     ///
     /// # Errors
     /// An internal error when the transport put none there, which is a bug of ours.
     pub fn of(extensions: &Extensions) -> Result<Self, ErrorData> {
+        let of_http = || {
+            let parts = extensions.get::<http::request::Parts>()?;
+            parts.extensions.get::<Self>()
+        };
         extensions
-            .get::<http::request::Parts>()
-            .and_then(|parts| parts.extensions.get::<Self>())
+            .get::<Self>()
+            .or_else(of_http)
             .cloned()
             .ok_or_else(|| ErrorData::internal_error("the request has no authenticated caller", None))
     }

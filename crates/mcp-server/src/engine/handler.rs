@@ -29,6 +29,7 @@ use super::dialogue::Dialogue;
 use super::method::Method;
 use super::observe::Ending;
 use super::page::page;
+use super::wire::Replayed;
 use crate::session::SharedWishes;
 
 type Context = RequestContext<RoleServer>;
@@ -74,7 +75,9 @@ impl<B: Backend> ServerHandler for Engine<B> {
             self.session.share(wishes);
         }
         self.hear_changes(&context.extensions, &context.peer);
-        if context.extensions.get::<SessionRestoreMarker>().is_some() {
+        let is_replayed = context.extensions.get::<SessionRestoreMarker>().is_some()
+            || context.extensions.get::<Replayed>().is_some();
+        if is_replayed {
             return self.begin_session(&request);
         }
         self.answer(Method::Initialize, &context, |_| async {

@@ -13,7 +13,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::asked::Envelope;
-use super::caller::Caller;
+use super::caller::{Caller, Door};
 use super::method::Method;
 use super::metrics::EngineMetrics;
 use super::refusal;
@@ -107,10 +107,11 @@ impl Ending {
 /// One request, from its arrival on.
 pub(crate) struct Operation {
     metrics: Arc<EngineMetrics>,
-    method: Method,
+    /// The method's name.
+    endpoint: &'static str,
     /// The tool as a label: `unknown` for names that the caller made up, empty for other methods.
     tool: String,
-    door: &'static str,
+    door: Door,
     protocol_version: String,
     began: Instant,
     span: Span,
@@ -126,7 +127,17 @@ impl Operation {
         caller: &Caller,
         envelope: &Envelope<'_>,
     ) -> Self {
-        Self::new(metrics, method, String::new(), "", caller, envelope)
+        Self::begin_named(metrics, method.as_str(), caller, envelope)
+    }
+
+    /// Begins a request of a method that may be none of MCP's.
+    pub(crate) fn begin_named(
+        metrics: &Arc<EngineMetrics>,
+        endpoint: &'static str,
+        caller: &Caller,
+        envelope: &Envelope<'_>,
+    ) -> Self {
+        Self::new(metrics, endpoint, String::new(), "", caller, envelope)
     }
 
     /// Begins a `tools/call`. `name` is what the caller sent, `known` whether it is a tool.
@@ -140,7 +151,7 @@ impl Operation {
         let label = if known { name } else { "unknown" };
         let mut operation = Self::new(
             metrics,
-            Method::CallTool,
+            Method::CallTool.as_str(),
             label.to_owned(),
             name,
             caller,
@@ -155,7 +166,7 @@ impl Operation {
 
     fn new(
         metrics: &Arc<EngineMetrics>,
-        method: Method,
+        endpoint: &'static str,
         tool: String,
         name: &str,
         caller: &Caller,
@@ -166,13 +177,13 @@ impl Operation {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let span = span(method, name, &protocol_version, caller, envelope);
+        let span = span(endpoint, name, &protocol_version, caller, envelope);
         caller.is_seen();
         Self {
             metrics: Arc::clone(metrics),
-            method,
+            endpoint,
             tool,
-            door: caller.door.as_str(),
+            door: caller.door,
             protocol_version,
             began: Instant::now(),
             span,
@@ -209,24 +220,24 @@ impl Operation {
         let metrics = &self.metrics;
         metrics
             .requests
-            .with([self.method.as_str(), self.door, &self.tool, &status])
+            .with([self.endpoint, self.door.as_str(), &self.tool, &status])
             .increment(1);
         metrics
             .duration
-            .with([self.method.as_str(), &status])
+            .with([self.endpoint, &status])
             .record_in(&self.span, seconds);
         let (otel_error, code) = (ending.error_type(), ending.code());
         metrics
             .operations
             .with([
-                self.method.as_str(),
+                self.endpoint,
                 &self.tool,
-                genai_operation(self.method),
+                self.genai_operation(),
                 &otel_error,
                 &code,
                 &self.protocol_version,
                 "tcp",
-                "http",
+                self.door.protocol(),
             ])
             .record_in(&self.span, seconds);
         if ending.error.is_some() {
@@ -243,20 +254,20 @@ impl Operation {
 
     fn closing_line(&self, ending: &Ending, seconds: f64) {
         let _inside = self.span.enter();
-        let event = match (self.method, ending.status) {
-            (Method::CallTool, ..400) => "tool_call_completed",
-            (Method::CallTool, _) => "tool_call_failed",
-            (_, ..400) => "mcp_request_completed",
-            _ => "mcp_request_failed",
+        let event = match (self.is_call(), ending.status) {
+            (true, ..400) => "tool_call_completed",
+            (true, _) => "tool_call_failed",
+            (false, ..400) => "mcp_request_completed",
+            (false, _) => "mcp_request_failed",
         };
         tracing::info!(
             event,
-            endpoint = self.method.as_str(),
+            endpoint = self.endpoint,
             tool = self.tool,
             provider = ending.provider.as_deref().unwrap_or_default(),
             outcome = ending.outcome(),
             status = ending.status,
-            door = self.door,
+            door = self.door.as_str(),
             duration = seconds,
             duration_ms = seconds * 1_000.0,
             "mcp request completed"
@@ -265,20 +276,21 @@ impl Operation {
             closing.written();
         }
     }
-}
 
-/// `execute_tool` for a tool call, nothing for any other method.
-fn genai_operation(method: Method) -> &'static str {
-    match method {
-        Method::CallTool => "execute_tool",
-        _ => "",
+    fn is_call(&self) -> bool {
+        self.endpoint == Method::CallTool.as_str()
+    }
+
+    /// `execute_tool` for a tool call, nothing for any other method.
+    fn genai_operation(&self) -> &'static str {
+        if self.is_call() { "execute_tool" } else { "" }
     }
 }
 
 /// The server span of a request, under the trace that `_meta` names, else under the HTTP request's. Where that one is
 /// the current span and is not exported, it is the request's too.
 fn span(
-    method: Method,
+    method: &'static str,
     tool: &str,
     protocol_version: &str,
     caller: &Caller,
@@ -289,7 +301,7 @@ fn span(
         return Span::current();
     }
     let tool = Some(tool).filter(|tool| !tool.is_empty());
-    let method = method.as_str();
+    let wire = caller.wire.as_deref();
     let make = || {
         tracing::info_span!(
             "mcp_request",
@@ -303,7 +315,15 @@ fn span(
             gen_ai.operation.name = tool.map(|_| "execute_tool"),
             jsonrpc.request.id = %envelope.id,
             network.transport = "tcp",
-            network.protocol.name = "http",
+            network.protocol.name = caller.door.protocol(),
+            ws.connection_id = caller.session_id.as_deref().filter(|_| wire.is_some()),
+            ws.message_type = wire.map(|wire| wire.message_type),
+            ws.sequence_id = wire.map(|wire| wire.sequence),
+            ws.protocol_version = wire.map(|wire| wire.version),
+            ws.compressed = wire.map(|wire| wire.compressed),
+            ws.message_size = wire.map(|wire| wire.bytes),
+            ws.encoding = wire.map(|wire| wire.encoding),
+            ws.ping_latency_ms = wire.and_then(|wire| wire.ping_latency_ms),
             rpc.response.status_code = Empty,
             error.type = Empty,
             error.kind = Empty,

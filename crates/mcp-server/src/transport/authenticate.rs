@@ -24,18 +24,12 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// behind can log or forward it.
 pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller, Held), Response> {
     let (way, presented) = presented(request.headers());
-    let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
-    let outcome = principal
-        .as_ref()
-        .map_or_else(|refusal| refusal.as_str(), |_| "success");
-    gate.metrics.auth_attempts.with([way, outcome]).increment(1);
-    let principal = match principal {
-        Ok(principal) => principal,
+    let (principal, held) = match identify(gate, way, presented) {
+        Ok(identified) => identified,
         Err(refusal) => return Err(refused(gate, request, way, refusal)),
     };
     request.headers_mut().remove(AUTHORIZATION);
     request.headers_mut().remove(API_KEY);
-    let held = gate.in_use.hold(principal.key_id);
     if let Some(span) = request.extensions().get::<RequestSpan>() {
         span.identify(Some(&principal.tenant_id.to_string()), Some(&principal.name));
         span.caller_known(principal.kind == KeyKind::Admin);
@@ -44,8 +38,24 @@ pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller
     Ok((caller, held))
 }
 
+/// Whose key it is. `way` is how it came.
+pub(crate) fn identify(
+    gate: &Gate,
+    way: &str,
+    presented: Result<PresentedKey, KeyRefusal>,
+) -> Result<(Principal, Held), KeyRefusal> {
+    let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
+    let outcome = principal
+        .as_ref()
+        .map_or_else(|refusal| refusal.as_str(), |_| "success");
+    gate.metrics.auth_attempts.with([way, outcome]).increment(1);
+    let principal = principal?;
+    let held = gate.in_use.hold(principal.key_id);
+    Ok((principal, held))
+}
+
 /// The key, and the way it came: `bearer`, `api_key` or `none`, the words that rest-api uses too.
-fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedKey, KeyRefusal>) {
+pub(crate) fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedKey, KeyRefusal>) {
     let text = |value: &HeaderValue| {
         value
             .to_str()
@@ -92,6 +102,7 @@ fn caller(principal: Principal, request: &Request, gone: tokio_util::sync::Cance
             .get::<RequestSpan>()
             .map(RequestSpan::closing),
         door: if is_bridge { Door::Stdio } else { Door::Http },
+        wire: None,
         session_id: text(serve::SESSION_ID).map(Arc::from),
         gone,
         seen: Arc::default(),

@@ -17,7 +17,7 @@ struct InUse {
 }
 
 /// One request or stream of a key.
-pub(super) struct Held {
+pub(crate) struct Held {
     keys: KeysInUse,
     key: KeyId,
     gone: CancellationToken,
@@ -25,7 +25,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Cancelled when the key is gone.
-    pub(super) fn gone(&self) -> CancellationToken {
+    pub(crate) fn gone(&self) -> CancellationToken {
         self.gone.clone()
     }
 }
@@ -44,7 +44,7 @@ impl Drop for Held {
 
 impl KeysInUse {
     /// Counts one more use of the key until the guard is dropped.
-    pub(super) fn hold(&self, key: KeyId) -> Held {
+    pub(crate) fn hold(&self, key: KeyId) -> Held {
         let mut keys = self.lock();
         let in_use = keys.entry(key).or_default();
         in_use.holders += 1;

@@ -11,20 +11,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answers::refuse;
 
 /// The places for requests and streams.
-pub(super) struct Places(Arc<Semaphore>);
+pub(crate) struct Places(Arc<Semaphore>);
 
 /// The place of one request; a stream keeps it while it is open.
-pub(super) struct Place {
+pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Places {
-    pub(super) fn new(places: usize) -> Self {
+    pub(crate) fn new(places: usize) -> Self {
         Self(Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))))
     }
 
     /// Gives a request its place, or refuses it at once: a queue here would only hide the overload.
-    pub(super) fn take(&self) -> Result<Place, Response> {
+    pub(crate) fn take(&self) -> Result<Place, Response> {
         if let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() {
             return Ok(Place { _permit: permit });
         }

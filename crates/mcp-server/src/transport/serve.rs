@@ -38,7 +38,7 @@ type Rmcp<B> = StreamableHttpService<Engine<B>, Sessions>;
 
 /// What serves the requests.
 pub(super) struct Endpoint<B: Backend> {
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     pub(super) rmcp: Rmcp<B>,
     pub(super) direct: Direct<B>,
 }
@@ -55,7 +55,7 @@ pub(super) async fn serve<B: Backend>(
 
 /// The answer, or the refusal.
 async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Result<Response, Response> {
-    let gate = &endpoint.gate;
+    let gate = &*endpoint.gate;
     let place = gate.places.take()?;
     let (caller, key) = authenticate(gate, &mut request)?;
     let hold = Hold {

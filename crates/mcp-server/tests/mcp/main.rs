@@ -25,3 +25,4 @@ mod support;
 mod tasks;
 mod wire;
 mod wishes;
+mod ws;

@@ -39,6 +39,14 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// Counts a stream in `http_streams_active` while the guard lives: for connections that have left HTTP (WebSocket).
+    #[must_use]
+    pub fn stream_opened(&self, path: &'static str) -> GaugeGuard {
+        self.http_metrics().streams.with([path]).hold()
+    }
+}
+
 impl Listener for CountedListener {
     type Io = Counted;
     type Addr = SocketAddr;

@@ -11,8 +11,10 @@ use mcp_server::catalogue::{Catalogue, CatalogueConfig};
 use mcp_server::engine::mesh::{Mesh, follow_catalogue};
 use mcp_server::engine::{Backend, Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
 use mcp_server::limits::{Limits, LimitsConfig};
+use mcp_server::methods::MethodTable;
 use mcp_server::session::{SessionConfig, Sessions};
 use mcp_server::transport::{Transport, TransportConfig, TransportParts};
+use mcp_server::ws::{Connections, WebSocketConfig, WebSocketParts, WebSockets};
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenConfig, Listener, install_crypto_provider};
 use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
@@ -30,6 +32,8 @@ pub struct Options {
     pub limits: LimitsConfig,
     pub sessions: SessionConfig,
     pub transport: TransportConfig,
+    pub websocket: WebSocketConfig,
+    pub methods: fn() -> MethodTable,
 }
 
 impl Default for Options {
@@ -41,6 +45,8 @@ impl Default for Options {
             limits: LimitsConfig::default(),
             sessions: SessionConfig::default(),
             transport: TransportConfig::default(),
+            websocket: WebSocketConfig::default(),
+            methods: MethodTable::default,
         }
     }
 }
@@ -53,6 +59,7 @@ pub struct Edge {
     pub jobs: Arc<Jobs>,
     pub telemetry: Telemetry,
     pub listeners: Listeners,
+    pub connections: Connections,
     life: Lifecycle,
 }
 
@@ -125,6 +132,7 @@ impl Edge {
             stop: life.hard_stop(),
         })
         .unwrap();
+        let for_sockets = engine.for_session();
         let transport = Transport::new(TransportParts {
             engine,
             sessions: Sessions::new(options.cache, options.sessions),
@@ -134,9 +142,18 @@ impl Edge {
             soft_stop: life.soft_stop(),
             hard_stop: life.hard_stop(),
         });
+        let sockets = WebSockets::new(WebSocketParts {
+            engine: for_sockets,
+            methods: (options.methods)(),
+            gate: transport.gate(),
+            config: options.websocket,
+            life: life.clone(),
+            telemetry: telemetry.clone(),
+        });
+        let router = transport.router().merge(sockets.router());
         let listener = Listener::bind(&ListenConfig::default()).await.unwrap();
         let url = format!("{}/mcp", listener.bound().url());
-        life.spawn("http", listener.serve(transport.router(), life.clone()));
+        life.spawn("http", listener.serve(router, life.clone()));
         upkeep(&life, &transport, &catalogue, listeners.clone());
         Self {
             url,
@@ -145,6 +162,7 @@ impl Edge {
             jobs,
             telemetry,
             listeners,
+            connections: sockets.connections(),
             life,
         }
     }
@@ -152,6 +170,16 @@ impl Edge {
     /// A client of this replica.
     pub fn client(&self, key: &str) -> Client {
         Client::new(&self.url, key)
+    }
+
+    /// The address of its WebSocket door.
+    pub fn ws_url(&self) -> String {
+        self.url.replacen("http", "ws", 1).replace("/mcp", "/ws")
+    }
+
+    /// Asks it to stop.
+    pub fn begin_to_stop(&self) {
+        self.life.stop();
     }
 
     /// Stops as a service does.
