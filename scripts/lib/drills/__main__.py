@@ -61,6 +61,8 @@ def main():
     began = time.monotonic()
     problems = uncovered() if arguments.all else []
     passed = run(picked, arguments, problems)
+    if arguments.all and arguments.record:
+        problems += [f"{page} does not say how it was last tried" for page in runbook.never_tried()]
     for problem in problems:
         print(f"FAILED: {problem}")
     print(f"{len(picked)} scenes in {time.monotonic() - began:.0f} s")

@@ -83,3 +83,7 @@ def record(page, text):
     """Puts what a drill saw at the end of the page."""
     before = page.read_text().split(SECTION)[0].rstrip()
     page.write_text(f"{before}\n\n{SECTION}\n\n{text.rstrip()}\n")
+
+
+def never_tried():
+    return [page for page in sorted(FOLDER.glob("*.md")) if SECTION not in page.read_text()]

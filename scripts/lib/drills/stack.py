@@ -139,10 +139,14 @@ class Stack:
             return set()
         return {one["metric"]["alertname"] for one in self.query('ALERTS{alertstate="firing"}')}
 
-    def alerts(self):
-        """The alerts that Alertmanager has, and those of them that another one holds back in every instance."""
+    def known(self):
+        """What Alertmanager has."""
         with urllib.request.urlopen(f"{self.alertmanager_url}/api/v2/alerts", timeout=10) as answer:
-            alerts = json.load(answer)
+            return json.load(answer)
+
+    def alerts(self):
+        """The names of the alerts that Alertmanager has, and of those that another one holds back in every instance."""
+        alerts = self.known()
         names = {one["labels"]["alertname"] for one in alerts}
         return names, names - {one["labels"]["alertname"] for one in alerts if not one["status"]["inhibitedBy"]}
 

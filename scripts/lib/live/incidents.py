@@ -44,7 +44,7 @@ def limits(lab):
     for subject in ("tenant", f"key:{key}", "tool:pcf_answer"):
         path = f"/limits/{urllib.parse.quote(subject, safe='')}"
         lab.api("PUT", path, {"rate": "1/s", "burst": 1})
-        eventually(20, f"the limit of {subject} refuses", lambda: "rate" in str(lab.call("pcf_answer")[1].get("result", {})).lower()
+        eventually(60, f"the limit of {subject} refuses", lambda: "rate" in str(lab.call("pcf_answer")[1].get("result", {})).lower()
                    and lab.call("pcf_answer")[0] == "error")
         lab.api("DELETE", path)
 
