@@ -68,7 +68,7 @@ class Lab:
         # Short of room, so that minutes of a rest-api that is away are enough; the second replica goes on without records.
         return client | {"CACHE_URL": self.redis, "DEVMESH_SPOOL__MAX_SIZE": "1MiB", "DEVMESH_SPOOL__RESERVE": "64KiB",
                          "DEVMESH_SPOOL__WHEN_FULL": "drop" if name.endswith("2") else "refuse",
-                         "DEVMESH_EGRESS__MAX_RESPONSE_BYTES": str(64 << 20)}
+                         "DEVMESH_EGRESS__MAX_RESPONSE_BYTES": str(64 << 20), "DEVMESH_WEBSOCKET__PING_INTERVAL": "2s"}
 
     def start(self):
         (self.folder / "data").mkdir(mode=0o700, exist_ok=True)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from ..drills import sockets
 from ..drills.lab import Lab
 from ..drills.processes import end_in_order
 from ..drills.scenes import work
@@ -27,7 +28,7 @@ def said(text):
 
 
 def course(lab, stack, inquiry, large):
-    with lab.everyday(), incidents.stream(lab), lab.calls("pcf_answer", threads=1, pause=0.5):
+    with lab.everyday(), incidents.stream(lab), sockets.agents(lab), lab.calls("pcf_answer", threads=1, pause=0.5):
         incidents.jobs(lab)
         incidents.limits(lab)
         inquiry.ask_for(5)

@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from ..drills import traffic
+from ..drills import sockets, traffic
 from ..drills.lab import Lab
 from ..drills.runbook import page_of
 from ..drills.stack import MACHINE, Stack
@@ -19,7 +19,8 @@ INCIDENTS = ("alertmanager_", "mcp_database_connection_errors", 'outcome!="ok"',
 
 
 def chosen():
-    return [one for one in questions.shipped() if not any(part in one.query for part in INCIDENTS)]
+    of_guides = [one for one in questions.printed() if "mcp_websocket_" in one.query]
+    return of_guides + [one for one in questions.shipped() if not any(part in one.query for part in INCIDENTS)]
 
 
 def run(binaries, folder):
@@ -39,7 +40,7 @@ def run(binaries, folder):
 
 
 def course(lab, stack, inquiry):
-    with lab.everyday(), incidents.stream(lab):
+    with lab.everyday(), incidents.stream(lab), sockets.agents(lab):
         incidents.limits(lab)
         with contextlib.ExitStack() as callers:
             for one in errors(lab):

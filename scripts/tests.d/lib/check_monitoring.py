@@ -18,7 +18,7 @@ RUNBOOKS = pathlib.Path("docs/runbooks")
 KNOWN = {"up", "ALERTS"}
 SERIES = re.compile(r"\b((?:mcp|http|db|process|tokio|allocator|telemetry|cache|grpc|queue|health|redis)_[a-z0-9_]+|[a-z]+:[a-z0-9_:]+)\b")
 # What only an incident or a longer time feeds; full/live-queries.sh has them.
-QUIET = re.compile(r"mcp:db:pool_utilization_percent|pcf_mcp_.*|mcp_rate_limit_.*|mcp_tenant_rate_limit_hits|mcp_circuit_breaker_.*")
+QUIET = re.compile(r"websocket_.*|mcp:db:pool_utilization_percent|pcf_mcp_.*|mcp_rate_limit_.*|mcp_tenant_rate_limit_hits|mcp_circuit_breaker_.*")
 failures = []
 
 
