@@ -225,7 +225,8 @@ fn sound(value: f64) -> f64 {
 /// To so many decimal places: few digits are stored for each candidate, and read back as they were.
 fn rounded<const PLACES: i32>(value: f64) -> f64 {
     let scale = 10_f64.powi(PLACES);
-    (value * scale).round() / scale
+    // As `round` does for what is not negative, without a call.
+    (value * scale + 0.5) as u64 as f64 / scale
 }
 
 fn cost(agent: &Agent, task: &Task, settings: &Settings) -> f64 {

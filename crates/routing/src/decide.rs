@@ -68,6 +68,15 @@ impl Decision {
         self.chosen.is_some() || self.left_out_count.keys().any(|reason| reason.may_pass())
     }
 
+    /// How many were left out for each reason, in the order of [`Reason`].
+    #[must_use]
+    pub fn reasons(&self) -> Vec<(Reason, usize)> {
+        self.left_out_count
+            .iter()
+            .map(|(reason, count)| (*reason, *count))
+            .collect()
+    }
+
     /// The chosen one, with what its score is made of.
     #[must_use]
     pub fn winner(&self) -> Option<&Eligible> {

@@ -98,7 +98,7 @@ pub struct Replay {
 }
 
 /// The least effective size for which intervals are told: with fewer they would claim more than they hold.
-const ENOUGH: f64 = 20.0;
+const ENOUGH: f64 = 30.0;
 
 /// Estimates what `strategy` would have meant, from decisions and what came of them.
 pub fn replay<'a>(strategy: &dyn Strategy, logged: impl IntoIterator<Item = (&'a Decision, Seen)>) -> Replay {
@@ -128,8 +128,8 @@ pub fn replay<'a>(strategy: &dyn Strategy, logged: impl IntoIterator<Item = (&'a
         decisions: wait.len(),
         effective,
         passed_over,
-        wait_seconds: mean(&wait).filter(|_| told),
-        cost_usd: mean(&cost).filter(|_| told),
+        wait_seconds: told.then(|| mean(&wait)).flatten(),
+        cost_usd: told.then(|| mean(&cost)).flatten(),
         failures: told.then(|| share(&failed)),
     }
 }

@@ -205,7 +205,7 @@ fn everyone_who_is_left_out_is_told_with_the_first_reason() {
     ];
     assert_eq!(told, expected);
     assert_eq!(decision.chosen, Some(Uuid::from_u128(14)));
-    assert_eq!(decision.left_out_count.len(), 12);
+    assert_eq!(decision.reasons().len(), 12);
 }
 
 #[test]

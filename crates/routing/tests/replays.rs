@@ -18,11 +18,11 @@ use scene::{agents, entropy, task};
 /// Fewer decisions and more exploration than in the figures of the documents, for the time that it takes.
 fn days() -> Vec<Judged> {
     let day = Day {
-        decisions: 600,
+        decisions: 700,
         exploration: 0.4,
         ..DAY
     };
-    (0..60).flat_map(|seed| judge(day, seed)).collect()
+    (0..40).flat_map(|seed| judge(day, seed)).collect()
 }
 
 #[test]
@@ -31,8 +31,10 @@ fn intervals_hold_the_truth_and_what_was_seen_of_another_strategy_does_not() {
     for at in 0..3 {
         let held: Vec<_> = days.iter().filter_map(|day| day.held()[at]).collect();
         let share = held.iter().filter(|held| **held).count() as f64 / held.len() as f64;
-        assert!(held.len() > 300, "most days tell something: {}", held.len());
-        assert!(share >= 0.93, "{}: {share}", known_truth::MEASURES[at]);
+        assert!(held.len() > 120, "most days tell something: {}", held.len());
+        // A thousand days hold 93 % (docs/routing.md); of so few, three standard deviations less are allowed.
+        let least = 0.93 - 3.0 * (0.95 * 0.05 / held.len() as f64).sqrt();
+        assert!(share >= least, "{}: {share}", known_truth::MEASURES[at]);
     }
     // The seen mean cost is of the strategy that decided: taken for that of the cheapest it would be wrong.
     let cheap = days.iter().filter(|day| day.name == Name::CostOptimized);
@@ -52,17 +54,19 @@ fn intervals_hold_the_truth_and_what_was_seen_of_another_strategy_does_not() {
 
 #[test]
 fn too_few_decisions_tell_nothing() {
-    let day = Day { decisions: 30, ..DAY };
+    let day = Day { decisions: 50, ..DAY };
+    let mut nothing = 0;
     for judged in judge(day, 1) {
         let told = judged.replay.wait_seconds.is_some();
-        assert_eq!(told, judged.replay.effective >= 20.0, "{:?}", judged.replay);
-        assert_eq!(
-            told,
-            judged.name == Name::LeastLoaded,
-            "only of itself: {:?}",
-            judged.replay
-        );
+        assert_eq!(told, judged.replay.effective >= 30.0, "{:?}", judged.replay);
+        let itself = judged.name == Name::LeastLoaded;
+        assert!(told || !itself, "{:?}", judged.replay);
+        nothing += usize::from(!told);
     }
+    assert!(
+        nothing >= 3,
+        "of those who choose otherwise nothing is told: {nothing}"
+    );
 }
 
 fn logged(condense: bool) -> Vec<(Decision, Seen)> {
@@ -130,4 +134,17 @@ fn a_decision_that_cannot_be_asked_is_passed_over_and_counted() {
         (told.decisions, told.passed_over, told.wait_seconds),
         (0, 400, None)
     );
+}
+
+#[test]
+fn a_handful_of_decisions_is_counted_and_tells_nothing() {
+    let all = logged(false);
+    for count in 0..4 {
+        let told = replay(
+            Name::CostOptimized.strategy(),
+            all[..count].iter().map(|(one, seen)| (one, *seen)),
+        );
+        assert_eq!((told.decisions, told.failures), (count, None));
+        assert!(told.effective.is_finite(), "{told:?}");
+    }
 }

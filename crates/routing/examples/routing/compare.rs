@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,8 +18,8 @@ use crate::statistics::{Mean, mean, shown};
 /// How large a run is.
 const SIZE: Size = Size {
     agents: 1_000,
-    tasks: 8_000,
-    warm_up: 2_000,
+    tasks: 4_000,
+    warm_up: 1_200,
 };
 const BASELINES: [&dyn Strategy; 2] = [&Anyone, &PowerOfTwo];
 
@@ -44,33 +45,56 @@ impl Row {
     }
 }
 
+/// Seeds after which the figures are written, so that a long run shows how far it is and may be broken off.
+const BATCH: usize = 10;
+
 /// Runs all seeds on two threads and shows what came out.
 pub fn run(seeds: usize, document: Option<&Path>) -> Result<String, Box<dyn Error>> {
     let strategies: Vec<_> = BASELINES
         .into_iter()
         .chain(Name::ALL.map(Name::strategy))
         .collect();
-    let rows: Vec<_> = strategies.iter().map(|strategy| row(*strategy, seeds)).collect();
-    if let Some(document) = document {
-        fs::write(document.with_extension("svg"), drawing::draw(&bars(&rows)))?;
+    let row = |strategy: &&'static dyn Strategy| Row {
+        name: strategy.name(),
+        seeds: Vec::new(),
+    };
+    let mut rows: Vec<_> = strategies.iter().map(row).collect();
+    loop {
+        let done = rows[0].seeds.len();
+        let until = seeds.min(done + BATCH);
+        for (row, strategy) in rows.iter_mut().zip(&strategies) {
+            row.seeds.extend(batch(*strategy, done..until));
+        }
+        let figures = told(&rows, until);
+        if let Some(document) = document {
+            fs::write(document.with_extension("svg"), drawing::draw(&bars(&rows)))?;
+            crate::document::replace(document, "compare", &figures)?;
+        }
+        if until >= seeds {
+            return Ok(figures);
+        }
     }
-    Ok(format!(
-        "{} agents, {} tasks in bursts of which the first {} are not measured, {seeds} seeds; means with 95 % intervals.\n\n{}\n{}",
+}
+
+fn told(rows: &[Row], seeds: usize) -> String {
+    format!(
+        "{} agents, {} tasks of which the first {} are not measured, {seeds} seeds; means with 95 % intervals.\n\n{}\n{}",
         SIZE.agents,
         SIZE.tasks,
         SIZE.warm_up,
-        table(&rows),
-        wins(&rows)
-    ))
+        table(rows),
+        wins(rows)
+    )
 }
 
-fn row(strategy: &'static dyn Strategy, seeds: usize) -> Row {
-    let next = AtomicUsize::new(0);
+/// The figures of some seeds, in their order.
+fn batch(strategy: &'static dyn Strategy, seeds: Range<usize>) -> Vec<[f64; FIGURES.len()]> {
+    let next = AtomicUsize::new(seeds.start);
     let work = || {
         let mut done = Vec::new();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
+            if seed >= seeds.end {
                 return done;
             }
             done.push((seed, run_once(strategy, SIZE, seed as u64).figures()));
@@ -78,16 +102,15 @@ fn row(strategy: &'static dyn Strategy, seeds: usize) -> Row {
     };
     let mut all: Vec<_> = std::thread::scope(|scope| {
         let threads = [scope.spawn(work), scope.spawn(work)];
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_default())
-            .collect()
+        let done = threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        done.flatten().collect()
     });
     all.sort_by_key(|(seed, _)| *seed);
-    Row {
-        name: strategy.name(),
-        seeds: all.into_iter().map(|(_, figures)| figures).collect(),
-    }
+    all.into_iter().map(|(_, figures)| figures).collect()
 }
 
 fn table(rows: &[Row]) -> String {

@@ -197,17 +197,17 @@ impl Run<'_> {
             self.route(job);
         }
         self.begin(agent);
-        self.take_pending();
+        self.take_pending(agent);
     }
 
-    /// Gives what waits for an agent to whoever has room now.
-    fn take_pending(&mut self) {
+    /// An agent has room: what waits and could go to it is routed, the longest waiting first.
+    fn take_pending(&mut self, agent: usize) {
         for kind in 0..TYPES {
-            while let Some(job) = self.pending[kind].pop_front() {
-                if !self.gave(job) {
-                    self.pending[kind].push_front(job);
+            while let Some(job) = self.pending[kind].front().copied() {
+                if !self.jobs[job].may_go_to(&self.snapshot.agents[agent]) || !self.gave(job) {
                     break;
                 }
+                self.pending[kind].pop_front();
             }
         }
     }

@@ -47,6 +47,18 @@ pub struct Job {
     pub tokens: f64,
 }
 
+impl Job {
+    /// Whether the agent could take it if it has room.
+    pub fn may_go_to(&self, agent: &Agent) -> bool {
+        let able = |need: &Need| {
+            let has = agent.capabilities.get(&need.capability);
+            has.is_some_and(|has| need.minimum.is_none_or(|minimum| *has >= minimum))
+        };
+        let room = agent.open < agent.capacity + agent.backlog;
+        room && self.task.needs.iter().all(able) && !self.task.not_to.contains(&agent.id)
+    }
+}
+
 /// Attempts of a task before it is given up.
 pub const ATTEMPTS: usize = 3;
 

@@ -17,6 +17,9 @@ pub(super) struct Row {
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_964;
 
+/// An interval from a tenth of the estimate to ten times it tells nothing.
+const TELLING: f64 = 10.0;
+
 /// As how many equally weighted rows they count (Kish).
 pub(super) fn effective(rows: &[Row]) -> f64 {
     let sum: f64 = rows.iter().map(|row| row.weight).sum();
@@ -28,40 +31,40 @@ pub(super) fn effective(rows: &[Row]) -> f64 {
 ///
 /// Waits and costs are seldom very large: means of few of them lie below the truth more often than above it, and look surer
 /// than they are. So the interval is symmetric in the logarithm, and its quantile is Student's with as many degrees of freedom
-/// as the fourth moment leaves. Nothing if the estimate is not positive: too few were seen to correct what was expected.
+/// as the fourth moment leaves. Nothing if that is not positive, or the interval so wide that it tells nothing: too few were seen.
 pub(super) fn mean(rows: &[Row]) -> Option<Estimate> {
     let weights: f64 = rows.iter().map(|row| row.weight).sum();
     let wrong = |row: &Row| row.seen - row.of_chosen;
     let correction = rows.iter().map(|row| row.weight * wrong(row)).sum::<f64>() / weights;
     let expected = rows.iter().map(|row| row.of_choice).sum::<f64>() / rows.len() as f64;
     let mean = expected + correction;
-    let influences = rows.iter().map(|row| row.weight * (wrong(row) - correction));
+    // By how much it would change without the row (the jackknife): the few that weigh much are not taken for sure.
+    let influence = |row: &Row| row.weight * (wrong(row) - correction) / (1.0 - row.weight / weights);
+    let influences = rows.iter().map(influence);
     let (squares, fourths) = influences.fold((0.0, 0.0), |(squares, fourths), influence| {
         let square: f64 = influence * influence;
         (squares + square, fourths + square * square)
     });
     let size = effective(rows);
     let error = squares.sqrt() / weights * (size / (size - 1.0)).sqrt();
-    let told = rows.iter().filter(|row| row.weight > 0.0).count() as f64;
-    let quantile = student(free(squares, fourths, told));
-    (mean > 0.0).then(|| {
-        let stretch = (quantile * error / mean).exp();
-        Estimate {
-            mean,
-            low: mean / stretch,
-            high: mean * stretch,
-        }
+    let stretch = (student(free(squares, fourths, size)) * error / mean).exp();
+    (mean > 0.0 && stretch < TELLING).then(|| Estimate {
+        mean,
+        low: mean / stretch,
+        high: mean * stretch,
     })
 }
 
 /// Degrees of freedom of a variance that was estimated from values with these moments: as many as there are values if they
-/// are normally distributed, fewer if a few of them decide.
+/// are normally distributed, fewer if a few of them decide. At most half of them, because fourth moments of few values are
+/// told too small: with all of them the intervals held 92 % where seldom large waits were replayed, not 95.
 fn free(squares: f64, fourths: f64, values: f64) -> f64 {
     let excess = fourths / (squares * squares) - 1.0 / values;
+    let most = values / 2.0;
     if excess > 0.0 {
-        (2.0 / excess).clamp(3.0, values)
+        (2.0 / excess).min(most).max(3.0)
     } else {
-        values
+        most
     }
 }
 
