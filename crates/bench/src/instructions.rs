@@ -2,7 +2,7 @@
 //! busy machine. Start and end cost the same whatever is called in between, so two runs are compared.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -16,17 +16,40 @@ use crate::servers::{self, Kind};
 /// Calls of the shorter run: caches are full and connections open then.
 const WARM: usize = 300;
 
-pub async fn run(options: &Options) -> Result<()> {
+/// What is counted, and what is kept of it.
+#[derive(clap::Args)]
+pub struct Instructions {
+    #[command(flatten)]
+    options: Options,
+    /// Keeps what callgrind wrote here, for `callgrind_annotate`: `off.long` less `off.short` is what the calls cost.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// Counts these alone, and writes no figures.
+    #[arg(long, value_enum)]
+    only: Vec<Signals>,
+}
+
+pub async fn run(given: &Instructions) -> Result<()> {
+    let options = &given.options;
+    if let Some(directory) = &given.keep {
+        fs::create_dir_all(directory)?;
+    }
     let calls = if options.quick { 200 } else { 3_000 };
     let devmesh = built(&options.devmesh)?;
+    let kept = |name: String| given.keep.as_ref().map(|directory| directory.join(name));
     let mut each = [0.0; 3];
     let ways = [Signals::On, Signals::Off, Signals::Tail];
-    for (signals, figure) in ways.into_iter().zip(&mut each) {
+    let wanted = |signals: &Signals| given.only.is_empty() || given.only.contains(signals);
+    for (signals, figure) in ways.into_iter().zip(&mut each).filter(|(way, _)| wanted(way)) {
         let (short, long) = (
-            counted(&devmesh, signals, WARM).await?,
-            counted(&devmesh, signals, WARM + calls).await?,
+            counted(&devmesh, signals, WARM, kept(format!("{signals}.short"))).await?,
+            counted(&devmesh, signals, WARM + calls, kept(format!("{signals}.long"))).await?,
         );
         *figure = (long - short) / calls as f64;
+        println!("{signals}: {figure:.0} instructions a call");
+    }
+    if !given.only.is_empty() {
+        return Ok(());
     }
     let [on, off, tail] = each;
     let figures: Value = json!({
@@ -41,7 +64,7 @@ pub async fn run(options: &Options) -> Result<()> {
 }
 
 /// Instructions of a whole run with so many calls from one connection.
-async fn counted(devmesh: &Path, signals: Signals, calls: usize) -> Result<f64> {
+async fn counted(devmesh: &Path, signals: Signals, calls: usize, kept: Option<PathBuf>) -> Result<f64> {
     let api = servers::start(Kind::Api, "").await?;
     let data = Data::fresh()?;
     let counts = data.file("callgrind.out");
@@ -53,6 +76,9 @@ async fn counted(devmesh: &Path, signals: Signals, calls: usize) -> Result<f64> 
     load::counted(&target, calls).await?;
     let _data = mesh.stop().await?;
     let text = fs::read_to_string(&counts).context("callgrind wrote nothing")?;
+    if let Some(kept) = kept {
+        fs::write(kept, &text)?;
+    }
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     let total = total.and_then(|count| count.trim().parse().ok());
     total.context("callgrind counted nothing")

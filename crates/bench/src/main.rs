@@ -38,7 +38,7 @@ enum What {
     /// A provider that hangs, and what that costs the calls of another one.
     Bulkhead(Options),
     /// Instructions a call, with logs and traces and without; needs valgrind.
-    Instructions(Options),
+    Instructions(instructions::Instructions),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
@@ -86,7 +86,7 @@ fn main() -> Result<()> {
         match arguments.what {
             What::Calls(options) => calls::run(&options).await,
             What::Bulkhead(options) => bulkhead::run(&options).await,
-            What::Instructions(options) => instructions::run(&options).await,
+            What::Instructions(given) => instructions::run(&given).await,
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,

@@ -16,7 +16,7 @@ use crate::servers::{self, Kind, Running, free_address};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the mesh tells of itself while it works.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Signals {
     /// Logs at info, every tenth trace exported, metrics.
     On,
@@ -24,6 +24,16 @@ pub enum Signals {
     Tail,
     /// No logs, no traces, not even those that `devmesh up` keeps in memory. (Metrics cannot be switched off.)
     Off,
+}
+
+impl std::fmt::Display for Signals {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::On => "on",
+            Self::Tail => "tail",
+            Self::Off => "off",
+        })
+    }
 }
 
 /// A mesh that runs until this is dropped.

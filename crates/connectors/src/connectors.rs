@@ -72,7 +72,7 @@ impl Connectors {
             span.record("otel.status_code", "ERROR");
             span.record("error.type", kind.as_str());
         }
-        self.count(provider, tool, &outcome, begin.elapsed());
+        self.count(provider, tool, &outcome, (&span, begin.elapsed()));
         outcome
     }
 
@@ -162,7 +162,7 @@ impl Connectors {
         }
     }
 
-    fn count(&self, provider: &Provider, tool: &Tool, outcome: &CallOutcome, took: Duration) {
+    fn count(&self, provider: &Provider, tool: &Tool, outcome: &CallOutcome, took: (&Span, Duration)) {
         let (tool, provider) = (tool.name.as_str(), provider.name.as_str());
         let status = outcome.error.map_or(200, CallErrorKind::status).to_string();
         self.metrics
@@ -172,7 +172,7 @@ impl Connectors {
         self.metrics
             .duration
             .with([tool, provider])
-            .record_in(&tracing::Span::current(), took.as_secs_f64());
+            .record_in(took.0, took.1.as_secs_f64());
         if let Some(kind) = outcome.error {
             self.metrics
                 .errors

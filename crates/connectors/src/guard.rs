@@ -65,10 +65,11 @@ impl Guard {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refusal::UserInfo);
         }
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        let (Some(host), Some(name), Some(port)) = (url.host(), url.host_str(), url.port_or_known_default())
+        else {
             return Err(Refusal::NoHost);
         };
-        let name = host.to_string();
+        let name = name.to_owned();
         match host {
             Host::Ipv4(address) => self.check(&name, port, address.into())?,
             Host::Ipv6(address) => self.check(&name, port, address.into())?,

@@ -41,6 +41,8 @@ const ERROR_BYTES: u64 = 64 << 10;
 /// Runs the operations of one HTTP API.
 pub(crate) struct HttpApi {
     provider: Provider,
+    /// Its base URL, if that is one.
+    base: Option<Url>,
     clients: Clients,
     credential: Held,
     /// Where the credential may go besides the provider's own origin.
@@ -51,6 +53,7 @@ impl HttpApi {
     pub(crate) fn new(provider: Provider, clients: Clients, credential: Held) -> Result<Self, InvalidEntry> {
         let confidants = AllowList::parse(&provider.allowed_hosts)?;
         Ok(Self {
+            base: Url::parse(&provider.base_url).ok(),
             provider,
             clients,
             credential,
@@ -66,7 +69,7 @@ impl HttpApi {
         authorization: &Authorization,
     ) -> Result<CallOutcome, CallFailure> {
         let Binding::Http(binding) = &tool.binding;
-        let outgoing = request::build(&self.provider, tool, binding, arguments)?;
+        let outgoing = request::build(&self.provider, self.base.as_ref(), tool, binding, arguments)?;
         self.may_be_told(&outgoing.url, authorization)?;
         let request_bytes = outgoing.body.len() as u64;
         let exchange = Exchange {
@@ -106,7 +109,7 @@ impl HttpApi {
     /// The credential goes to the provider's own origin, and to hosts that the provider's own list names: a
     /// description may name servers elsewhere, and it was written by somebody else.
     fn may_be_told(&self, url: &Url, authorization: &Authorization) -> Result<(), CallFailure> {
-        let own = || Url::parse(&self.provider.base_url).is_ok_and(|own| own.origin() == url.origin());
+        let own = || self.base.as_ref().is_some_and(|own| own.origin() == url.origin());
         let named = || {
             let (host, port) = (
                 url.host_str().unwrap_or_default(),

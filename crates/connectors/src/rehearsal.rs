@@ -31,7 +31,8 @@ pub struct Rehearsed {
 pub fn rehearse(provider: &Provider, tool: &Tool, arguments: Value) -> Result<Rehearsed, CallFailure> {
     let arguments = Schemas::new().check_arguments(tool, arguments)?;
     let Binding::Http(binding) = &tool.binding;
-    let outgoing = http_api::build(provider, tool, binding, &arguments)?;
+    let base = url::Url::parse(&provider.base_url).ok();
+    let outgoing = http_api::build(provider, base.as_ref(), tool, binding, &arguments)?;
     Ok(Rehearsed {
         method: outgoing.method,
         url: outgoing.url,

@@ -27,6 +27,7 @@ pub mod ring;
 mod admin;
 mod catalogue;
 mod clock;
+mod digits;
 mod endpoints;
 mod error;
 mod fleet;

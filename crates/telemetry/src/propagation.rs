@@ -8,7 +8,8 @@ use opentelemetry::trace::SpanId;
 use tracing::Span;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use crate::trace::{Ask, Begin, Debug, SpanState, TraceContext, begin_with, with_state};
+use crate::digits;
+use crate::trace::{Ask, Begin, Debug, SpanState, TraceContext, begin_with, with_current, with_state};
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -66,14 +67,19 @@ impl CarrierMut for serde_json::Map<String, serde_json::Value> {
 
 /// Writes the current span as the parent of whatever reads the carrier. Without a span nothing is written.
 pub fn inject(carrier: &mut impl CarrierMut) {
-    inject_span(&Span::current(), carrier);
+    if let Some(context) = with_current(|state| state.context.clone()) {
+        put(&context, carrier);
+    }
 }
 
 /// Writes `span` as the parent of whatever reads the carrier.
 pub fn inject_span(span: &Span, carrier: &mut impl CarrierMut) {
-    let Some(context) = with_state(span, |state| state.context.clone()) else {
-        return;
-    };
+    if let Some(context) = with_state(span, |state| state.context.clone()) {
+        put(&context, carrier);
+    }
+}
+
+fn put(context: &TraceContext, carrier: &mut impl CarrierMut) {
     carrier.put(TRACEPARENT, &context.traceparent());
     if let Some(state) = context.debug.put(context.state.as_deref()) {
         carrier.put(TRACESTATE, &state);
@@ -147,7 +153,7 @@ impl Parent {
     /// Of the current span.
     #[must_use]
     pub fn current() -> Option<Self> {
-        with_state(&Span::current(), |state| state.context.clone()).map(Self)
+        with_current(|state| state.context.clone()).map(Self)
     }
 
     /// The one that the carrier names, if it is valid.
@@ -203,7 +209,7 @@ pub fn span_under(parent: Option<&Parent>, make: impl FnOnce() -> Span) -> Span 
 /// the trace and the caller from the one around it.
 #[must_use]
 pub fn is_recording() -> bool {
-    with_state(&Span::current(), |state| state.is_recording()).unwrap_or(true)
+    with_current(|state| state.is_recording()).unwrap_or(true)
 }
 
 /// The parent that the carrier names, if it is valid.
@@ -219,13 +225,13 @@ pub(crate) fn extract(carrier: &impl Carrier) -> Option<TraceContext> {
 /// The current span's trace id, 32 hexadecimal digits.
 #[must_use]
 pub fn current_trace_id() -> Option<String> {
-    trace_id(&Span::current())
+    with_current(|state| digits::text(&state.context.trace_id.to_bytes()))
 }
 
 /// The trace id of `span`.
 #[must_use]
 pub fn trace_id(span: &Span) -> Option<String> {
-    with_state(span, |state| state.context.trace_id.to_string())
+    with_state(span, |state| digits::text(&state.context.trace_id.to_bytes()))
 }
 
 /// The request id (`correlation_id`) of the current span or the nearest one around it.

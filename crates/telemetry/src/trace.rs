@@ -15,6 +15,6 @@ mod sinks;
 pub(crate) use context::TraceContext;
 pub(crate) use debug::{Ask, Debug, any_open as any_debug_open};
 pub(crate) use export::SpanExport;
-pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_state};
+pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_current, with_state};
 pub(crate) use sampler::Sampler;
 pub(crate) use sinks::Sinks;

@@ -16,6 +16,7 @@ struct Proxy {
     upstream: String,
 }
 
+#[expect(clippy::disallowed_methods, reason = "it talks to our own process")]
 pub(super) fn router(upstream: &str) -> Result<Router> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);

@@ -18,6 +18,8 @@ use super::redact::Redactor;
 
 /// Most bytes of an error's body that are shown.
 const ERROR_TEXT: usize = 2 << 10;
+/// Most bytes of a header that are looked at.
+const MAX_HEADER: usize = 512;
 
 /// What an answer says before its body.
 pub(super) struct Head {
@@ -41,7 +43,7 @@ impl Head {
         } = answer;
         let header = |name: HeaderName| {
             let value = response.headers().get(name)?.to_str().ok()?;
-            Some(value.chars().take(512).collect::<String>())
+            Some(value[..value.floor_char_boundary(MAX_HEADER)].to_owned())
         };
         let mut url = url.clone();
         url.set_query(None);

@@ -4,18 +4,22 @@ use std::error::Error;
 use std::io::ErrorKind;
 
 use domain::CallErrorKind;
-use http::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
-use reqwest::Response;
+use http::Request;
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use http_body_util::Full;
+use hyper_util::client::legacy;
 use tracing::{Instrument, Span, field};
 use url::Url;
 
 use super::redirect::{Next, next};
 use super::{Authorization, Outgoing};
 use crate::context::CallContext;
-use crate::egress_client::Clients;
+use crate::egress_client::{Clients, Response, TooSlow, Unresolved};
 use crate::failure::CallFailure;
 use crate::guard::Refusal;
 
+/// What [`super::read`] decodes.
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const ANYTHING: HeaderValue = HeaderValue::from_static("application/json, text/*;q=0.9, */*;q=0.8");
 
 /// How a request is made.
@@ -132,11 +136,15 @@ impl Exchange<'_> {
         if let Some(context) = first_of_call {
             context.about_to_send().await?;
         }
-        let request = client
-            .request(outgoing.method.clone(), url)
-            .headers(headers)
-            .body(outgoing.body.clone());
-        request.send().await.map_err(|error| {
+        headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| self.clients.egress.user_agent.clone());
+        headers.entry(ACCEPT_ENCODING).or_insert(GZIP);
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
+        *request.method_mut() = outgoing.method.clone();
+        *request.uri_mut() = url.as_str().parse().map_err(|_| nothing_known())?;
+        *request.headers_mut() = headers;
+        client.request(request).await.map_err(|error| {
             if let Some(context) = first_of_call
                 && error.is_connect()
             {
@@ -193,21 +201,21 @@ fn version(response: &Response) -> &'static str {
 }
 
 /// What a transport error means. Its own text is not used: it has the URL in it, and that may have a credential.
-pub(super) fn failure(error: &reqwest::Error) -> CallFailure {
+pub(super) fn failure(error: &(dyn Error + 'static)) -> CallFailure {
     if let Some(refusal) = cause::<Refusal>(error) {
         return CallFailure::refused(refusal.to_string());
     }
     let unreachable = |message: String| CallFailure::new(CallErrorKind::UpstreamUnreachable, message);
-    if error.is_timeout() {
+    if cause::<TooSlow>(error).is_some() {
         return unreachable("the upstream did not accept a connection in time".to_owned());
     }
     if let Some(tls) = cause::<rustls::Error>(error) {
         return unreachable(format!("no TLS connection to the upstream: {tls}"));
     }
-    if error.is_dns() {
+    if cause::<Unresolved>(error).is_some() {
         return unreachable("the upstream's host name does not resolve".to_owned());
     }
-    if error.is_connect() {
+    if cause::<legacy::Error>(error).is_some_and(legacy::Error::is_connect) {
         return unreachable("the upstream cannot be connected to".to_owned());
     }
     if let Some(transport) = cause::<hyper::Error>(error) {
@@ -225,13 +233,14 @@ pub(super) fn failure(error: &reqwest::Error) -> CallFailure {
         };
         return CallFailure::new(kind, message);
     }
-    if error.is_decode() {
-        return CallFailure::new(
-            CallErrorKind::UpstreamInvalid,
-            "the upstream's answer cannot be decoded: its Content-Encoding does not fit its bytes",
-        );
-    }
-    unreachable("the request to the upstream failed".to_owned())
+    nothing_known()
+}
+
+fn nothing_known() -> CallFailure {
+    CallFailure::new(
+        CallErrorKind::UpstreamUnreachable,
+        "the request to the upstream failed",
+    )
 }
 
 /// The cause of this type, however deep. `io::Error` hides what it wraps from `source`.

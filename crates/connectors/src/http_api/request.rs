@@ -28,9 +28,10 @@ const OURS: [&str; 11] = [
     "proxy-connection",
 ];
 
-/// The request of a call, without credential.
+/// The request of a call, without credential. `base` is the provider's base URL.
 pub(crate) fn build(
     provider: &Provider,
+    base: Option<&Url>,
     tool: &Tool,
     binding: &HttpBinding,
     arguments: &Arguments,
@@ -45,15 +46,18 @@ pub(crate) fn build(
         .method
         .parse()
         .map_err(|_| broken("a method that is none"))?;
-    let mut url = binding
-        .base_url
-        .as_ref()
-        .unwrap_or(&provider.base_url)
-        .trim_end_matches('/')
-        .to_owned();
-    url.push_str(&path(binding, arguments)?);
-    add_query(&mut url, binding, arguments);
-    let url = Url::parse(&url).map_err(|_| broken("an address that is no URL"))?;
+    let mut target = path(binding, arguments)?;
+    let text = binding.base_url.as_ref().unwrap_or(&provider.base_url);
+    let has_query = text.contains('?') || target.contains('?');
+    add_query(&mut target, has_query, binding, arguments);
+    let known = base.filter(|_| binding.base_url.is_none());
+    let url = known
+        .and_then(|base| below(base, &target))
+        .map_or_else(
+            || Url::parse(&format!("{}{target}", text.trim_end_matches('/'))),
+            Ok,
+        )
+        .map_err(|_| broken("an address that is no URL"))?;
 
     let mut headers = headers(binding, arguments)?;
     let body = body::build(binding, arguments)?;
@@ -68,6 +72,23 @@ pub(crate) fn build(
         headers,
         body: body.map(|body| body.bytes).unwrap_or_default(),
     })
+}
+
+/// `target`, a path with its query, below `base`: what parsing the one text after the other gives, without looking at the
+/// host once more. None where that is not certain.
+fn below(base: &Url, target: &str) -> Option<Url> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#');
+    if base.query().is_some() || base.fragment().is_some() || !target.bytes().all(is_plain) {
+        return None;
+    }
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url.set_query(query);
+    Some(url)
 }
 
 fn given<'a>(
@@ -138,8 +159,8 @@ fn climbs(text: &str) -> bool {
     false
 }
 
-fn add_query(url: &mut String, binding: &HttpBinding, arguments: &Arguments) {
-    let mut separator = if url.contains('?') { '&' } else { '?' };
+fn add_query(url: &mut String, has_query: bool, binding: &HttpBinding, arguments: &Arguments) {
+    let mut separator = if has_query { '&' } else { '?' };
     for (parameter, value) in given(binding, arguments, Location::Query) {
         for (name, value) in style::pairs(parameter, value) {
             url.push(separator);
@@ -219,6 +240,47 @@ mod tests {
 
     fn arguments(value: Value) -> Arguments {
         value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn an_address_below_a_base_is_what_the_whole_text_would_be() {
+        let bases = [
+            "http://h",
+            "http://h/",
+            "https://h:8443/api/",
+            "http://h//",
+            "http://[::1]:80/a/./b/..",
+            "https://user:x@h/v1%2F",
+        ];
+        let targets = [
+            "/",
+            "/x/7",
+            "//evil.example/x",
+            "/a//b/",
+            "/x?y=1&z=%20",
+            "/x?",
+            "/x?a?b",
+            "/%7Bid%7D/.github/v1..v2",
+            "/a:b@c;d=e,f",
+            "/'<>\"^`{|}?'<>\"^`{|}",
+            "/a/./b/../c",
+            "/%2e%2E/x",
+        ];
+        for (base, target) in bases
+            .iter()
+            .flat_map(|base| targets.map(|target| (*base, target)))
+        {
+            let whole = Url::parse(&format!("{}{target}", base.trim_end_matches('/'))).unwrap();
+            let short = below(&Url::parse(base).unwrap(), target).unwrap();
+            assert_eq!(short, whole, "{base} {target}");
+        }
+        for unsure in ["/a\\b", "/a#b", "/a b", "/ü", "/a\tb"] {
+            assert!(
+                below(&Url::parse("http://h").unwrap(), unsure).is_none(),
+                "{unsure}"
+            );
+        }
+        assert!(below(&Url::parse("http://h?a").unwrap(), "/x").is_none());
     }
 
     #[test]

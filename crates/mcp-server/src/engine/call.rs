@@ -55,10 +55,15 @@ impl Arguments {
 
     /// The digest as the record has it; empty when there were none.
     fn sha256(&self) -> String {
-        match self.bytes {
-            0 => String::new(),
-            _ => hex::encode(self.digest),
+        if self.bytes == 0 {
+            return String::new();
         }
+        // `hex::encode` goes character by character, which costs as much as the digest.
+        let mut text = vec![0; 2 * self.digest.len()];
+        hex::encode_to_slice(self.digest, &mut text)
+            .ok()
+            .and_then(|()| String::from_utf8(text).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -73,7 +78,10 @@ struct CallFacts {
 
 /// A tool's name as it is recorded. Real names have at most 64 characters; an invented one may have megabytes.
 pub(super) fn recorded(name: &str) -> String {
-    name.chars().take(domain::tool::MAX_NAME).collect()
+    match name.len() {
+        ..=domain::tool::MAX_NAME => name.to_owned(),
+        _ => name.chars().take(domain::tool::MAX_NAME).collect(),
+    }
 }
 
 impl<B: Backend> Engine<B> {

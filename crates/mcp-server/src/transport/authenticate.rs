@@ -19,6 +19,8 @@ use crate::engine::caller::Door;
 use crate::engine::refusal;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const DOOR: HeaderName = HeaderName::from_static(Door::HEADER);
 
 /// Lets a request through that carries a valid key; the key itself is gone from the headers then, so that nothing
 /// behind can log or forward it.
@@ -85,13 +87,13 @@ pub(crate) fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedK
 
 fn caller(principal: Principal, request: &Request, gone: tokio_util::sync::CancellationToken) -> Caller {
     let headers = request.headers();
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let taken = request
         .extensions()
         .get::<telemetry::RequestId>()
         .map(|id| id.0.clone());
-    let request_id = taken.unwrap_or_else(|| telemetry::RequestId::taken_or_made(text("x-request-id")).0);
-    let is_bridge = text(Door::HEADER).is_some_and(|door| door.eq_ignore_ascii_case("stdio"));
+    let request_id = taken.unwrap_or_else(|| telemetry::RequestId::taken_or_made(text(REQUEST_ID)).0);
+    let is_bridge = text(DOOR).is_some_and(|door| door.eq_ignore_ascii_case("stdio"));
     Caller {
         principal: Arc::new(principal),
         request_id: request_id.into(),

@@ -22,8 +22,8 @@ use super::finish::finished;
 use super::serve::{METHOD, SESSION_ID};
 use crate::engine::{Asked, Backend, Caller, Engine};
 
-const VERSION: &str = "mcp-protocol-version";
-const NAME: &str = "mcp-name";
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
 const CALL: &str = "tools/call";
@@ -124,8 +124,8 @@ impl Host {
 }
 
 /// The value of a header that is there exactly once.
-fn only(headers: &HeaderMap, name: impl TryInto<HeaderName>) -> Option<&str> {
-    let mut values = headers.get_all(name.try_into().ok()?).iter();
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
     let value = values.next()?;
     values.next().is_none().then(|| value.to_str().ok()).flatten()
 }

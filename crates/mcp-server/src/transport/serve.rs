@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rmcp::transport::StreamableHttpService;
 
@@ -20,9 +20,9 @@ use crate::engine::{self as mcp, Backend, Caller, Engine};
 use crate::session::Sessions;
 
 /// The header that names a session (MCP 2025-11-25, "Session Management").
-pub(super) const SESSION_ID: &str = "mcp-session-id";
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// The header that names the method (MCP 2026-07-28, "Standard Request Headers").
-pub(super) const METHOD: &str = "mcp-method";
+pub(super) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// The method that a request says it is for, without reading its body; `unknown` for none or a made-up one.
 pub(super) fn claimed_method(headers: &HeaderMap) -> &'static str {
@@ -58,13 +58,14 @@ async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Res
     let gate = &*endpoint.gate;
     let place = gate.places.take()?;
     let (caller, key) = authenticate(gate, &mut request)?;
+    let claimed = claimed(request.headers());
+    let (is_post, waits) = (request.method() == Method::POST, waits(&request, claimed));
     let hold = Hold {
         key,
         place,
-        stop: waits(&request).then(|| gate.soft_stop.clone()),
+        stop: waits.then(|| gate.soft_stop.clone()),
     };
     let (parts, body) = request.into_parts();
-    let (is_post, claimed) = (parts.method == Method::POST, claimed(&parts.headers));
     let read = body::read(body, gate.config.max_body_bytes(), gate.config.body_timeout.get()).await;
     let bytes = read.as_ref().map(Bytes::clone).unwrap_or_default();
     let answered = match read {
@@ -78,7 +79,7 @@ async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Res
         && !caller.was_seen()
         && let Some(refused) = unreached(claimed, &bytes, response.status())
     {
-        endpoint.direct.engine().note(&caller, refused).await;
+        Box::pin(endpoint.direct.engine().note(&caller, refused)).await;
     }
     answered.map(|response| guard(response, hold))
 }
@@ -99,11 +100,13 @@ async fn admitted<B: Backend>(
         return Ok(answer);
     }
     if let Some((refused, answer)) = unfit_cursor(&bytes) {
-        direct.engine().note(caller, refused).await;
+        Box::pin(direct.engine().note(caller, refused)).await;
         return Ok(written(&answer));
     }
     parts.extensions.insert(caller.clone());
-    CALLER.scope(caller.clone(), through(rmcp, parts, bytes)).await
+    // In a box of its own: every request is copied with the room for whatever it may become.
+    let through = Box::pin(through(rmcp, parts, bytes));
+    CALLER.scope(caller.clone(), through).await
 }
 
 async fn through<B: Backend>(rmcp: &Rmcp<B>, parts: Parts, bytes: Bytes) -> Result<Response, Response> {
@@ -121,6 +124,6 @@ async fn through<B: Backend>(rmcp: &Rmcp<B>, parts: Parts, bytes: Bytes) -> Resu
 }
 
 /// Whether the answer to this request only waits for things to happen.
-fn waits(request: &Request) -> bool {
-    request.method() == Method::GET || claimed(request.headers()) == Some(mcp::Method::Listen)
+fn waits(request: &Request, claimed: Option<mcp::Method>) -> bool {
+    request.method() == Method::GET || claimed == Some(mcp::Method::Listen)
 }

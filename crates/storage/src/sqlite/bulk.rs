@@ -1,5 +1,7 @@
 //! Many rows at once: attempts of one tenant, and audit records. There is one writer, so nothing needs a lock.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
 use domain::{JobId, TenantId};
 use serde_json::Value;
@@ -34,7 +36,26 @@ const THAT_WAIT: &str = "
 
 const FORGET: &str = "DELETE FROM outbox WHERE id IN (";
 
-const APPEND: &str = concat!("INSERT INTO audit_records (", audit_columns!(), ") ");
+/// Inserts of 1, 2, 4 and so on up to 64 audit records.
+static APPEND: LazyLock<[Append; 7]> = LazyLock::new(|| std::array::from_fn(|power| Append::of(1 << power)));
+
+/// An insert of so many audit records.
+struct Append {
+    rows: usize,
+    sql: String,
+}
+
+impl Append {
+    fn of(rows: usize) -> Self {
+        let columns = audit_columns!();
+        let row = vec!["?"; columns.split(',').count()].join(", ");
+        let rows_of_values = vec![format!("({row})"); rows].join(", ");
+        let sql = format!(
+            "INSERT INTO audit_records ({columns}) VALUES {rows_of_values} ON CONFLICT (id) DO NOTHING"
+        );
+        Self { rows, sql }
+    }
+}
 
 /// Takes the leases of those of these attempts that are due; answers their jobs. Their messages have arrived, whether or
 /// not the broker's confirmations have.
@@ -135,30 +156,36 @@ where
     }
 }
 
-/// Stores audit records, at most 500; answers how many were new.
+/// Stores audit records; answers how many were new. In statements of as many rows as a power of two, so that there are few
+/// different ones: each is prepared once, which costs as much as inserting its rows.
 pub async fn append(connection: &mut SqliteConnection, rows: &[AuditRow]) -> Result<u64, sqlx::Error> {
-    let mut insert = QueryBuilder::<Sqlite>::new(APPEND);
-    insert.push_values(rows, |mut values, row| {
-        values
-            .push_bind(row.id)
-            .push_bind(row.tenant_id)
-            .push_bind(row.ended_at)
-            .push_bind(row.key_id)
-            .push_bind(row.service.clone())
-            .push_bind(row.action.clone())
-            .push_bind(row.tool.clone())
-            .push_bind(row.provider.clone())
-            .push_bind(row.outcome.clone())
-            .push_bind(row.status)
-            .push_bind(row.duration_ms)
-            .push_bind(row.request_bytes)
-            .push_bind(row.response_bytes)
-            .push_bind(row.arguments_sha256.clone())
-            .push_bind(row.trace_id.clone())
-            .push_bind(row.request_id.clone())
-            .push_bind(row.job_id);
-    });
-    insert.push(" ON CONFLICT (id) DO NOTHING");
-    let appended = insert.build().persistent(false).execute(connection).await?;
-    Ok(appended.rows_affected())
+    let (mut rest, mut new) = (rows, 0);
+    while let Some(power) = rest.len().checked_ilog2() {
+        let statement = &APPEND[(power as usize).min(APPEND.len() - 1)];
+        let (now, later) = rest.split_at(statement.rows);
+        let mut insert = sqlx::query(statement.sql.as_str());
+        for row in now {
+            insert = insert
+                .bind(row.id)
+                .bind(row.tenant_id)
+                .bind(row.ended_at)
+                .bind(row.key_id)
+                .bind(row.service.as_str())
+                .bind(row.action.as_str())
+                .bind(row.tool.as_deref())
+                .bind(row.provider.as_deref())
+                .bind(row.outcome.as_str())
+                .bind(row.status)
+                .bind(row.duration_ms)
+                .bind(row.request_bytes)
+                .bind(row.response_bytes)
+                .bind(row.arguments_sha256.as_deref())
+                .bind(row.trace_id.as_deref())
+                .bind(row.request_id.as_deref())
+                .bind(row.job_id);
+        }
+        new += insert.execute(&mut *connection).await?.rows_affected();
+        rest = later;
+    }
+    Ok(new)
 }

@@ -9,18 +9,13 @@ use tracing::field::{Field, Visit};
 /// Longest text of one field, in bytes; the rest is cut off.
 const MAX_TEXT: usize = 8_192;
 
-/// Names that a line's standard fields use.
-const RESERVED: &[&str] = &[
-    "time",
-    "level",
-    "msg",
-    "service",
-    "version",
-    "environment",
-    "caller",
-    "trace_id",
-    "span_id",
-];
+/// Whether a line's standard fields use this name.
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "time" | "level" | "msg" | "service" | "version" | "environment" | "caller" | "trace_id" | "span_id"
+    )
+}
 
 /// Who and for what: taken from the spans around an event. Shared: every line inside of the span has them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -140,11 +135,7 @@ impl EventFields {
     /// In the order in which they were recorded; each name once, and those of standard fields with a prefix before them.
     pub(crate) fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, Shown<'_>)> {
         self.own.iter().map(|own| {
-            let prefix = if RESERVED.contains(&own.name) {
-                "field_"
-            } else {
-                ""
-            };
+            let prefix = if is_reserved(own.name) { "field_" } else { "" };
             let value = match &own.value {
                 Scalar::Text(range) => Shown::Text(self.texts.get(range.clone()).unwrap_or_default()),
                 Scalar::Signed(value) => Shown::Signed(*value),

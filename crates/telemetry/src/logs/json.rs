@@ -1,11 +1,10 @@
 //! The line as a JSON object.
 
-use std::io::Write as _;
-
 use super::fields::Shown;
 use super::layer::Line;
 use crate::clock;
 use crate::config::LogField;
+use crate::digits;
 use crate::service::ServiceInfo;
 
 /// Which standard fields a line carries, in the contract's order.
@@ -24,9 +23,9 @@ enum Part {
 impl JsonStyle {
     pub(crate) fn new(info: &ServiceInfo, fields: &[LogField]) -> Self {
         let fixed = |name: &str, value: &str| {
-            let mut text = Vec::new();
-            member(&mut text, name, value);
-            Part::Fixed(text)
+            let mut member = format!(",\"{name}\":").into_bytes();
+            text(&mut member, value);
+            Part::Fixed(member)
         };
         let part = |field: LogField| match field {
             LogField::Service => fixed("service", info.name),
@@ -47,9 +46,10 @@ impl JsonStyle {
     pub(crate) fn format(&self, line: &Line<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"time\":\"");
         clock::write_rfc3339(line.time, out);
-        out.push(b'"');
-        member(out, "level", line.level());
-        member(out, "msg", line.fields.message());
+        out.extend_from_slice(b"\",\"level\":\"");
+        out.extend_from_slice(line.level().as_bytes());
+        out.extend_from_slice(b"\",\"msg\":");
+        text(out, line.fields.message());
         for part in &self.parts {
             match part {
                 Part::Fixed(text) => out.extend_from_slice(text),
@@ -58,7 +58,9 @@ impl JsonStyle {
         }
         for (prefix, own, value) in line.fields.own() {
             out.extend_from_slice(b",\"");
-            out.extend_from_slice(prefix.as_bytes());
+            if !prefix.is_empty() {
+                out.extend_from_slice(prefix.as_bytes());
+            }
             escaped(out, own);
             out.extend_from_slice(b"\":");
             scalar(out, value);
@@ -70,21 +72,21 @@ impl JsonStyle {
 /// Writes a standard field, if the line has it.
 fn standard(field: LogField, line: &Line<'_>, out: &mut Vec<u8>) {
     let lifted = &line.fields.lifted;
-    let (name, value) = match field {
-        LogField::CorrelationId => ("correlation_id", &lifted.correlation_id),
-        LogField::TenantId => ("tenant_id", &lifted.tenant_id),
-        LogField::UserId => ("user_id", &lifted.user_id),
+    let (begin, value) = match field {
+        LogField::CorrelationId => (",\"correlation_id\":", &lifted.correlation_id),
+        LogField::TenantId => (",\"tenant_id\":", &lifted.tenant_id),
+        LogField::UserId => (",\"user_id\":", &lifted.user_id),
         LogField::TraceId => {
             return id(
                 out,
-                "trace_id",
+                ",\"trace_id\":\"",
                 line.trace.as_ref().map(|trace| trace.trace_id.to_bytes()),
             );
         }
         LogField::SpanId => {
             return id(
                 out,
-                "span_id",
+                ",\"span_id\":\"",
                 line.trace.as_ref().map(|trace| trace.span_id.to_bytes()),
             );
         }
@@ -93,19 +95,18 @@ fn standard(field: LogField, line: &Line<'_>, out: &mut Vec<u8>) {
         LogField::Service | LogField::Version | LogField::Environment => return,
     };
     if let Some(value) = value {
-        member(out, name, value);
+        out.extend_from_slice(begin.as_bytes());
+        text(out, value);
     }
 }
 
-/// Identifiers of traces and spans, in lower-case hexadecimal.
-fn id<const N: usize>(out: &mut Vec<u8>, name: &str, bytes: Option<[u8; N]>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Identifiers of traces and spans.
+fn id<const N: usize>(out: &mut Vec<u8>, begin: &str, bytes: Option<[u8; N]>) {
     let Some(bytes) = bytes else { return };
-    begin(out, name);
-    out.push(b'"');
-    for byte in bytes {
-        out.extend([byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
-    }
+    out.extend_from_slice(begin.as_bytes());
+    let from = out.len();
+    out.resize(from + 2 * N, b'0');
+    digits::put(&bytes, out.get_mut(from..).unwrap_or_default());
     out.push(b'"');
 }
 
@@ -114,22 +115,11 @@ fn caller(out: &mut Vec<u8>, line: &Line<'_>) {
     let (Some(file), Some(number)) = (line.metadata.file(), line.metadata.line()) else {
         return;
     };
-    begin(out, "caller");
-    out.push(b'"');
+    out.extend_from_slice(b",\"caller\":\"");
     escaped(out, file);
-    // Writing to a vector does not fail.
-    let _ = write!(out, ":{number}\"");
-}
-
-fn begin(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
-fn member(out: &mut Vec<u8>, name: &str, value: &str) {
-    begin(out, name);
-    text(out, value);
+    out.push(b':');
+    scalar(out, Shown::Unsigned(number.into()));
+    out.push(b'"');
 }
 
 fn text(out: &mut Vec<u8>, value: &str) {

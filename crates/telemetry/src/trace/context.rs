@@ -5,6 +5,7 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::Debug;
+use crate::digits;
 
 /// Most of `tracestate` and `baggage` that is passed on, in bytes (the specifications' own bounds).
 const MAX_STATE: usize = 512;
@@ -71,12 +72,11 @@ impl TraceContext {
 
     /// This span as the parent of the next one.
     pub(crate) fn traceparent(&self) -> String {
-        format!(
-            "00-{}-{}-{:02x}",
-            self.trace_id,
-            self.span_id,
-            u8::from(self.sampled)
-        )
+        let mut text = *b"00-TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT-SSSSSSSSSSSSSSSS-00";
+        digits::put(&self.trace_id.to_bytes(), &mut text[3..35]);
+        digits::put(&self.span_id.to_bytes(), &mut text[36..52]);
+        digits::put(&[u8::from(self.sampled)], &mut text[53..]);
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 

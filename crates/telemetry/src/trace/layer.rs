@@ -121,6 +121,19 @@ pub(crate) fn with_state<T>(span: &Span, read: impl FnOnce(&mut SpanState) -> T)
     .flatten()
 }
 
+/// Reads what is kept with the current span. [`Span::current`] would be held meanwhile, which costs more than the reading.
+pub(crate) fn with_current<T>(read: impl FnOnce(&SpanState) -> T) -> Option<T> {
+    let mut read = Some(read);
+    tracing::dispatcher::get_default(|dispatch| {
+        let registry = dispatch.downcast_ref::<Registry>()?;
+        let span = registry.span(registry.current_span().id()?)?;
+        let extensions = span.extensions();
+        read.take()
+            .zip(extensions.get::<SpanState>())
+            .map(|(read, state)| read(state))
+    })
+}
+
 /// Gives spans their identity; feeds the exporter.
 pub(crate) struct SpanLayer {
     pub(crate) debug: DebugRequests,
