@@ -6,6 +6,8 @@
 //!   [`Decision`] holds the exact probability of each candidate.
 //! - [`Experience`] is what is learned of an agent from its ended tasks, with the old counting ever less.
 //! - [`replay`] estimates from stored decisions, and what came of them, what another strategy would have meant.
+//!
+//! How the strategies compare, and on what `auto` rests: `docs/routing.md`.
 
 mod candidate;
 mod decide;

@@ -56,11 +56,11 @@ pub(super) fn mean(rows: &[Row]) -> Option<Estimate> {
 }
 
 /// Degrees of freedom of a variance that was estimated from values with these moments: as many as there are values if they
-/// are normally distributed, fewer if a few of them decide. At most half of them, because fourth moments of few values are
-/// told too small: with all of them the intervals held 92 % where seldom large waits were replayed, not 95.
+/// are normally distributed, fewer if a few of them decide. At most a quarter of them, because fourth moments of few values
+/// are told too small: with half of them intervals held 92.5 % where seldom large waits were replayed from forty.
 fn free(squares: f64, fourths: f64, values: f64) -> f64 {
     let excess = fourths / (squares * squares) - 1.0 / values;
-    let most = values / 2.0;
+    let most = values / 4.0;
     if excess > 0.0 {
         (2.0 / excess).min(most).max(3.0)
     } else {

@@ -2,7 +2,8 @@
 
 use crate::{Candidate, Name, Says, Score, Strategy};
 
-/// A budget asks for cost, wishes ask for fit; who says neither wants it done.
+/// A budget asks for cost, wishes ask for fit; who says neither wants it done: `docs/routing.md` has the table that
+/// this rests on.
 pub(super) struct Auto;
 
 impl Auto {
