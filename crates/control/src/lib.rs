@@ -3,6 +3,7 @@
 //! A verb loads, decides, saves and answers. It takes the caller as a [`Principal`] and checks the scope first;
 //! everything it touches belongs to the caller's tenant.
 
+pub mod agents;
 pub mod alerts;
 pub mod audit;
 pub mod authenticate;
@@ -16,6 +17,7 @@ pub mod providers;
 pub mod relay;
 pub mod schedule;
 pub mod seals;
+pub mod tasks;
 pub mod tenants;
 pub mod tools;
 pub mod vault;
@@ -28,6 +30,7 @@ use domain::{Clock, Principal, Scope};
 
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::ControlError;
+pub use tasks::Rules;
 pub use vault::Vault;
 
 /// Everything that the verbs need. Cheap to clone.
@@ -41,6 +44,8 @@ pub struct Control {
     pub entropy: Arc<dyn Entropy>,
     /// What seals and opens credentials.
     pub vault: Arc<Vault>,
+    /// The bounds of agents and tasks.
+    pub rules: Rules,
 }
 
 impl Control {

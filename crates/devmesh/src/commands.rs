@@ -1,5 +1,6 @@
 //! Every command, in one list.
 
+mod agents;
 mod alerts;
 mod audit;
 mod completions;
@@ -13,6 +14,7 @@ mod limits;
 mod mcp;
 mod probe;
 mod secrets;
+mod tasks;
 mod tools;
 mod top;
 mod trace;
@@ -41,6 +43,10 @@ pub enum Command {
     Tools(tools::Tools),
     /// Background work and its results.
     Jobs(jobs::Jobs),
+    /// Agents: who is here and takes tasks.
+    Agents(agents::Agents),
+    /// Tasks: work that agents are given.
+    Tasks(tasks::Tasks),
     /// Who called what.
     Audit(audit::Audit),
     /// What happened inside of a call, and whether all of it was recorded.
@@ -78,6 +84,8 @@ impl Command {
             Self::Limits(limits) => wait_for(limits.run(global, terminal)),
             Self::Tools(tools) => wait_for(tools.run(global, terminal)),
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
+            Self::Agents(agents) => wait_for(agents.run(global, terminal)),
+            Self::Tasks(tasks) => wait_for(tasks.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),
             Self::Trace(trace) => wait_for(trace.run(global, terminal)),
             Self::Alerts(alerts) => wait_for(alerts.run(global, terminal)),

@@ -52,4 +52,10 @@ ids! {
     RecordId,
     /// One time that an alert fired.
     AlertId,
+    /// A registered agent.
+    AgentId,
+    /// A task.
+    TaskId,
+    /// One choice of an agent for a task.
+    DecisionId,
 }

@@ -63,6 +63,21 @@ pub enum Scope {
     /// Judge alerts.
     #[serde(rename = "alerts:review")]
     AlertsReview,
+    /// See agents, and what the organization allows of them.
+    #[serde(rename = "agents:read")]
+    AgentsRead,
+    /// Be an agent: register, send heartbeats, take tasks and answer them.
+    #[serde(rename = "agents:connect")]
+    AgentsConnect,
+    /// Say which agents are allowed, and send agents away.
+    #[serde(rename = "agents:write")]
+    AgentsWrite,
+    /// See tasks, their history and their results.
+    #[serde(rename = "tasks:read")]
+    TasksRead,
+    /// Create, delegate and cancel tasks.
+    #[serde(rename = "tasks:write")]
+    TasksWrite,
     /// Create tenants, and allow a provider to reach private addresses.
     #[serde(rename = "admin")]
     Admin,
@@ -76,7 +91,7 @@ pub type Scopes = BTreeSet<Scope>;
 
 impl Scope {
     /// Every scope, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::ToolsRead,
         Self::ToolsCall,
         Self::ToolsWrite,
@@ -88,6 +103,11 @@ impl Scope {
         Self::AlertsRead,
         Self::AlertsWrite,
         Self::AlertsReview,
+        Self::AgentsRead,
+        Self::AgentsConnect,
+        Self::AgentsWrite,
+        Self::TasksRead,
+        Self::TasksWrite,
         Self::Admin,
         Self::Internal,
     ];
@@ -107,6 +127,11 @@ impl Scope {
             Self::AlertsRead => "alerts:read",
             Self::AlertsWrite => "alerts:write",
             Self::AlertsReview => "alerts:review",
+            Self::AgentsRead => "agents:read",
+            Self::AgentsConnect => "agents:connect",
+            Self::AgentsWrite => "agents:write",
+            Self::TasksRead => "tasks:read",
+            Self::TasksWrite => "tasks:write",
             Self::Admin => "admin",
             Self::Internal => "internal",
         }
@@ -130,8 +155,8 @@ impl KeyKind {
     #[must_use]
     pub fn default_scopes(self) -> Scopes {
         use Scope::{
-            AlertsRead, AlertsReview, AlertsWrite, AuditRead, Internal, JobsRead, JobsWrite, ToolsCall,
-            ToolsRead, ToolsWrite,
+            AgentsConnect, AgentsRead, AgentsWrite, AlertsRead, AlertsReview, AlertsWrite, AuditRead,
+            Internal, JobsRead, JobsWrite, TasksRead, TasksWrite, ToolsCall, ToolsRead, ToolsWrite,
         };
         match self {
             Self::Admin => Scope::ALL.into_iter().filter(|s| *s != Internal).collect(),
@@ -145,11 +170,35 @@ impl KeyKind {
                 AlertsRead,
                 AlertsWrite,
                 AlertsReview,
+                AgentsRead,
+                AgentsConnect,
+                AgentsWrite,
+                TasksRead,
+                TasksWrite,
             ]
             .into(),
-            Self::Agent => [ToolsRead, ToolsCall, JobsRead].into(),
+            Self::Agent => [
+                ToolsRead,
+                ToolsCall,
+                JobsRead,
+                AgentsRead,
+                AgentsConnect,
+                TasksRead,
+                TasksWrite,
+            ]
+            .into(),
             Self::Service => [Internal].into(),
-            Self::Gateway => [ToolsRead, ToolsCall, JobsRead, JobsWrite].into(),
+            Self::Gateway => [
+                ToolsRead,
+                ToolsCall,
+                JobsRead,
+                JobsWrite,
+                AgentsRead,
+                AgentsConnect,
+                TasksRead,
+                TasksWrite,
+            ]
+            .into(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here does I/O, and no rule reads a clock: `now` is an argument. The one exception is
 //! [`clock::SystemClock`], the real implementation of the [`clock::Clock`] port.
 
+pub mod agent;
 pub mod alert;
 pub mod audit;
 pub mod breaker;
@@ -21,19 +22,25 @@ pub mod pin;
 pub mod ports;
 pub mod provider;
 pub mod readback;
+pub mod task;
 pub mod tenant;
 pub mod tool;
 
+pub use agent::{Agent, Manifest};
 pub use audit::AuditRecord;
 pub use call::{CallErrorKind, CallOutcome, Content};
 pub use catalogue::{Change, Entity, EntityKind};
 pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
-pub use id::{AlertId, JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId, TenantId, ToolId};
+pub use id::{
+    AgentId, AlertId, DecisionId, JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId, TaskId,
+    TenantId, ToolId,
+};
 pub use job::{Effect, Job, JobKind, JobState, Priority};
 pub use key::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
 pub use limit::{Limit, RateLimit};
 pub use page::{Cursor, Page, PageRequest};
 pub use provider::Provider;
+pub use task::Task;
 pub use tenant::{Isolation, Organization, Tenant};
 pub use tool::Tool;

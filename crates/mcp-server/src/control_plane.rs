@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Job, JobId, TenantId};
+use domain::{Job, JobId, KeyId, TenantId};
 use proto::v1::job_service_client::JobServiceClient;
-use proto::v1::{self, CancelJobRequest, EnqueueRequest, GetJobRequest};
+use proto::v1::mesh_service_client::MeshServiceClient;
+use proto::v1::{self, CancelJobRequest, EnqueueRequest, GetJobRequest, MeshCallRequest};
+use rmcp::model::JsonObject;
+use serde_json::Value;
 use tonic::{Request, Status};
 use uplink::Link;
 
@@ -29,11 +32,26 @@ pub trait ControlPlane: Send + Sync {
     /// # Errors
     /// `NOT_FOUND` when the tenant has no such job, `FAILED_PRECONDITION` when it has begun or is final.
     async fn cancel(&self, tenant: TenantId, id: JobId) -> Result<Job, Status>;
+
+    /// Carries out a method of agents or tasks for the holder of a key; what it may do is checked there. A method that
+    /// waits does so for at most `wait`.
+    ///
+    /// # Errors
+    /// The control plane's status.
+    async fn mesh(
+        &self,
+        tenant: TenantId,
+        key: KeyId,
+        method: &str,
+        params: JsonObject,
+        wait: Duration,
+    ) -> Result<Value, Status>;
 }
 
 /// rest-api, over gRPC.
 pub struct RestApi {
     jobs: JobServiceClient<Link>,
+    mesh: MeshServiceClient<Link>,
     timeout: Duration,
 }
 
@@ -41,10 +59,13 @@ impl RestApi {
     /// Through this channel, each call within `timeout` (and a wait for a job within the wait's own time).
     #[must_use]
     pub fn new(link: Link, timeout: Duration) -> Self {
+        let mesh = MeshServiceClient::new(link.clone())
+            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
         let jobs = JobServiceClient::new(link)
             .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
-        Self { jobs, timeout }
+        Self { jobs, mesh, timeout }
     }
 
     fn within<T>(&self, message: T, more: Duration) -> Request<T> {
@@ -78,6 +99,31 @@ impl ControlPlane for RestApi {
         };
         let request = self.within(request, Duration::ZERO);
         job(self.jobs.clone().cancel(request).await?.into_inner().job)
+    }
+
+    async fn mesh(
+        &self,
+        tenant: TenantId,
+        key: KeyId,
+        method: &str,
+        params: JsonObject,
+        wait: Duration,
+    ) -> Result<Value, Status> {
+        let params = serde_json::to_vec(&params).map_err(|error| Status::internal(error.to_string()))?;
+        let request = MeshCallRequest {
+            tenant_id: tenant.to_string(),
+            key_id: key.to_string(),
+            method: method.to_owned(),
+            params_json: params.into(),
+        };
+        let answer = self
+            .mesh
+            .clone()
+            .call(self.within(request, wait))
+            .await?
+            .into_inner();
+        serde_json::from_slice(&answer.result_json)
+            .map_err(|error| Status::internal(format!("rest-api answered what cannot be read: {error}")))
     }
 }
 

@@ -4,6 +4,7 @@
 //! request) and ends in a backend: the mesh's catalogue and connectors. [`session`] keeps what the older eras of MCP
 //! need between requests. [`limits`] says how often. [`catalogue`] follows the control plane. Nothing here reads a database.
 
+pub mod agents;
 pub mod audit;
 pub mod catalogue;
 pub mod control_plane;

@@ -21,13 +21,13 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uplink::{Credentials, KeyUses, Link, Spool, Target, UplinkError};
 
+use crate::agents::{self, Agents};
 use crate::catalogue::{Catalogue, CatalogueKeys, Gone, Watch, tell_key_uses};
 use crate::config::{CacheConfig, Config};
 use crate::control_plane::RestApi;
 use crate::engine::mesh::{Mesh, Shelves, follow_catalogue, keep_indexes};
 use crate::engine::{Engine, EngineError, EngineMetrics, EngineParts, Listeners};
 use crate::limits::Limits;
-use crate::methods::MethodTable;
 use crate::session::Sessions;
 use crate::transport::{Transport, TransportParts, Upkeep};
 use crate::ws::{WebSocketParts, WebSockets};
@@ -105,6 +105,7 @@ pub struct Service {
     limiter: Arc<Limiter>,
     key_uses: Arc<KeyUses>,
     spool: Arc<Spool>,
+    agents: Arc<Agents>,
     link: Link,
     telemetry: Telemetry,
     life: Lifecycle,
@@ -128,10 +129,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let credentials = Arc::new(Credentials::new(link.clone(), timeout));
     let connectors = Arc::new(Connectors::new(config.egress.clone(), credentials, &telemetry)?);
     let spool = Spool::open(config.spool.clone(), &telemetry)?;
-    let cache = match cache {
-        Some(cache) => cache,
-        None => connect_cache(&config.cache, &telemetry)?,
-    };
+    let cache = cache.map_or_else(|| connect_cache(&config.cache, &telemetry), Ok)?;
     register_checks(&telemetry, &cache, &spool, &connectors);
     let catalogue = Catalogue::with_config(config.catalogue.clone());
     let listeners = Listeners::default();
@@ -144,10 +142,12 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     );
     let limiter = Limiter::new(Arc::clone(&cache), config.limits.options(), &telemetry);
     let limiter = Arc::new(limiter);
+    let control_plane = Arc::new(RestApi::new(link.clone(), timeout));
+    let agents = Arc::new(Agents::new(Arc::clone(&control_plane) as _));
     let mesh = Mesh::new(
         catalogue.clone(),
         Arc::clone(&connectors),
-        Arc::new(RestApi::new(link.clone(), timeout)),
+        control_plane,
         Limits::new(catalogue.clone(), Arc::clone(&limiter), &config.limits),
         config.mcp.clone(),
     );
@@ -173,7 +173,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         soft_stop: life.soft_stop(),
         hard_stop: life.hard_stop(),
     };
-    let (transport, sockets) = doors(parts, &config, &telemetry, &life);
+    let (transport, sockets) = doors(parts, &agents, &config, &telemetry, &life);
     let served = transport.router().merge(sockets.router());
     let (router, admin) = routers(served, &config, &telemetry, &life).await?;
     Ok(Service {
@@ -190,6 +190,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         limiter,
         key_uses,
         spool,
+        agents,
         link,
         telemetry,
         life,
@@ -199,6 +200,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
 /// The doors: one for requests, one for connections.
 fn doors(
     parts: TransportParts<Mesh>,
+    agents: &Arc<Agents>,
     config: &Config,
     telemetry: &Telemetry,
     life: &Lifecycle,
@@ -207,18 +209,13 @@ fn doors(
     let transport = Transport::new(parts);
     let sockets = WebSockets::new(WebSocketParts {
         engine,
-        methods: methods(),
+        methods: agents::table(agents),
         gate: transport.gate(),
         config: config.websocket.clone(),
         life: life.clone(),
         telemetry: telemetry.clone(),
     });
     (transport, sockets)
-}
-
-/// The methods of the mesh that agents are answered over WebSocket, besides MCP's.
-fn methods() -> MethodTable {
-    MethodTable::default()
 }
 
 /// What its own port serves, and what an address for operators serves.
@@ -319,6 +316,7 @@ impl Service {
             limiter,
             key_uses,
             spool,
+            agents,
             link,
             telemetry,
             life,
@@ -342,6 +340,8 @@ impl Service {
         let drained = CancellationToken::new();
         life.spawn("audit", spool.send(link.clone(), drained.clone()));
         parts::spawn(&life, "watch", watch.run(stop.clone()));
+        let told = agents::run(agents, link.clone(), stop.clone());
+        life.spawn("agents", told);
         parts::spawn(&life, "key uses", tell_key_uses(key_uses, link, stop.clone()));
         let ahead = parts::keep_credentials(
             Arc::clone(&connectors),

@@ -1,6 +1,7 @@
 //! The settings of rest-api.
 
 mod limits;
+mod mesh;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use limits::{DefaultLimit, LimitsConfig};
+pub use mesh::{AgentsConfig, RoutingConfig, TasksConfig, rules};
 
 /// The settings of rest-api.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +46,12 @@ pub struct Config {
     pub credentials: CredentialsConfig,
     /// Jobs and schedules.
     pub jobs: JobsConfig,
+    /// Agents.
+    pub agents: AgentsConfig,
+    /// Tasks that agents are given.
+    pub tasks: TasksConfig,
+    /// How agents are chosen for tasks.
+    pub routing: RoutingConfig,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// Logs and the bounds of metrics.
@@ -69,6 +77,9 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             credentials: CredentialsConfig::default(),
             jobs: JobsConfig::default(),
+            agents: AgentsConfig::default(),
+            tasks: TasksConfig::default(),
+            routing: RoutingConfig::default(),
             retention: RetentionConfig::default(),
             monitoring: telemetry::MonitoringConfig::default(),
             tracing: telemetry::TracingConfig::default(),
@@ -277,6 +288,9 @@ impl Default for JobsConfig {
 pub struct RetentionConfig {
     /// Jobs that are done or failed. Those in doubt stay until they are resolved.
     pub jobs: Duration,
+    /// Tasks that are finished, with their histories, and agents that are offline. 30 days: the choices of a month can be
+    /// looked at and replayed.
+    pub tasks: Duration,
     /// Audit records.
     pub audit: Duration,
     /// Changes of the catalogue: an edge that was away for longer reads a new snapshot.
@@ -289,6 +303,7 @@ impl Default for RetentionConfig {
     fn default() -> Self {
         Self {
             jobs: Duration::from_hours(7 * 24),
+            tasks: Duration::from_hours(30 * 24),
             audit: Duration::from_hours(90 * 24),
             changes: Duration::from_hours(24),
             changes_kept: 10_000,

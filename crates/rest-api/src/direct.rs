@@ -38,5 +38,6 @@ pub async fn open(config: &Config, telemetry: &Telemetry) -> Result<Control, Bui
         clock: Arc::new(SystemClock),
         entropy,
         vault: Arc::new(vault),
+        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing),
     })
 }

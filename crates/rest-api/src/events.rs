@@ -12,8 +12,79 @@ const INCIDENT: &[(&str, &str)] = &[
     ("duration", "Seconds from firing to the end, once it is over."),
 ];
 
+const AGENT: &[(&str, &str)] = &[
+    ("agent_id", "The agent."),
+    ("agent", "Its name."),
+    ("agent_type", "What it is."),
+    ("model", "The model behind it."),
+    ("epoch", "Number of the registration."),
+    ("state", "Where it stands now."),
+    ("reason", "Why."),
+    ("tasks_released", "How many tasks were taken from it."),
+];
+
+/// What the closing line of a task says.
+const TASK: &[(&str, &str)] = &[
+    ("task_id", "The task."),
+    ("task_type", "What sort of work it is."),
+    ("priority", "Its class."),
+    ("strategy", "How its agent was to be chosen."),
+    ("outcome", "`completed`, `failed`, `cancelled` or `timeout`."),
+    ("agent", "The agent that had it last."),
+    ("attempts", "How often an agent accepted it."),
+    ("assignments", "How often it was given to an agent."),
+    ("error_type", "Why it did not come to a result."),
+    ("worked", "Seconds from the last acceptance to the end."),
+    ("duration", "Seconds from creation to the end."),
+    ("duration_ms", "The same in milliseconds."),
+];
+
 /// The named events.
 pub const EVENTS: &[EventDeclaration] = &[
+    EventDeclaration {
+        name: "agent_registered",
+        level: "INFO",
+        help: "An agent registered, or a new instance of it.",
+        fields: AGENT,
+    },
+    EventDeclaration {
+        name: "agent_left",
+        level: "INFO",
+        help: "An agent said good-bye, or was sent away.",
+        fields: AGENT,
+    },
+    EventDeclaration {
+        name: "agent_missed",
+        level: "WARN",
+        help: "An agent is late with its heartbeat (`degraded`), or lost (`offline`).",
+        fields: AGENT,
+    },
+    EventDeclaration {
+        name: "task_moved",
+        level: "DEBUG",
+        help: "Something happened to a task; the same stands in its history.",
+        fields: &[
+            ("task_id", "The task."),
+            ("task_type", "What sort of work it is."),
+            ("what", "What happened."),
+            ("state", "The task's state since."),
+            ("agent", "Whom it is about."),
+            ("fence", "The number of the assignment."),
+            ("detail", "More, for a person."),
+        ],
+    },
+    EventDeclaration {
+        name: "task_completed",
+        level: "INFO",
+        help: "The closing line of a task that was done.",
+        fields: TASK,
+    },
+    EventDeclaration {
+        name: "task_failed",
+        level: "WARN",
+        help: "The closing line of a task that failed, was cancelled, or whose deadline passed.",
+        fields: TASK,
+    },
     EventDeclaration {
         name: "incident_opened",
         level: "WARN",

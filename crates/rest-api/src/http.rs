@@ -22,6 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::OpenApi;
 
 use crate::config::HttpConfig;
+use crate::mesh::Mesh;
 use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics};
 
 /// What every handler can reach.
@@ -29,6 +30,8 @@ use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics};
 pub struct Http {
     /// The verbs.
     pub control: Control,
+    /// The verbs of agents and tasks, with what follows from them.
+    pub mesh: Mesh,
     /// The broker, for its dead letters.
     pub queue: Arc<dyn Queue>,
     /// How often callers may call.

@@ -7,6 +7,7 @@ pub mod events;
 pub mod fleet;
 pub mod grpc;
 pub mod http;
+pub mod mesh;
 pub mod metrics;
 pub mod parts;
 pub mod service;

@@ -42,6 +42,48 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// Agents. The gauges are read by every replica from the database; agents that are offline are in none of them.
+    pub struct AgentMetrics {
+        /// Agents that are here, by type, model and state.
+        registered: gauge "mcp_agents_registered" [agent_type, model, status],
+        /// How busy an agent says that it is, in percent.
+        workload: gauge "mcp_agent_workload_current" [agent_id, agent_type],
+        /// Tasks that have ended at an agent, by how.
+        completed: counter "mcp_agent_tasks_completed_total" [agent_id, agent_type, task_type, status],
+        /// Seconds from an agent's acceptance of a task to the task's end.
+        duration: histogram "mcp_agent_task_duration_seconds" [agent_type, task_type]
+            buckets &[0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2],
+        /// Agents that offer a capability.
+        capabilities: gauge "mcp_agent_capabilities" [capability, agent_type],
+        /// Manifests: kinds of agents that a tenant allows.
+        manifests: gauge "mcp_agent_manifests_total" [tenant_id],
+        /// Registrations that are not offline.
+        active: gauge "mcp_agent_registrations_active" [agent_type],
+        /// Agents by their health, as they say themselves: healthy, degraded, unhealthy, unknown.
+        health: gauge "mcp_agent_health_status" [agent_type, status],
+        /// Searches for agents by what they can do.
+        discovery: counter "mcp_agent_discovery_requests_total" [capability],
+        /// Agents that were late with their heartbeat, or lost.
+        unhealthy: counter "mcp_agent_marked_unhealthy_total" [agent_type, reason],
+        /// Agents of a tenant that are here.
+        of_tenant: gauge "mcp_tenant_agents_total" [tenant_id],
+    }
+}
+
+telemetry::metrics! {
+    /// Assignments: tasks that are given to agents.
+    pub struct AssignmentMetrics {
+        /// Tasks given to an agent; one that is given anew counts again.
+        created: counter "mcp_assignments_created_total" [task_type, priority, strategy],
+        /// Tasks that have ended, by how: completed, failed, cancelled, timeout.
+        completed: counter "mcp_assignments_completed_total" [task_type, priority, strategy, status],
+        /// Seconds from a task's creation to its end.
+        duration: histogram "mcp_assignment_duration_seconds" [task_type, priority]
+            buckets &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0],
+    }
+}
+
+telemetry::metrics! {
     /// The relay and the sweeper.
     pub struct JobMetrics {
         /// Jobs whose message the broker has confirmed.
@@ -63,7 +105,9 @@ telemetry::metrics! {
 #[must_use]
 pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
     [
+        AgentMetrics::DECLARATIONS,
         AlertMetrics::DECLARATIONS,
+        AssignmentMetrics::DECLARATIONS,
         AuthMetrics::DECLARATIONS,
         KeyMetrics::DECLARATIONS,
         SealMetrics::DECLARATIONS,

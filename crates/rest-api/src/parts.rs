@@ -1,6 +1,7 @@
 //! The parts of rest-api that run by themselves.
 
 pub mod gauges;
+pub mod mesh;
 pub mod relay;
 pub mod retention;
 pub(crate) mod rewrap;

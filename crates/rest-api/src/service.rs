@@ -26,10 +26,11 @@ use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::grpc::{CalledTools, Grpc, services};
 use crate::http::Http;
+use crate::mesh::Mesh;
 use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
 use crate::parts::rewrap::Rewrap;
-use backends::{cache_options, open_database, queue_options, register_checks};
+use backends::{open_cache, open_database, open_queue, register_checks};
 
 pub(crate) use keys::{SealingKeys, sqlite_file};
 pub use keys::{fresh as fresh_sealing_key, sealing_key_file};
@@ -117,6 +118,7 @@ pub struct Service {
     grpc: Routes,
     grpc_on: GrpcOn,
     control: Control,
+    mesh: Mesh,
     queue: Arc<dyn Queue>,
     limiter: Arc<Limiter>,
     cache: Arc<dyn Cache>,
@@ -130,6 +132,24 @@ pub struct Service {
 enum GrpcOn {
     Listener(Box<Listener>),
     Link(LinkIncoming),
+}
+
+impl GrpcOn {
+    fn start(self, grpc: Routes, telemetry: &Telemetry, life: &Lifecycle) {
+        match self {
+            Self::Listener(listener) => {
+                let routes = grpc.into_axum_router().layer(telemetry::grpc::server(telemetry));
+                life.spawn("grpc", listener.serve(routes, life.clone()));
+            }
+            Self::Link(link) => {
+                let server = tonic::transport::Server::builder()
+                    .layer(telemetry::grpc::server(telemetry))
+                    .add_routes(grpc)
+                    .serve_with_incoming_shutdown(link, life.soft_stop().cancelled_owned());
+                life.spawn("grpc", server);
+            }
+        }
+    }
 }
 
 /// Opens the database (with its migrations), makes the bootstrap key at the first start, and binds the listeners.
@@ -152,15 +172,9 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let vault = Arc::new(sealing_keys.vault(entropy.clone())?);
     let storage = open_database(&config, &telemetry, &life).await?;
     let in_process = queue.is_some();
-    let queue = match queue {
-        Some(queue) => queue,
-        None => queue::connect(config.queue.url.expose(), &queue_options(&config), &telemetry)?,
-    };
+    let queue = open_queue(queue, &config, &telemetry)?;
     register_checks(&telemetry, &storage, &queue);
-    let cache = match cache {
-        Some(cache) => cache,
-        None => cache::connect(config.cache.url.expose(), &cache_options(&config), &telemetry)?,
-    };
+    let cache = open_cache(cache, &config, &telemetry)?;
     let limiter = Arc::new(Limiter::new(
         Arc::clone(&cache),
         LimiterOptions::default(),
@@ -172,6 +186,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         clock,
         entropy,
         vault,
+        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing),
     };
     first_start::run(&control, &config).await?;
     if in_process {
@@ -180,15 +195,9 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
             .map_err(BuildError::Recovery)?;
     }
     let fleet = Arc::new(Fleet::new(telemetry.clone(), Arc::clone(&cache)));
-    let called = CalledTools::new(&control, config.jobs.tools_kept.get());
-    let grpc = Grpc {
-        called: Arc::new(called),
-        control: control.clone(),
-        allow_insecure_credentials: config.grpc.allow_insecure_credentials,
-        private: config.grpc.listen.tls.is_some() || link.is_some(),
-        fleet: Arc::clone(&fleet),
-        stop: life.soft_stop(),
-    };
+    let mesh = Mesh::new(control.clone(), &telemetry);
+    let private = config.grpc.listen.tls.is_some() || link.is_some();
+    let grpc = grpc(&mesh, &fleet, &config, private, &life);
     let grpc_on = match link {
         Some(link) => GrpcOn::Link(link),
         None => GrpcOn::Listener(Box::new(
@@ -197,7 +206,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
                 .named("grpc", &telemetry),
         )),
     };
-    let api = api(&control, &queue, &limiter, &config, &telemetry);
+    let api = api(&mesh, &queue, &limiter, &config, &telemetry);
     let token = config.admin_token.as_ref();
     let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
         .await?
@@ -213,6 +222,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         grpc,
         grpc_on,
         control,
+        mesh,
         queue,
         limiter,
         cache,
@@ -224,8 +234,21 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     })
 }
 
+fn grpc(mesh: &Mesh, fleet: &Arc<Fleet>, config: &Config, private: bool, life: &Lifecycle) -> Grpc {
+    let called = CalledTools::new(&mesh.control, config.jobs.tools_kept.get());
+    Grpc {
+        called: Arc::new(called),
+        control: mesh.control.clone(),
+        mesh: mesh.clone(),
+        allow_insecure_credentials: config.grpc.allow_insecure_credentials,
+        private,
+        fleet: Arc::clone(fleet),
+        stop: life.soft_stop(),
+    }
+}
+
 fn api(
-    control: &Control,
+    mesh: &Mesh,
     queue: &Arc<dyn Queue>,
     limiter: &Arc<Limiter>,
     config: &Config,
@@ -233,7 +256,8 @@ fn api(
 ) -> Router {
     let auth = AuthMetrics::new(telemetry);
     let http = Http {
-        control: control.clone(),
+        control: mesh.control.clone(),
+        mesh: mesh.clone(),
         queue: Arc::clone(queue),
         limiter: Arc::clone(limiter),
         default_limits: config.limits.defaults(),
@@ -276,6 +300,7 @@ impl Service {
             grpc,
             grpc_on,
             control,
+            mesh,
             queue,
             limiter,
             cache,
@@ -287,19 +312,7 @@ impl Service {
         } = self;
         let (jobs, keys) = (JobMetrics::new(&telemetry), KeyMetrics::new(&telemetry));
         let stop = life.soft_stop();
-        match grpc_on {
-            GrpcOn::Listener(listener) => {
-                let routes = grpc.into_axum_router().layer(telemetry::grpc::server(&telemetry));
-                life.spawn("grpc", listener.serve(routes, life.clone()));
-            }
-            GrpcOn::Link(link) => {
-                let server = tonic::transport::Server::builder()
-                    .layer(telemetry::grpc::server(&telemetry))
-                    .add_routes(grpc)
-                    .serve_with_incoming_shutdown(link, stop.clone().cancelled_owned());
-                life.spawn("grpc", server);
-            }
-        }
+        grpc_on.start(grpc, &telemetry, &life);
         life.spawn(
             "http",
             listener.counted_by(&telemetry).serve(router, life.clone()),
@@ -324,6 +337,9 @@ impl Service {
             "schedule",
             parts::schedule::run(control.clone(), settings, stop.clone()),
         );
+        let every = config.tasks.sweep_interval.get();
+        life.spawn("mesh", parts::mesh::run(mesh.clone(), every, stop.clone()));
+        life.spawn("mesh_gauges", parts::mesh::gauges(mesh, stop.clone()));
         let answers = config.http.idempotency_ttl;
         life.spawn(
             "retention",

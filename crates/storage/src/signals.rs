@@ -8,6 +8,7 @@ pub struct Signals {
     changes: watch::Sender<u64>,
     jobs: watch::Sender<u64>,
     outbox: watch::Sender<u64>,
+    tasks: watch::Sender<u64>,
 }
 
 impl Signals {
@@ -27,6 +28,11 @@ impl Signals {
         self.outbox.send_modify(|count| *count += 1);
     }
 
+    /// A task may have moved, or an agent may take one.
+    pub fn tasks_moved(&self) {
+        self.tasks.send_modify(|count| *count += 1);
+    }
+
     /// Whoever waits for catalogue changes.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -40,5 +46,10 @@ impl Signals {
     /// Whoever publishes jobs.
     pub fn outbox(&self) -> watch::Receiver<u64> {
         self.outbox.subscribe()
+    }
+
+    /// Whoever waits for tasks.
+    pub fn tasks(&self) -> watch::Receiver<u64> {
+        self.tasks.subscribe()
     }
 }

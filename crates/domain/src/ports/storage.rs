@@ -5,6 +5,7 @@
 //! transaction. Calls under "across tenants" are for the relay, the sweeper, the watch and retention, which run
 //! under a role of their own.
 
+mod agents;
 mod alerts;
 mod audit;
 mod changes;
@@ -15,12 +16,14 @@ mod keys;
 mod limits;
 mod providers;
 mod seals;
+mod tasks;
 mod tenants;
 
 use std::sync::Arc;
 
 use crate::error::StoreError;
 
+pub use agents::{AgentFilter, Agents, Known, Learned};
 pub use alerts::{AlertFilter, Alerts};
 pub use audit::{Audit, AuditFilter};
 pub use changes::Changes;
@@ -31,6 +34,7 @@ pub use keys::Keys;
 pub use limits::Limits;
 pub use providers::{Description, Import, Providers, ToolDiff};
 pub use seals::{Seal, SealPlace, Seals};
+pub use tasks::{Created, TaskChange, TaskFilter, Tasks};
 pub use tenants::Tenants;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -52,6 +56,10 @@ pub struct Storage {
     pub audit: Arc<dyn Audit>,
     /// Alerts.
     pub alerts: Arc<dyn Alerts>,
+    /// Agents and what is allowed of them.
+    pub agents: Arc<dyn Agents>,
+    /// Tasks, their histories, and who was chosen for them.
+    pub tasks: Arc<dyn Tasks>,
     /// The numbered changes of the catalogue.
     pub changes: Arc<dyn Changes>,
     /// Answers kept for `Idempotency-Key`.

@@ -15,6 +15,7 @@ macro_rules! on_both {
     };
 }
 
+mod agents;
 mod audit;
 mod breakers;
 mod calls;

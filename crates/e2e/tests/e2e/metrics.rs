@@ -170,7 +170,11 @@ fn missing(pages: &[ServicePage], shape: Shape) -> BTreeSet<&'static str> {
 }
 
 /// What a healthy run does not show, and why.
-const QUIET: [(&str, &str); 8] = [
+const QUIET: [(&str, &str); 9] = [
+    (
+        "tls_certificate_expiry_timestamp_seconds",
+        "only a listener with TLS",
+    ),
     (
         "mcp_jobs_dead_lettered_total",
         "only a message that nobody can read",

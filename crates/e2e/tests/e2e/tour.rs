@@ -6,6 +6,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use test_support::http::Request;
 
+use crate::agents::Agent;
+use crate::agents::socket::Socket;
+
 /// What was seen on the way.
 pub struct Tour {
     /// The texts that must never be shown.
@@ -31,6 +34,7 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     limits(mesh, &mut notes, &key, &key_id).await?;
     refusals(mesh, &mut notes).await?;
     alerts(mesh, &mut notes).await?;
+    tasks(mesh, &mut notes, &key).await?;
     let admin = mesh.admin()?;
     admin.post(&format!("/keys/{key_id}/revoke"), &json!({})).await?;
     let mut secrets = mesh.secrets()?;
@@ -39,6 +43,32 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
         secrets,
         answers: notes.0,
     })
+}
+
+/// A task that is done, and an agent that is missed.
+async fn tasks(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
+    let (admin, api) = (mesh.admin()?, mesh.api(key)?);
+    let allowed = json!({ "name": "tourists", "type": "custom" });
+    notes.keep(&admin.post("/manifests", &allowed).await?);
+    let body = json!({ "name": "guide", "capabilities": ["show"], "heartbeat_seconds": 600 });
+    let guide = Agent::start(&api, &body).await?;
+    notes.keep(&api.get("/agents/discover?capability=show").await?);
+    let silent = Agent::start(&api, &json!({ "name": "silent", "heartbeat_seconds": 2 })).await?;
+    for url in mesh.mcp_urls() {
+        let mut socket = Socket::open(&url, key).await?;
+        notes.keep(&socket.ask("agent.discover", json!({})).await?);
+        ensure!(socket.ask("agent.dance", json!({})).await.is_err());
+    }
+    let asked = json!({ "type": "tour", "needs": { "capabilities": ["show"] } });
+    admin.post("/tasks", &asked).await?;
+    notes.keep(&guide.work(json!("seen")).await?);
+    let gone = || async {
+        let agent = api.get(&format!("/agents/{}", silent.id)).await?;
+        ensure!(agent["state"] == "offline", "{agent}");
+        anyhow::Ok(agent)
+    };
+    notes.keep(&test_support::eventually(e2e::PATIENCE, gone).await?);
+    Ok(())
 }
 
 /// An alert that fires, is resolved, and was not worth it.

@@ -34,6 +34,9 @@ pub struct ToolsConfig {
     /// instead, beside what it pins. Default 50: so many real operations are some 15,000 tokens that a model reads with
     /// every request (docs/search.md). 0 lists none.
     pub direct_limit: usize,
+    /// Whether `task_create`, `task_get`, `task_list` and `task_cancel` are among the tools of every key with the scopes
+    /// `tasks:write` and `tasks:read`. Default true: any agent can hand work to others.
+    pub tasks: bool,
 }
 
 /// Calls that run as tasks (extension `io.modelcontextprotocol/tasks`), which are jobs of the mesh.
@@ -65,7 +68,10 @@ impl Default for EngineConfig {
 
 impl Default for ToolsConfig {
     fn default() -> Self {
-        Self { direct_limit: 50 }
+        Self {
+            direct_limit: 50,
+            tasks: true,
+        }
     }
 }
 

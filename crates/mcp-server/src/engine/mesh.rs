@@ -5,6 +5,7 @@ mod finder;
 mod follow;
 mod listing;
 mod shelves;
+mod task_tools;
 mod tasks;
 
 use std::sync::Arc;
@@ -77,6 +78,22 @@ impl Mesh {
         shelf.is_large().then_some(shelf)
     }
 
+    /// The tools of tasks that the caller sees.
+    fn task_tools(&self, caller: &Caller) -> &'static [Tool] {
+        if self.config.tools.tasks {
+            task_tools::seen(&caller.principal)
+        } else {
+            &[]
+        }
+    }
+
+    /// One of them, unless a provider has a tool of that name.
+    fn task_tool(&self, caller: &Caller, name: &str) -> Option<&'static Tool> {
+        let seen = self.task_tools(caller).iter().find(|tool| tool.name == name)?;
+        let provided = self.catalogue.tool(caller.principal.tenant_id, name).is_some();
+        (!provided).then_some(seen)
+    }
+
     async fn run_here(&self, call: &ToolCall<'_>, tool: &MeshTool, provider: &Provider) -> Answer {
         let client: &Client = call.dialogue;
         let progress = client
@@ -119,18 +136,23 @@ impl Backend for Mesh {
 
     fn tools(&self, caller: &Caller) -> Arc<[Tool]> {
         let shelf = self.shelves.of(caller.principal.tenant_id);
-        shelf.shown(&self.catalogue.pins(caller.principal.key_id))
+        shelf.shown(
+            &self.catalogue.pins(caller.principal.key_id),
+            self.task_tools(caller),
+        )
     }
 
     fn has_tool(&self, caller: &Caller, name: &str) -> bool {
         self.catalogue.tool(caller.principal.tenant_id, name).is_some()
             || (finder::is_own(name) && self.large_shelf(caller).is_some())
+            || self.task_tool(caller, name).is_some()
     }
 
     fn tool(&self, caller: &Caller, name: &str) -> Option<Tool> {
         let shelf = self.shelves.of(caller.principal.tenant_id);
         let own = finder::own(name).filter(|_| shelf.is_large());
         own.or_else(|| shelf.tool(name))
+            .or_else(|| self.task_tool(caller, name).cloned())
     }
 
     fn meant(&self, caller: &Caller, request: CallToolRequestParams) -> CallToolRequestParams {
@@ -141,10 +163,10 @@ impl Backend for Mesh {
         finder::meant(request, has)
     }
 
-    /// What a key may list it may also look for, and nothing else.
+    /// What a key may list it may also look for, and nothing else. What it may do with tasks its scopes for tasks say.
     fn amounts_to(&self, caller: &Caller, name: &str) -> Method {
         let looks = finder::looks(name) && self.large_shelf(caller).is_some();
-        if looks {
+        if looks || self.task_tool(caller, name).is_some() {
             Method::ListTools
         } else {
             Method::CallTool
@@ -158,7 +180,13 @@ impl Backend for Mesh {
             return finder::call(&shelf, call).await;
         }
         let found = self.catalogue.tool(call.caller.principal.tenant_id, call.name);
-        let (tool, provider) = found.ok_or(Refusal::UnknownTool)?;
+        let Some((tool, provider)) = found else {
+            if self.task_tool(call.caller, call.name).is_none() {
+                return Err(Refusal::UnknownTool);
+            }
+            let answer = task_tools::call(self.control_plane.as_ref(), call).await;
+            return answer.ok_or(Refusal::UnknownTool);
+        };
         if let Err(stale) = self.catalogue.freshness(&tool) {
             let outcome = CallOutcome::failed(CallErrorKind::Unavailable, stale.to_string());
             return Ok(answers::answer(outcome, &provider));

@@ -1,13 +1,16 @@
 //! Every endpoint of the HTTP API, in one list.
 
+pub mod agents;
 pub mod alerts;
 pub mod audit;
 pub mod dead_letters;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+pub mod manifests;
 pub mod providers;
 pub mod readbacks;
+pub mod tasks;
 pub mod tenants;
 pub mod tools;
 pub mod traces;
@@ -41,6 +44,8 @@ use super::{Http, authenticate, idempotency};
         (name = "tools", description = "What agents can call"),
         (name = "jobs", description = "Background work and its results"),
         (name = "audit", description = "Who called what"),
+        (name = "agents", description = "Who is here, and what is allowed of them"),
+        (name = "tasks", description = "Work that agents are given"),
         (name = "alerts", description = "What Alertmanager told of"),
     )
 )]
@@ -117,6 +122,29 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(alerts::receive))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::review))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::register))
+        .routes(routes!(agents::discover))
+        .routes(routes!(agents::get))
+        .routes(routes!(agents::remove))
+        .routes(routes!(agents::heartbeat))
+        .routes(routes!(agents::leave))
+        .routes(routes!(agents::drain))
+        .routes(routes!(agents::tasks))
+        .routes(routes!(manifests::list))
+        .routes(routes!(manifests::put))
+        .routes(routes!(manifests::remove))
+        .routes(routes!(tasks::create))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::get))
+        .routes(routes!(tasks::decisions))
+        .routes(routes!(tasks::cancel))
+        .routes(routes!(tasks::delegate))
+        .routes(routes!(tasks::accept))
+        .routes(routes!(tasks::reject))
+        .routes(routes!(tasks::progress))
+        .routes(routes!(tasks::complete))
+        .routes(routes!(tasks::fail))
         .routes(routes!(traces::list))
         .routes(routes!(traces::get));
     OpenApiRouter::with_openapi(Document::openapi())

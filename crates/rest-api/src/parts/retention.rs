@@ -32,6 +32,7 @@ pub async fn run(
             changes_kept: config.changes_kept,
             changes_before: before(config.changes),
             jobs_before: before(config.jobs),
+            tasks_before: before(config.tasks),
             audit_before: before(config.audit),
             answers_before: before(answers),
         };
@@ -41,6 +42,8 @@ pub async fn run(
                 jobs = pruned.jobs,
                 audit_records = pruned.audit_records,
                 alerts = pruned.alerts,
+                tasks = pruned.tasks,
+                agents = pruned.agents,
                 answers = pruned.answers,
                 "removed what was kept long enough"
             ),

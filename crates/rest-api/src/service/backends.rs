@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ports::{Queue, Storage};
+use domain::ports::{Cache, Queue, Storage};
 use runtime::lifecycle::Lifecycle;
 use storage::{ConnectError, StorageOptions};
 use telemetry::Telemetry;
@@ -48,7 +48,39 @@ pub(super) async fn open_database(
     }
 }
 
-pub(super) fn cache_options(config: &Config) -> cache::CacheOptions {
+/// The cache that is given, or the one of the settings.
+pub(super) fn open_cache(
+    given: Option<Arc<dyn Cache>>,
+    config: &Config,
+    telemetry: &Telemetry,
+) -> Result<Arc<dyn Cache>, BuildError> {
+    match given {
+        Some(cache) => Ok(cache),
+        None => Ok(cache::connect(
+            config.cache.url.expose(),
+            &cache_options(config),
+            telemetry,
+        )?),
+    }
+}
+
+/// The queue that is given, or the one of the settings.
+pub(super) fn open_queue(
+    given: Option<Arc<dyn Queue>>,
+    config: &Config,
+    telemetry: &Telemetry,
+) -> Result<Arc<dyn Queue>, BuildError> {
+    match given {
+        Some(queue) => Ok(queue),
+        None => Ok(queue::connect(
+            config.queue.url.expose(),
+            &queue_options(config),
+            telemetry,
+        )?),
+    }
+}
+
+fn cache_options(config: &Config) -> cache::CacheOptions {
     cache::CacheOptions {
         prefix: config.cache.prefix.clone(),
         slow: config.cache.slow_query.get(),
@@ -56,7 +88,7 @@ pub(super) fn cache_options(config: &Config) -> cache::CacheOptions {
     }
 }
 
-pub(super) fn queue_options(config: &Config) -> queue::QueueOptions {
+fn queue_options(config: &Config) -> queue::QueueOptions {
     queue::QueueOptions {
         prefix: config.queue.prefix.clone(),
         ..queue::QueueOptions::default()

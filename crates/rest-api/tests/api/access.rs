@@ -30,6 +30,9 @@ struct Things {
     tool: String,
     limit: String,
     alert: String,
+    agent: String,
+    task: String,
+    manifest: String,
 }
 
 impl Things {
@@ -42,6 +45,9 @@ impl Things {
             tool: "nowhere_get".into(),
             limit: "tool:nowhere_get".into(),
             alert: id(),
+            agent: id(),
+            task: id(),
+            manifest: "nowhere".into(),
         }
     }
 
@@ -55,6 +61,9 @@ impl Things {
             "tools" => &self.tool,
             "limits" => &self.limit,
             "alerts" => &self.alert,
+            "agents" => &self.agent,
+            "tasks" => &self.task,
+            "manifests" => &self.manifest,
             // Of the installation; here it keeps none.
             "traces" => "4bf92f3577b34da6a3ce929d0e0e4736",
             _ => "",
@@ -76,6 +85,15 @@ fn body(path: &str) -> serde_json::Value {
             json!({ "tool": "x", "done": { "status": 200 }, "failed": { "status": 404 } })
         }
         _ if path.ends_with("/review") => json!({ "verdict": "actionable" }),
+        _ if path.ends_with("/heartbeat") || path.ends_with("/leave") => json!({ "epoch": 1 }),
+        _ if path.ends_with("/accept") || path.ends_with("/reject") || path.ends_with("/complete") => {
+            assignment()
+        }
+        _ if path.ends_with("/progress") => with(assignment(), "percent", json!(1)),
+        _ if path.ends_with("/fail") => with(assignment(), "kind", json!("x")),
+        "/api/v1/agents" => json!({ "name": "x" }),
+        "/api/v1/manifests" => json!({ "name": "x", "type": "ide" }),
+        "/api/v1/tasks" => json!({ "type": "x" }),
         "/api/v1/alerts" => crate::alerts::notification("x", "firing"),
         _ if path.ends_with("/rotate") => json!({ "grace_seconds": 0 }),
         _ if path.ends_with("/calls") => json!({ "arguments": {} }),
@@ -86,6 +104,15 @@ fn body(path: &str) -> serde_json::Value {
         "/api/v1/providers" => json!({ "name": "x", "source": { "type": "inline", "text": "{}" } }),
         _ => json!({}),
     }
+}
+
+fn assignment() -> serde_json::Value {
+    json!({ "agent_id": Uuid::now_v7(), "fence": 1 })
+}
+
+fn with(mut body: serde_json::Value, name: &str, value: serde_json::Value) -> serde_json::Value {
+    body[name] = value;
+    body
 }
 
 async fn ask(app: &App, key: Option<&str>, method: &str, path: &str) -> crate::app::Answer {
@@ -127,7 +154,11 @@ on_both! {
         app.post(&app.admin, "/api/v1/alerts", crate::alerts::notification("theirs", "firing")).await.expect(200);
         let alerts = app.get(&app.admin, "/api/v1/alerts").await.expect(200);
         let alert = alerts["items"][0]["id"].as_str().unwrap().to_owned();
-        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert };
+        app.post(&app.admin, "/api/v1/manifests", json!({ "name": "theirs", "type": "custom" })).await.expect(200);
+        let agent = app.post(&app.admin, "/api/v1/agents", json!({ "name": "theirs" })).await.expect(201);
+        let task = app.post(&app.admin, "/api/v1/tasks", json!({ "type": "theirs" })).await.expect(201);
+        let [agent, task] = [agent, task].map(|made| made["id"].as_str().unwrap().to_owned());
+        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert, agent, task, manifest: "theirs".into() };
         app.put(&app.admin, "/api/v1/limits/tool:theirs_get", json!({ "rate": "1/s" })).await.expect(200);
         let stranger = app.tenant("stranger").await;
         for (method, template) in routes().into_iter().filter(|(_, template)| template.contains('{')) {

@@ -53,6 +53,7 @@ impl Sealed {
     async fn from(&self, peer: Option<&str>, settings: Settings) -> Result<Vec<u8>, Status> {
         let grpc = Grpc {
             control: self.app.control.clone(),
+            mesh: rest_api::mesh::Mesh::new(self.app.control.clone(), &self.app.telemetry),
             allow_insecure_credentials: settings.allow_insecure,
             private: settings.private,
             called: Arc::new(CalledTools::new(&self.app.control, Duration::ZERO)),

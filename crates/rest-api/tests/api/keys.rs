@@ -10,7 +10,7 @@ on_both! {
         let (secret, id) = app.key(&app.admin, json!({ "name": "ci", "kind": "agent" })).await;
         let me = app.get(&secret, "/api/v1/whoami").await.expect(200);
         assert_eq!(me["kind"], "agent");
-        assert_eq!(me["scopes"], json!(["tools:read", "tools:call", "jobs:read"]));
+        assert_eq!(me["scopes"], json!(["tools:read", "tools:call", "jobs:read", "agents:read", "agents:connect", "tasks:read", "tasks:write"]));
         let listed = app.get(&app.admin, "/api/v1/keys").await;
         assert!(!listed.text.contains(secret.rsplit('_').next().unwrap()), "a secret is shown again");
         app.post(&app.admin, &format!("/api/v1/keys/{id}/revoke"), json!({})).await.expect(200);

@@ -21,6 +21,7 @@ mod limits;
 mod providers;
 mod rotation;
 mod shape;
+mod tasks;
 
 /// Runs a test once on each database.
 macro_rules! on_both {

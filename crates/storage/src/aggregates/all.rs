@@ -1,5 +1,6 @@
 //! Every aggregate of the port. Compiled twice: `Db`, `bulk`, `dialect` and `Pools` are those of the module that includes it.
 
+mod agents;
 mod alerts;
 mod answers;
 mod attempts;
@@ -17,6 +18,8 @@ mod read_back;
 mod seals;
 mod store;
 mod sweep;
+mod task_lists;
+mod tasks;
 mod tenants;
 mod together;
 mod tools;
@@ -54,6 +57,8 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
         jobs: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         alerts: Arc::clone(&store) as _,
+        agents: Arc::clone(&store) as _,
+        tasks: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
         seals: Arc::clone(&store) as _,

@@ -25,6 +25,10 @@ const PRUNE_AUDIT: &str = "DELETE FROM audit_records WHERE ended_at < $1";
 /// As old as audit records; what fires still is kept.
 const PRUNE_ALERTS: &str = "DELETE FROM alerts WHERE ended_at < $1";
 
+const PRUNE_TASKS: &str = "DELETE FROM tasks WHERE finished_at < $1";
+
+const PRUNE_AGENTS: &str = "DELETE FROM agents WHERE state = 'offline' AND changed_at < $1";
+
 const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
 
 #[async_trait]
@@ -60,6 +64,8 @@ impl Database for Store {
                 retention.audit_before,
                 &mut pruned.audit_records,
             ),
+            ("tasks", PRUNE_TASKS, retention.tasks_before, &mut pruned.tasks),
+            ("agents", PRUNE_AGENTS, retention.tasks_before, &mut pruned.agents),
             ("alerts", PRUNE_ALERTS, retention.audit_before, &mut pruned.alerts),
             (
                 "answers",

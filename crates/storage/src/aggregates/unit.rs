@@ -24,6 +24,7 @@ pub struct Unit {
     changed: Vec<(TenantId, EntityKind, Uuid)>,
     jobs_moved: bool,
     jobs_posted: bool,
+    tasks_moved: bool,
 }
 
 impl Unit {
@@ -34,6 +35,7 @@ impl Unit {
             changed: Vec::new(),
             jobs_moved: false,
             jobs_posted: false,
+            tasks_moved: false,
         }
     }
 
@@ -62,6 +64,11 @@ impl Unit {
         self.jobs_posted = true;
     }
 
+    /// Notes that a task has moved, or that an agent may take one.
+    pub(super) fn tasks_moved(&mut self) {
+        self.tasks_moved = true;
+    }
+
     /// Numbers the changes, commits, and wakes whoever waits for them.
     pub(super) async fn commit(mut self) -> Result<(), Fault> {
         let changes_moved = !self.changed.is_empty();
@@ -69,8 +76,11 @@ impl Unit {
             self.number_changes().await?;
         }
         let jobs = (self.jobs_moved, self.jobs_posted);
-        dialect::announce(&mut self.transaction, changes_moved, jobs).await?;
+        dialect::announce(&mut self.transaction, changes_moved, jobs, self.tasks_moved).await?;
         self.transaction.commit().await?;
+        if dialect::SIGNALS_AT_COMMIT && self.tasks_moved {
+            self.signals.tasks_moved();
+        }
         if dialect::SIGNALS_AT_COMMIT && changes_moved {
             self.signals.changes_moved();
         }

@@ -20,7 +20,10 @@ pub const CHANGES_CHANNEL: &str = "devmesh_changes";
 /// The channel of jobs.
 pub const JOBS_CHANNEL: &str = "devmesh_jobs";
 
-/// What is said there when no job has become due: who publishes need not look.
+/// The channel of tasks.
+pub const TASKS_CHANNEL: &str = "devmesh_tasks";
+
+/// What is said on the channel of jobs when no job has become due: who publishes need not look.
 pub const NONE_DUE: &str = "none due";
 
 pub const LOCK_PROVIDER: &str = concat!(
@@ -40,6 +43,9 @@ pub const LOCK_JOB: &str = concat!(
       WHERE tenant_id = $1 AND id = $2
         FOR UPDATE"
 );
+
+/// An agent that is about to be given a task.
+pub const LOCK_AGENT: &str = "SELECT document FROM agents WHERE tenant_id = $1 AND id = $2 FOR UPDATE";
 
 /// Ends a choice of jobs: locks them, in an order that every transaction keeps.
 pub const IN_ORDER: &str = " ORDER BY id FOR UPDATE";
@@ -180,10 +186,12 @@ pub async fn announce(
     connection: &mut PgConnection,
     changes: bool,
     (moved, posted): (bool, bool),
+    tasks: bool,
 ) -> Result<(), sqlx::Error> {
     let what = if posted { "" } else { NONE_DUE };
     for (channel, told, what) in [
         (CHANGES_CHANNEL, changes, ""),
+        (TASKS_CHANNEL, tasks, ""),
         (JOBS_CHANNEL, moved || posted, what),
     ] {
         if told {

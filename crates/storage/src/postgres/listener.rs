@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 
-use super::dialect::{CHANGES_CHANNEL, JOBS_CHANNEL, NONE_DUE};
+use super::dialect::{CHANGES_CHANNEL, JOBS_CHANNEL, NONE_DUE, TASKS_CHANNEL};
 use crate::fault::connection_reason;
 use crate::meter::Meter;
 use crate::signals::Signals;
@@ -53,6 +53,7 @@ async fn follow(pool: &PgPool, signals: &Signals, attempt: &mut u64) -> Result<I
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(heard))) if heard.channel() == CHANGES_CHANNEL => signals.changes_moved(),
+            Ok(Ok(Some(heard))) if heard.channel() == TASKS_CHANNEL => signals.tasks_moved(),
             Ok(Ok(Some(heard))) if heard.payload() == NONE_DUE => signals.jobs_moved(),
             Ok(Ok(Some(_))) => signals.jobs_posted(),
             Ok(Ok(None)) => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
@@ -67,7 +68,9 @@ async fn start(pool: &PgPool, signals: &Signals) -> Result<PgListener, sqlx::Err
     let mut starting = std::pin::pin!(async {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.eager_reconnect(false);
-        listener.listen_all([CHANGES_CHANNEL, JOBS_CHANNEL]).await?;
+        listener
+            .listen_all([CHANGES_CHANNEL, JOBS_CHANNEL, TASKS_CHANNEL])
+            .await?;
         Ok(listener)
     });
     loop {
@@ -88,4 +91,5 @@ async fn ask(listener: &mut PgListener) -> Result<(), sqlx::Error> {
 fn wake(signals: &Signals) {
     signals.changes_moved();
     signals.jobs_posted();
+    signals.tasks_moved();
 }

@@ -28,6 +28,9 @@ pub const LOCK_JOB: &str = concat!(
       WHERE tenant_id = $1 AND id = $2"
 );
 
+/// An agent that is about to be given a task.
+pub const LOCK_AGENT: &str = "SELECT document FROM agents WHERE tenant_id = $1 AND id = $2";
+
 /// Ends a choice of jobs.
 pub const IN_ORDER: &str = "";
 
@@ -113,6 +116,7 @@ pub async fn announce(
     _: &mut SqliteConnection,
     _changes: bool,
     _jobs: (bool, bool),
+    _tasks: bool,
 ) -> Result<(), sqlx::Error> {
     Ok(())
 }

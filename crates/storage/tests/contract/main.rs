@@ -32,6 +32,7 @@ mod seals;
 mod second_lock;
 mod slow_commits;
 mod sqlite;
+mod tasks;
 mod telemetry;
 mod together;
 

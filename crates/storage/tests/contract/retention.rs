@@ -1,13 +1,14 @@
 //! Retention: what goes, and what stays.
 
+use domain::agent::StateReason;
 use domain::job::{AttemptEnd, JobError};
-use domain::ports::storage::{AuditFilter, Expired, Pruned, Retention};
-use domain::{Effect, PageRequest};
+use domain::ports::storage::{AuditFilter, Expired, Pruned, Retention, TaskChange};
+use domain::{Effect, PageRequest, TaskId, TenantId};
 use serde_json::json;
 
 use crate::backend::Backend;
 use crate::jobs::ended;
-use crate::samples::{alert, at, job, key, record, refused};
+use crate::samples::{agent, alert, at, job, key, record, refused, task};
 
 crate::on_both!(
     a_watcher_that_was_away_too_long_is_told_to_start_afresh,
@@ -19,6 +20,7 @@ const NOTHING: Retention = Retention {
     changes_kept: u64::MAX >> 1,
     changes_before: chrono::DateTime::UNIX_EPOCH,
     jobs_before: chrono::DateTime::UNIX_EPOCH,
+    tasks_before: chrono::DateTime::UNIX_EPOCH,
     audit_before: chrono::DateTime::UNIX_EPOCH,
     answers_before: chrono::DateTime::UNIX_EPOCH,
 };
@@ -83,6 +85,28 @@ async fn young_changes_stay_however_many_there_are(backend: Backend) {
     assert_eq!(backend.changes.since(0, 99).await.unwrap().unwrap().len(), 2);
 }
 
+/// A task that is finished and one that is open; and an agent that is gone and one that is here.
+async fn finished_and_open(backend: &Backend, tenant: TenantId) -> (TaskId, TaskId) {
+    let mut gone = agent(tenant, "gone");
+    gone.leave(StateReason::Left, at(1));
+    for agent in [&gone, &agent(tenant, "here")] {
+        backend.agents.add(tenant, agent).await.unwrap();
+    }
+    let open = task(tenant, "build");
+    let mut finished = task(tenant, "build");
+    let events = finished.cancel("me", None, at(1)).unwrap();
+    for (task, events) in [(&finished, events), (&open, Vec::new())] {
+        let change = TaskChange {
+            task: task.clone(),
+            events,
+            decision: None,
+            assigns: false,
+        };
+        backend.tasks.create(tenant, &change).await.unwrap();
+    }
+    (finished.id, open.id)
+}
+
 async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
     let tenant = backend.tenant("acme").await;
     backend.audit.append(&[record(tenant, "t")]).await.unwrap();
@@ -105,9 +129,11 @@ async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
     .await;
     let end = AttemptEnd::InDoubt(JobError::new("cut_off", "reset"));
     let doubt = ended(&backend, tenant, job(tenant, Effect::Write), end).await;
+    let (finished, open) = finished_and_open(&backend, tenant).await;
     assert_eq!(backend.database.prune(&NOTHING).await.unwrap(), Pruned::default());
     let retention = Retention {
         jobs_before: at(99),
+        tasks_before: at(99),
         audit_before: at(99),
         answers_before: at(99),
         ..NOTHING
@@ -120,9 +146,14 @@ async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
             jobs: 1,
             audit_records: 1,
             alerts: 1,
+            tasks: 1,
+            agents: 1,
             answers: 1
         }
     );
+    refused!(backend.tasks.get(tenant, finished).await, NotFound);
+    assert_eq!(backend.tasks.history(tenant, finished).await.unwrap(), []);
+    backend.tasks.get(tenant, open).await.unwrap();
     refused!(backend.jobs.get(tenant, done.id).await, NotFound);
     backend.jobs.get(tenant, waiting.id).await.unwrap();
     backend.jobs.get(tenant, doubt.id).await.unwrap();

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::agent::{Agent, AgentHealth, AgentState, AgentType, Manifest, StateReason};
 use domain::alert::Alert;
 use domain::credential::SealedCredential;
 use domain::ports::storage::Import;
 use domain::provider::{AuthScheme, CallLimits, Health, ProviderKind, Selection, Skipped};
+use domain::task::{Decision, Delegation, Needs, Patience, Strategy, Task, TaskState};
 use domain::tool::{Annotations, Binding, HttpBinding};
 use domain::{
-    AlertId, ApiKey, AuditRecord, Effect, Isolation, Job, JobId, JobKind, JobState, KeyId, KeyKind, Limit,
-    LimitId, Organization, OrganizationId, Priority, Provider, ProviderId, RateLimit, RecordId, Tenant,
-    TenantId, Tool, ToolId,
+    AgentId, AlertId, ApiKey, AuditRecord, DecisionId, Effect, Isolation, Job, JobId, JobKind, JobState,
+    KeyId, KeyKind, Limit, LimitId, Organization, OrganizationId, Priority, Provider, ProviderId, RateLimit,
+    RecordId, TaskId, Tenant, TenantId, Tool, ToolId,
 };
 use serde_json::json;
 
@@ -181,6 +183,109 @@ pub fn alert(tenant_id: TenantId, fingerprint: &str) -> Alert {
         started_at: at(0),
         ended_at: None,
         review: None,
+    }
+}
+
+/// An agent that is ready, heard at the beginning, and takes one task.
+pub fn agent(tenant_id: TenantId, name: &str) -> Agent {
+    Agent {
+        id: AgentId::generate(),
+        tenant_id,
+        name: name.into(),
+        owner: "key".into(),
+        manifest: None,
+        agent_type: AgentType::Cicd,
+        capabilities: vec!["build@1.2".parse().unwrap()],
+        model: "m".into(),
+        region: String::new(),
+        labels: BTreeMap::new(),
+        capacity: 1,
+        workload: 0.0,
+        health: AgentHealth::Healthy,
+        state: AgentState::Ready,
+        reason: StateReason::Heard,
+        epoch: 1,
+        heartbeat_seconds: 30,
+        heard_at: at(0),
+        registered_at: at(0),
+        changed_at: at(0),
+        version: 1,
+    }
+}
+
+pub fn manifest(tenant_id: TenantId, name: &str) -> Manifest {
+    Manifest {
+        tenant_id,
+        name: name.into(),
+        agent_type: AgentType::Cicd,
+        capabilities: vec!["build".into()],
+        models: Vec::new(),
+        max_capacity: 1,
+        max_instances: 1,
+        updated_at: at(0),
+    }
+}
+
+/// A task that nobody has yet.
+pub fn task(tenant_id: TenantId, kind: &str) -> Task {
+    Task {
+        id: TaskId::generate(),
+        tenant_id,
+        kind: kind.into(),
+        title: "t".into(),
+        input: json!({ "zebra": 1, "a": "\u{0}" }),
+        needs: Needs::default(),
+        priority: Priority::High,
+        strategy: Strategy::Auto,
+        delegation: Delegation::Automatic,
+        named: None,
+        expected_tokens: 0,
+        budget_usd: None,
+        state: TaskState::Pending,
+        assignee: None,
+        fence: 0,
+        attempt: 0,
+        refused_by: Vec::new(),
+        avoid: Vec::new(),
+        patience: Patience {
+            accept_seconds: 30,
+            silence_seconds: 300,
+            max_attempts: 3,
+        },
+        deadline: at(86_400),
+        deadline_named: false,
+        due_at: Some(at(0)),
+        waiting_for: None,
+        progress: None,
+        result: None,
+        error: None,
+        parent_id: None,
+        depth: 0,
+        created_by: None,
+        creator: "me".into(),
+        idempotency_key: None,
+        fingerprint: String::new(),
+        trace: BTreeMap::new(),
+        created_at: at(0),
+        assigned_at: None,
+        accepted_at: None,
+        finished_at: None,
+        updated_at: at(0),
+        events: 0,
+        late_answers: 0,
+        version: 1,
+    }
+}
+
+pub fn decision(task: &Task, agent: &Agent) -> Decision {
+    Decision {
+        id: DecisionId::generate(),
+        tenant_id: task.tenant_id,
+        task_id: task.id,
+        at: at(1),
+        strategy: Strategy::LeastLoaded,
+        chosen: Some(agent.id),
+        explanation: json!({ "eligible": [] }),
     }
 }
 

@@ -1,15 +1,17 @@
 //! The second lock between tenants, on Postgres: row-level security, whatever a query forgets.
 
-use domain::ports::storage::Expired;
+use domain::ports::storage::{Expired, TaskChange};
 use domain::{Effect, TenantId};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use storage::{StorageOptions, connect};
 
 use crate::backend::{Backend, options, quiet};
-use crate::samples::{alert, at, credential, import, job, key, limit, provider, record};
+use crate::samples::{
+    agent, alert, at, credential, decision, import, job, key, limit, manifest, provider, record, task,
+};
 
 /// Every table with a column `tenant_id`.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 16] = [
     "api_keys",
     "providers",
     "credentials",
@@ -21,6 +23,11 @@ const TABLES: [&str; 11] = [
     "answers",
     "rate_limits",
     "alerts",
+    "agent_manifests",
+    "agents",
+    "tasks",
+    "task_events",
+    "routing_decisions",
 ];
 
 /// Two tenants with a row in every table.
@@ -49,6 +56,22 @@ async fn two_tenants() -> (Backend, [TenantId; 2]) {
             .receive(tenant, &[alert(tenant, "f")])
             .await
             .unwrap();
+        let agent = agent(tenant, "one");
+        backend.agents.add(tenant, &agent).await.unwrap();
+        backend
+            .agents
+            .put_manifest(tenant, &manifest(tenant, "m"))
+            .await
+            .unwrap();
+        let mut task = task(tenant, "build");
+        let events = vec![task.created(), task.assign(&agent, at(0))];
+        let change = TaskChange {
+            decision: Some(decision(&task, &agent)),
+            task,
+            events,
+            assigns: true,
+        };
+        backend.tasks.create(tenant, &change).await.unwrap();
         backend.audit.append(&[record(tenant, "t")]).await.unwrap();
         backend
             .idempotency

@@ -27,6 +27,8 @@ pub struct Retention {
     pub changes_before: DateTime<Utc>,
     /// Jobs that are done or failed and moved last before this instant go.
     pub jobs_before: DateTime<Utc>,
+    /// Tasks that were finished before this instant go, with their histories; and agents that are offline since.
+    pub tasks_before: DateTime<Utc>,
     /// Audit records of calls that ended before this instant go.
     pub audit_before: DateTime<Utc>,
     /// Stored answers of calls that began before this instant go.
@@ -44,6 +46,10 @@ pub struct Pruned {
     pub audit_records: u64,
     /// Alerts that are over.
     pub alerts: u64,
+    /// Tasks that are finished.
+    pub tasks: u64,
+    /// Agents that are offline.
+    pub agents: u64,
     /// Stored answers.
     pub answers: u64,
 }

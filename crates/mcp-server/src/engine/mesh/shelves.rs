@@ -19,6 +19,9 @@ use crate::search::ToolIndex;
 /// Most different sets of pins whose lists are kept for one tenant.
 const MOST_LISTS: usize = 256;
 
+/// What a list depends on: pins, and the first name and number of the tools of tasks.
+type Listed = (Vec<String>, Option<&'static str>, usize);
+
 /// The shelves of all tenants. Cheap to clone; clones are the same.
 #[derive(Clone)]
 pub struct Shelves(Arc<Inner>);
@@ -36,8 +39,8 @@ pub(super) struct Shelf {
     is_large: bool,
     /// As MCP shows them, in the order of `of`.
     shown: Box<[OnceLock<Tool>]>,
-    /// What is listed, by the pins of the key that asks.
-    lists: Mutex<HashMap<Vec<String>, Arc<[Tool]>>>,
+    /// What is listed, by the pins of the key that asks and how many tools of tasks it sees.
+    lists: Mutex<HashMap<Listed, Arc<[Tool]>>>,
     index: OnceCell<Arc<ToolIndex>>,
 }
 
@@ -146,18 +149,24 @@ impl Shelf {
         both.into_iter().flatten().filter(|place| *place < self.of.len())
     }
 
-    /// What is listed for a key with these pins, sorted by name.
-    pub(super) fn shown(&self, pins: &[String]) -> Arc<[Tool]> {
+    /// What is listed for a key with these pins that sees these tools of tasks, sorted by name.
+    pub(super) fn shown(&self, pins: &[String], tasks: &'static [Tool]) -> Arc<[Tool]> {
         let pins = if self.is_large { pins } else { &[] };
+        let listed: Listed = (
+            pins.to_vec(),
+            tasks.first().map(|tool| tool.name.as_ref()),
+            tasks.len(),
+        );
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = lists.get(pins) {
+        if let Some(list) = lists.get(&listed) {
             return Arc::clone(list);
         }
         let list = if self.is_large { self.few(pins) } else { self.all() };
+        let list = self.with(list, tasks);
         if lists.len() >= MOST_LISTS {
             lists.clear();
         }
-        lists.insert(pins.to_vec(), Arc::clone(&list));
+        lists.insert(listed, Arc::clone(&list));
         list
     }
 
@@ -182,6 +191,17 @@ impl Shelf {
     fn at(&self, place: usize) -> Option<&Tool> {
         let (slot, tool) = self.shown.get(place).zip(self.of.get(place))?;
         Some(slot.get_or_init(|| listing::tool(tool)))
+    }
+
+    /// A provider's tool goes before one of tasks that has its name.
+    fn with(&self, list: Arc<[Tool]>, tasks: &[Tool]) -> Arc<[Tool]> {
+        if tasks.is_empty() {
+            return list;
+        }
+        let free = tasks.iter().filter(|tool| self.tool(&tool.name).is_none());
+        let mut all: Vec<Tool> = list.iter().chain(free).cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all.into()
     }
 
     fn all(&self) -> Arc<[Tool]> {

@@ -36,12 +36,19 @@ pub struct Options {
     pub methods: fn() -> MethodTable,
 }
 
+/// Most tests are about the tools of the catalogue alone.
+fn without_task_tools() -> EngineConfig {
+    let mut config = EngineConfig::default();
+    config.tools.tasks = false;
+    config
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             cache: cache::memory(),
             catalogue: CatalogueConfig::default(),
-            engine: EngineConfig::default(),
+            engine: without_task_tools(),
             limits: LimitsConfig::default(),
             sessions: SessionConfig::default(),
             transport: TransportConfig::default(),

@@ -52,6 +52,11 @@ mirrored! {
         AlertsRead = "alerts:read",
         AlertsWrite = "alerts:write",
         AlertsReview = "alerts:review",
+        AgentsRead = "agents:read",
+        AgentsConnect = "agents:connect",
+        AgentsWrite = "agents:write",
+        TasksRead = "tasks:read",
+        TasksWrite = "tasks:write",
         Admin = "admin",
         Internal = "internal",
     }

@@ -1,0 +1,80 @@
+//! Tasks, their histories, and who was chosen for them.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use super::Result;
+use crate::id::{AgentId, TaskId, TenantId};
+use crate::page::{Page, PageRequest};
+use crate::task::{Decision, Task, TaskEvent, TaskState};
+
+/// Which tasks a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct TaskFilter {
+    /// Only in this state.
+    pub state: Option<TaskState>,
+    /// Only of this sort.
+    pub kind: Option<String>,
+    /// Only this agent's.
+    pub assignee: Option<AgentId>,
+    /// Only parts of this task.
+    pub parent: Option<TaskId>,
+}
+
+/// What [`Tasks::create`] did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// The task is stored.
+    New,
+    /// There is a task with this idempotency key already: this one.
+    Existing(Box<Task>),
+}
+
+/// A task that has moved, with what it leaves behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskChange {
+    /// The task as it is now; its `version` is one above the stored one.
+    pub task: Task,
+    /// What happened.
+    pub events: Vec<TaskEvent>,
+    /// Who was chosen, when somebody was looked for.
+    pub decision: Option<Decision>,
+    /// Whether it is given to its assignee by this: the agent must be able to take it at that moment.
+    pub assigns: bool,
+}
+
+/// Tasks, their histories, and who was chosen for them.
+#[async_trait]
+pub trait Tasks: Send + Sync {
+    /// Stores a new task with its first events and, when it is given to an agent at once, the choice; one transaction.
+    /// Conflict on `assignee` when that agent cannot take it any more.
+    async fn create(&self, tenant: TenantId, change: &TaskChange) -> Result<Created>;
+    /// Stores tasks that have moved, all or none. [`StoreError::Stale`](crate::StoreError::Stale) when one of them has moved
+    /// otherwise meanwhile; conflict on `assignee` as for [`Tasks::create`].
+    async fn save(&self, tenant: TenantId, changes: &[TaskChange]) -> Result<()>;
+    /// One task.
+    async fn get(&self, tenant: TenantId, id: TaskId) -> Result<Task>;
+    /// The task that was created under this idempotency key.
+    async fn by_idempotency_key(&self, tenant: TenantId, key: &str) -> Result<Option<Task>>;
+    /// The tenant's tasks, newest first.
+    async fn list(&self, tenant: TenantId, filter: &TaskFilter, page: PageRequest) -> Result<Page<Task>>;
+    /// The task and everything below it that is not finished, at most `limit`, parents first.
+    async fn open_tree(&self, tenant: TenantId, id: TaskId, limit: u32) -> Result<Vec<Task>>;
+    /// How many parts of this task are in each state.
+    async fn parts(&self, tenant: TenantId, parent: TaskId) -> Result<Vec<(TaskState, u64)>>;
+    /// What happened to it, in order.
+    async fn history(&self, tenant: TenantId, id: TaskId) -> Result<Vec<TaskEvent>>;
+    /// Who was chosen for it and why, in order.
+    async fn decisions(&self, tenant: TenantId, id: TaskId) -> Result<Vec<Decision>>;
+    /// The tasks that these agents hold, the most urgent and oldest first.
+    async fn held_by(&self, tenant: TenantId, agents: &[AgentId]) -> Result<Vec<Task>>;
+    /// How many tasks each agent holds; those without any are missing.
+    async fn load(&self, tenant: TenantId) -> Result<Vec<(AgentId, u32)>>;
+    /// Across tenants: tasks about which something is to be done at `now`, the most urgent and oldest first.
+    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>>;
+    /// The tenant's tasks for which somebody is looked for, the most urgent and oldest first, due or not.
+    async fn pending(&self, tenant: TenantId, limit: u32) -> Result<Vec<Task>>;
+    /// Rises whenever a task may have moved; waiters look again.
+    fn moved(&self) -> watch::Receiver<u64>;
+}

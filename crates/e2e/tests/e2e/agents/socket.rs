@@ -1,0 +1,87 @@
+//! An agent that speaks the WebSocket protocol, in text.
+
+use std::collections::VecDeque;
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::PATIENCE;
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::Message;
+
+/// A connection.
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    next: u64,
+    /// Notifications that came while an answer was waited for.
+    told: VecDeque<Value>,
+}
+
+impl Socket {
+    /// A connection to the replica whose MCP endpoint this is, with its first words said.
+    pub async fn open(mcp_url: &str, key: &str) -> Result<Self> {
+        let url = mcp_url.replacen("http", "ws", 1).replace("/mcp", "/ws");
+        let mut request = url.into_client_request()?;
+        let headers = request.headers_mut();
+        headers.insert("authorization", format!("Bearer {key}").parse()?);
+        headers.insert("sec-websocket-protocol", "mcp.v1".parse()?);
+        let address = request.uri().authority().context("no address")?.to_string();
+        let (stream, _) =
+            tokio_tungstenite::client_async(request, TcpStream::connect(address).await?).await?;
+        let mut socket = Self {
+            stream,
+            next: 0,
+            told: VecDeque::new(),
+        };
+        let params = json!({
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "e2e", "version": "1" },
+        });
+        socket.ask("initialize", params).await?;
+        let begun = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        socket.stream.send(Message::text(begun.to_string())).await?;
+        Ok(socket)
+    }
+
+    /// The result of a request; an error when it is refused, with the refusal.
+    pub async fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
+        self.next += 1;
+        let request = json!({ "jsonrpc": "2.0", "id": self.next, "method": method, "params": params });
+        self.stream.send(Message::text(request.to_string())).await?;
+        loop {
+            let heard = self.hear().await?;
+            if heard["id"] == self.next {
+                ensure!(heard.get("error").is_none(), "{heard}");
+                return Ok(heard["result"].clone());
+            }
+            self.told.push_back(heard);
+        }
+    }
+
+    /// The params of the next notification of this method.
+    pub async fn told(&mut self, method: &str) -> Result<Value> {
+        loop {
+            if let Some(place) = self.told.iter().position(|told| told["method"] == method) {
+                let told = self.told.remove(place).context("it was there")?;
+                return Ok(told["params"].clone());
+            }
+            let heard = self.hear().await?;
+            self.told.push_back(heard);
+        }
+    }
+
+    async fn hear(&mut self) -> Result<Value> {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await;
+            match frame
+                .context("nothing was heard")?
+                .context("the connection is gone")??
+            {
+                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Close(reason) => bail!("closed: {reason:?}"),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Agents and tasks, for every door alike: one verb of [`control`] each, then what follows from it: what is counted, the
+//! closing line, and tasks that wait for the place that has become free.
+
+mod tell;
+
+use std::time::Duration;
+
+use control::agents::{AgentChange, NewAgent, Wanted};
+use control::tasks::{Answer, NewDelegation, NewTask};
+use control::{Control, ControlError};
+use domain::agent::Heartbeat;
+use domain::ports::storage::TaskChange;
+use domain::{Agent, AgentId, Principal, Task, TaskId, TenantId};
+use telemetry::Telemetry;
+use tracing::Instrument;
+
+use crate::metrics::{AgentMetrics, AssignmentMetrics};
+
+/// How many that moved are looked at in one round of the sweeper.
+const BATCH: u32 = 500;
+
+/// Agents and tasks.
+#[derive(Clone)]
+pub struct Mesh {
+    /// The verbs.
+    pub control: Control,
+    agents: AgentMetrics,
+    assignments: AssignmentMetrics,
+}
+
+impl Mesh {
+    /// Counts into this telemetry.
+    #[must_use]
+    pub fn new(control: Control, telemetry: &Telemetry) -> Self {
+        Self {
+            control,
+            agents: AgentMetrics::new(telemetry),
+            assignments: AssignmentMetrics::new(telemetry),
+        }
+    }
+
+    /// See [`Control::register_agent`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn register(&self, caller: &Principal, new: NewAgent) -> Result<Agent, ControlError> {
+        let change = self.control.register_agent(caller, new).await?;
+        self.tell_agent(&change).await;
+        self.fill(caller.tenant_id, change.lost.len()).await;
+        Ok(change.agent)
+    }
+
+    /// See [`Control::hear_agent`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn hear(
+        &self,
+        caller: &Principal,
+        id: AgentId,
+        epoch: u64,
+        said: Heartbeat,
+    ) -> Result<Agent, ControlError> {
+        let (agent, takes) = self.control.hear_agent(caller, id, epoch, said).await?;
+        if takes {
+            self.fill(agent.tenant_id, agent.capacity as usize).await;
+        }
+        Ok(agent)
+    }
+
+    /// See [`Control::leave`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn leave(&self, caller: &Principal, id: AgentId, epoch: u64) -> Result<Agent, ControlError> {
+        let change = self.control.leave(caller, id, epoch).await?;
+        Ok(self.gone(change).await)
+    }
+
+    /// See [`Control::remove_agent`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove(&self, caller: &Principal, id: AgentId) -> Result<Agent, ControlError> {
+        let change = self.control.remove_agent(caller, id).await?;
+        Ok(self.gone(change).await)
+    }
+
+    async fn gone(&self, change: AgentChange) -> Agent {
+        self.tell_agent(&change).await;
+        self.fill(change.agent.tenant_id, change.lost.len()).await;
+        change.agent
+    }
+
+    /// See [`Control::create_task`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create(&self, caller: &Principal, new: NewTask) -> Result<(Task, bool), ControlError> {
+        let span = tell::span("CreateTask");
+        let created = self
+            .control
+            .create_task(caller, new)
+            .instrument(span.clone())
+            .await;
+        let (change, was_there) = created?;
+        tell::fill_in(&span, &change.task);
+        if !was_there {
+            self.tell(&change).instrument(span).await;
+        }
+        Ok((change.task, was_there))
+    }
+
+    /// See [`Control::answer_task`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn answer(
+        &self,
+        caller: &Principal,
+        id: TaskId,
+        assignment: (AgentId, u64),
+        answer: Answer,
+    ) -> Result<Task, ControlError> {
+        let span = tell::span(match answer {
+            Answer::Accept => "AcceptTask",
+            Answer::Reject(_) => "RejectTask",
+            Answer::Progress(_) => "ProgressTask",
+            Answer::Complete(_) => "CompleteTask",
+            Answer::Fail(..) => "FailTask",
+        });
+        let answered = self.control.answer_task(caller, id, assignment, answer);
+        let change = answered.instrument(span.clone()).await?;
+        tell::fill_in(&span, &change.task);
+        self.tell(&change).instrument(span.clone()).await;
+        if !change.events.is_empty() && !change.task.state.is_held() {
+            self.fill(caller.tenant_id, 1).instrument(span).await;
+        }
+        Ok(change.task)
+    }
+
+    /// See [`Control::cancel_task`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn cancel(
+        &self,
+        caller: &Principal,
+        id: TaskId,
+        why: Option<String>,
+    ) -> Result<Vec<Task>, ControlError> {
+        let cancelled = self.control.cancel_task(caller, id, why).await?;
+        self.tell_all(&cancelled).await;
+        self.fill(caller.tenant_id, cancelled.len()).await;
+        Ok(cancelled.into_iter().map(|change| change.task).collect())
+    }
+
+    /// See [`Control::delegate_task`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn delegate(
+        &self,
+        caller: &Principal,
+        id: TaskId,
+        new: NewDelegation,
+    ) -> Result<Task, ControlError> {
+        let moves = self.control.delegate_task(caller, id, new).await?;
+        self.tell_all(&moves).await;
+        let last = moves.into_iter().last().map(|change| change.task);
+        last.ok_or_else(|| ControlError::internal("a delegation without a task"))
+    }
+
+    /// One round of the sweeper: agents that are silent, tasks that are due. Answers whether there may be more.
+    ///
+    /// # Errors
+    /// When storage cannot answer.
+    pub async fn sweep(&self) -> Result<bool, ControlError> {
+        let missed = self.control.miss_agents(BATCH).await?;
+        for change in &missed {
+            self.tell_agent(change).await;
+        }
+        let moved = self.control.move_due_tasks(BATCH).await?;
+        self.tell_all(&moved).await;
+        Ok(missed.len().max(moved.len()) >= BATCH as usize)
+    }
+
+    /// Gives tasks that wait to agents, for a place has become free. What fails here the sweeper does.
+    async fn fill(&self, tenant: TenantId, places: usize) {
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        if places == 0 {
+            return;
+        }
+        match self.control.place_waiting(tenant, places).await {
+            Ok(placed) => self.tell_all(&placed).await,
+            Err(error) => tracing::warn!(%error, "tasks that wait are left to the sweeper"),
+        }
+    }
+
+    /// See [`Control::discover_agents`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn discover(&self, caller: &Principal, wanted: &Wanted) -> Result<Vec<Agent>, ControlError> {
+        let found = self.control.discover_agents(caller, wanted).await?;
+        let asked = wanted
+            .capability
+            .as_ref()
+            .map_or("any", |wanted| wanted.name.as_str());
+        self.agents.discovery.with([asked]).increment(1);
+        Ok(found)
+    }
+
+    async fn tell_agent(&self, change: &AgentChange) {
+        tell::agent(&self.agents, change);
+        self.tell_all(&change.lost).await;
+    }
+
+    async fn tell(&self, change: &TaskChange) {
+        tell::task(&self.agents, &self.assignments, change);
+        if let Err(error) = self.control.learn(change).await {
+            tracing::warn!(%error, "what a task has taught of its agent is lost");
+        }
+    }
+
+    async fn tell_all(&self, changes: &[TaskChange]) {
+        for change in changes {
+            self.tell(change).await;
+        }
+    }
+
+    /// The gauges of agents, which only the database knows.
+    ///
+    /// # Errors
+    /// When storage cannot answer.
+    pub async fn read_gauges(&self, shown: &mut Shown) -> Result<(), ControlError> {
+        let agents = self.control.storage.agents.all_present().await?;
+        let manifests = self.control.storage.agents.count_manifests().await?;
+        shown.show(&self.agents, &agents, &manifests);
+        Ok(())
+    }
+}
+
+pub use tell::Shown;
+
+/// The longest wait for something to happen.
+pub(crate) fn wait(seconds: u64) -> Result<Duration, crate::http::problem::Problem> {
+    let wait = Duration::from_secs(seconds);
+    if wait > control::jobs::MAX_WAIT {
+        return Err(crate::http::problem::Problem::field(
+            http::StatusCode::BAD_REQUEST,
+            "wait_seconds",
+            "0 to 60",
+        ));
+    }
+    Ok(wait)
+}

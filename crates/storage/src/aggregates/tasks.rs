@@ -1,0 +1,241 @@
+//! Tasks: stored when they are created and when they move, with what happened and who was chosen. Lists are in
+//! `task_lists.rs`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::ports::storage::{Created, TaskChange, TaskFilter, Tasks};
+use domain::task::{Decision, TaskEvent, TaskState};
+use domain::{Agent, AgentId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
+use tokio::sync::watch;
+
+use super::dialect;
+use super::store::{Store, same_tenant};
+use super::unit::Unit;
+use crate::column::{Document, Word};
+use crate::fault::Fault;
+
+const CREATE: &str = "
+    INSERT INTO tasks (id, tenant_id, kind, state, urgency, assignee, parent_id, due_at, idempotency_key, version,
+                       finished_at, document)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (tenant_id, idempotency_key) DO NOTHING";
+
+const SAVE: &str = "
+    UPDATE tasks
+       SET state = $3, assignee = $4, due_at = $5, version = $6, finished_at = $7, document = $8
+     WHERE tenant_id = $1 AND id = $2 AND version = $6 - 1";
+
+const HELD: &str = "
+    SELECT COUNT(*)
+      FROM tasks
+     WHERE tenant_id = $1 AND assignee = $2 AND state IN ('assigned', 'accepted', 'in_progress')";
+
+const CHOSEN: &str = "UPDATE agents SET chosen_at = $3 WHERE tenant_id = $1 AND id = $2";
+
+const NOTE: &str = "INSERT INTO task_events (tenant_id, task_id, number, document) VALUES ($1, $2, $3, $4)";
+
+const DECIDE: &str = "
+    INSERT INTO routing_decisions (id, tenant_id, task_id, decided_at, document)
+    VALUES ($1, $2, $3, $4, $5)";
+
+#[async_trait]
+impl Tasks for Store {
+    async fn create(&self, tenant: TenantId, change: &TaskChange) -> Result<Created, StoreError> {
+        self.call("create", "tasks", async {
+            let task = &change.task;
+            same_tenant(tenant, task.tenant_id)?;
+            let mut unit = self.write(tenant).await?;
+            if change.assigns {
+                unit.take_place(tenant, task).await?;
+            }
+            let created = sqlx::query(CREATE)
+                .bind(task.id.0)
+                .bind(tenant.0)
+                .bind(&task.kind)
+                .bind(Word(task.state))
+                .bind(task.priority as i64)
+                .bind(task.holder().map(|id| id.0))
+                .bind(task.parent_id.map(|id| id.0))
+                .bind(task.due_at)
+                .bind(&task.idempotency_key)
+                .bind(task.version)
+                .bind(task.finished_at)
+                .bind(Document(task))
+                .execute(unit.conn())
+                .await?;
+            if created.rows_affected() == 0 {
+                let key = task.idempotency_key.as_deref().unwrap_or_default();
+                let existing = unit.task_by_key(tenant, key).await?;
+                let existing =
+                    existing.ok_or_else(|| StoreError::internal("a task is neither new nor there"))?;
+                return Ok(Created::Existing(Box::new(existing)));
+            }
+            unit.note(change).await?;
+            unit.tasks_moved();
+            unit.commit().await?;
+            Ok(Created::New)
+        })
+        .await
+    }
+
+    async fn save(&self, tenant: TenantId, changes: &[TaskChange]) -> Result<(), StoreError> {
+        self.call("save", "tasks", async {
+            let mut unit = self.write(tenant).await?;
+            unit.save_tasks(tenant, changes).await?;
+            unit.commit().await
+        })
+        .await
+    }
+
+    async fn get(&self, tenant: TenantId, id: TaskId) -> Result<Task, StoreError> {
+        self.call("get", "tasks", self.task(tenant, id)).await
+    }
+
+    async fn by_idempotency_key(&self, tenant: TenantId, key: &str) -> Result<Option<Task>, StoreError> {
+        self.call("by_idempotency_key", "tasks", async {
+            self.read(tenant).await?.task_by_key(tenant, key).await
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        tenant: TenantId,
+        filter: &TaskFilter,
+        page: PageRequest,
+    ) -> Result<Page<Task>, StoreError> {
+        self.call("list", "tasks", self.list_tasks(tenant, filter, page))
+            .await
+    }
+
+    async fn open_tree(&self, tenant: TenantId, id: TaskId, limit: u32) -> Result<Vec<Task>, StoreError> {
+        self.call("open_tree", "tasks", self.open_tasks_below(tenant, id, limit))
+            .await
+    }
+
+    async fn parts(&self, tenant: TenantId, parent: TaskId) -> Result<Vec<(TaskState, u64)>, StoreError> {
+        self.call("parts", "tasks", self.count_parts(tenant, parent))
+            .await
+    }
+
+    async fn history(&self, tenant: TenantId, id: TaskId) -> Result<Vec<TaskEvent>, StoreError> {
+        self.call("history", "task_events", self.task_events(tenant, id))
+            .await
+    }
+
+    async fn decisions(&self, tenant: TenantId, id: TaskId) -> Result<Vec<Decision>, StoreError> {
+        self.call("decisions", "routing_decisions", self.task_decisions(tenant, id))
+            .await
+    }
+
+    async fn held_by(&self, tenant: TenantId, agents: &[AgentId]) -> Result<Vec<Task>, StoreError> {
+        self.call("held_by", "tasks", self.tasks_held_by(tenant, agents))
+            .await
+    }
+
+    async fn load(&self, tenant: TenantId) -> Result<Vec<(AgentId, u32)>, StoreError> {
+        self.call("load", "tasks", self.count_held(tenant)).await
+    }
+
+    async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>, StoreError> {
+        self.call("due", "tasks", self.due_tasks(now, limit)).await
+    }
+
+    async fn pending(&self, tenant: TenantId, limit: u32) -> Result<Vec<Task>, StoreError> {
+        self.call("pending", "tasks", self.pending_tasks(tenant, limit))
+            .await
+    }
+
+    fn moved(&self) -> watch::Receiver<u64> {
+        self.signals.tasks()
+    }
+}
+
+impl Unit {
+    /// Stores tasks that have moved. Agents are locked before tasks, everywhere.
+    pub(super) async fn save_tasks(&mut self, tenant: TenantId, changes: &[TaskChange]) -> Result<(), Fault> {
+        for change in changes {
+            same_tenant(tenant, change.task.tenant_id)?;
+        }
+        for change in changes.iter().filter(|change| change.assigns) {
+            self.take_place(tenant, &change.task).await?;
+        }
+        for change in changes {
+            self.save_task(&change.task).await?;
+            self.note(change).await?;
+            self.tasks_moved();
+        }
+        Ok(())
+    }
+
+    async fn save_task(&mut self, task: &Task) -> Result<(), Fault> {
+        let saved = sqlx::query(SAVE)
+            .bind(task.tenant_id.0)
+            .bind(task.id.0)
+            .bind(Word(task.state))
+            .bind(task.holder().map(|id| id.0))
+            .bind(task.due_at)
+            .bind(task.version)
+            .bind(task.finished_at)
+            .bind(Document(task))
+            .execute(self.conn())
+            .await?;
+        if saved.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Stale.into())
+        }
+    }
+
+    /// Locks the agent that a task is given to: it must be here and have a place free, at this moment.
+    async fn take_place(&mut self, tenant: TenantId, task: &Task) -> Result<(), Fault> {
+        let Some(id) = task.holder() else {
+            return Err(StoreError::internal("a task without an assignee is given to nobody").into());
+        };
+        let agent: Option<Document<Agent>> = sqlx::query_scalar(dialect::LOCK_AGENT)
+            .bind(tenant.0)
+            .bind(id.0)
+            .fetch_optional(self.conn())
+            .await?;
+        let held: i64 = sqlx::query_scalar(HELD)
+            .bind(tenant.0)
+            .bind(id.0)
+            .fetch_one(self.conn())
+            .await?;
+        let held = u32::try_from(held).unwrap_or(u32::MAX);
+        if !agent.is_some_and(|agent| agent.0.may_take(held)) {
+            return Err(StoreError::conflict("assignee", "this agent cannot take a task now").into());
+        }
+        sqlx::query(CHOSEN)
+            .bind(tenant.0)
+            .bind(id.0)
+            .bind(task.updated_at.timestamp_millis())
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
+    async fn note(&mut self, change: &TaskChange) -> Result<(), Fault> {
+        let task = &change.task;
+        for event in &change.events {
+            sqlx::query(NOTE)
+                .bind(task.tenant_id.0)
+                .bind(task.id.0)
+                .bind(i64::from(event.number))
+                .bind(Document(event))
+                .execute(self.conn())
+                .await?;
+        }
+        if let Some(decision) = &change.decision {
+            sqlx::query(DECIDE)
+                .bind(decision.id.0)
+                .bind(task.tenant_id.0)
+                .bind(task.id.0)
+                .bind(decision.at)
+                .bind(Document(decision))
+                .execute(self.conn())
+                .await?;
+        }
+        Ok(())
+    }
+}

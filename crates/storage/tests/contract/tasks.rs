@@ -1,0 +1,367 @@
+//! Agents and tasks: of two changes to the same state one is stored, and a task with all that belongs to it.
+
+use domain::agent::{Agent, AgentState, StateReason};
+use domain::ports::storage::{AgentFilter, Created, Learned, TaskChange, TaskFilter};
+use domain::task::{EventKind, LostReason, TaskState, Word};
+use domain::{AgentId, Page, PageRequest, Task, TenantId};
+use serde_json::json;
+
+use crate::backend::Backend;
+use crate::on_both;
+use crate::samples::{agent, at, conflict, decision, manifest, refused, task};
+
+on_both!(
+    a_task_is_stored_with_its_history_and_the_choice_of_its_agent,
+    of_two_changes_to_the_same_task_one_is_stored,
+    an_agent_is_given_no_more_than_it_takes_however_many_ask_at_once,
+    nobody_is_given_a_task_who_is_not_here,
+    an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction,
+    what_was_learned_is_kept_once,
+    tasks_are_found_by_what_is_asked_of_them,
+    agents_are_found_by_what_is_asked_of_them,
+    another_tenants_agents_and_tasks_are_not_there,
+);
+
+fn page<T>(page: Page<T>) -> Vec<T> {
+    page.items
+}
+
+/// A new task as it is stored when nobody can take it.
+fn created(mut task: Task) -> TaskChange {
+    let event = task.created();
+    TaskChange {
+        task,
+        events: vec![event],
+        decision: None,
+        assigns: false,
+    }
+}
+
+/// A new task that is given to an agent.
+fn given(mut task: Task, agent: &Agent) -> TaskChange {
+    let events = vec![task.created(), task.assign(agent, at(1))];
+    TaskChange {
+        decision: Some(decision(&task, agent)),
+        task,
+        events,
+        assigns: true,
+    }
+}
+
+async fn ready(backend: &Backend, tenant: TenantId, name: &str) -> Agent {
+    let agent = agent(tenant, name);
+    backend.agents.add(tenant, &agent).await.unwrap();
+    agent
+}
+
+async fn a_task_is_stored_with_its_history_and_the_choice_of_its_agent(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let agent = ready(&backend, tenant, "one").await;
+    let mut moved = backend.tasks.moved();
+    moved.mark_unchanged();
+    let change = given(task(tenant, "build"), &agent);
+    assert_eq!(backend.tasks.create(tenant, &change).await.unwrap(), Created::New);
+    moved.changed().await.unwrap();
+    let id = change.task.id;
+    assert_eq!(backend.tasks.get(tenant, id).await.unwrap(), change.task);
+    assert_eq!(backend.tasks.history(tenant, id).await.unwrap(), change.events);
+    assert_eq!(
+        backend.tasks.decisions(tenant, id).await.unwrap(),
+        [change.decision.unwrap()]
+    );
+    assert_eq!(
+        backend.tasks.held_by(tenant, &[agent.id]).await.unwrap(),
+        [change.task]
+    );
+    assert_eq!(backend.tasks.load(tenant).await.unwrap(), [(agent.id, 1)]);
+    let known = backend.agents.known(tenant).await.unwrap();
+    assert_eq!(
+        known[0].chosen_at,
+        u64::try_from(at(1).timestamp_millis()).unwrap()
+    );
+    let mut keyed = task(tenant, "build");
+    keyed.idempotency_key = Some("k".into());
+    backend
+        .tasks
+        .create(tenant, &created(keyed.clone()))
+        .await
+        .unwrap();
+    let again = Task {
+        id: domain::TaskId::generate(),
+        ..keyed.clone()
+    };
+    let Created::Existing(known) = backend.tasks.create(tenant, &created(again)).await.unwrap() else {
+        panic!("a second task with the same key")
+    };
+    assert_eq!(known.id, keyed.id);
+    assert_eq!(
+        backend
+            .tasks
+            .by_idempotency_key(tenant, "k")
+            .await
+            .unwrap()
+            .unwrap()
+            .id,
+        keyed.id
+    );
+}
+
+async fn of_two_changes_to_the_same_task_one_is_stored(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut change = created(task(tenant, "build"));
+    backend.tasks.create(tenant, &change).await.unwrap();
+    let event = change.task.cancel("me", None, at(1)).unwrap();
+    change.task.version += 1;
+    change.events = event;
+    backend
+        .tasks
+        .save(tenant, std::slice::from_ref(&change))
+        .await
+        .unwrap();
+    refused!(
+        backend.tasks.save(tenant, std::slice::from_ref(&change)).await,
+        Stale
+    );
+    assert_eq!(
+        backend.tasks.history(tenant, change.task.id).await.unwrap().len(),
+        2
+    );
+    let mut agent = ready(&backend, tenant, "one").await;
+    agent.version += 1;
+    backend.agents.save(tenant, &agent, &[], false).await.unwrap();
+    refused!(backend.agents.save(tenant, &agent, &[], false).await, Stale);
+    let same_name = crate::samples::agent(tenant, "one");
+    assert_eq!(conflict(backend.agents.add(tenant, &same_name).await), "name");
+}
+
+async fn an_agent_is_given_no_more_than_it_takes_however_many_ask_at_once(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut agent = agent(tenant, "one");
+    agent.capacity = 3;
+    backend.agents.add(tenant, &agent).await.unwrap();
+    let changes: Vec<_> = (0..10).map(|_| given(task(tenant, "build"), &agent)).collect();
+    let asked = changes.iter().map(|change| backend.tasks.create(tenant, change));
+    let answers = futures::future::join_all(asked).await;
+    let full = answers
+        .into_iter()
+        .filter(Result::is_err)
+        .map(conflict)
+        .collect::<Vec<_>>();
+    assert_eq!(full, ["assignee"; 7]);
+    assert_eq!(backend.tasks.load(tenant).await.unwrap(), [(agent.id, 3)]);
+}
+
+async fn nobody_is_given_a_task_who_is_not_here(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut gone = ready(&backend, tenant, "one").await;
+    let change = given(task(tenant, "build"), &gone);
+    gone.leave(StateReason::Left, at(1));
+    gone.version += 1;
+    backend.agents.save(tenant, &gone, &[], true).await.unwrap();
+    assert_eq!(conflict(backend.tasks.create(tenant, &change).await), "assignee");
+    refused!(backend.tasks.get(tenant, change.task.id).await, NotFound);
+    let nobody = agent(tenant, "two");
+    assert_eq!(
+        conflict(
+            backend
+                .tasks
+                .create(tenant, &given(task(tenant, "a"), &nobody))
+                .await
+        ),
+        "assignee"
+    );
+}
+
+async fn an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut agent = ready(&backend, tenant, "one").await;
+    let mut change = given(task(tenant, "build"), &agent);
+    backend.tasks.create(tenant, &change).await.unwrap();
+    assert_eq!(backend.agents.silent(at(14), 9).await.unwrap(), []);
+    assert_eq!(backend.agents.silent(at(15), 9).await.unwrap(), [agent.clone()]);
+    assert!(agent.miss(at(30)));
+    agent.version += 1;
+    let stale = TaskChange {
+        assigns: false,
+        ..change.clone()
+    };
+    change.events = change
+        .task
+        .release(LostReason::AgentLost, at(30))
+        .into_iter()
+        .collect();
+    change.task.version += 1;
+    (change.decision, change.assigns) = (None, false);
+    refused!(backend.agents.save(tenant, &agent, &[stale], true).await, Stale);
+    assert_eq!(
+        backend.agents.get(tenant, agent.id).await.unwrap().state,
+        AgentState::Ready
+    );
+    backend
+        .agents
+        .save(tenant, &agent, &[change.clone()], true)
+        .await
+        .unwrap();
+    assert_eq!(backend.agents.get(tenant, agent.id).await.unwrap(), agent);
+    assert_eq!(
+        backend.tasks.get(tenant, change.task.id).await.unwrap().state,
+        TaskState::Pending
+    );
+    assert_eq!(
+        backend.tasks.pending(tenant, 9).await.unwrap(),
+        [change.task.clone()]
+    );
+    assert_eq!(backend.tasks.due(at(30), 9).await.unwrap(), [change.task]);
+    assert_eq!(backend.agents.silent(at(99), 9).await.unwrap(), []);
+    assert_eq!(backend.agents.present(tenant).await.unwrap(), []);
+}
+
+async fn what_was_learned_is_kept_once(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let agent = ready(&backend, tenant, "one").await;
+    let nothing = backend.agents.learned(tenant, agent.id).await.unwrap();
+    assert_eq!((nothing.number, &nothing.experience), (0, &json!({})));
+    let lesson = Learned {
+        number: 1,
+        experience: json!({ "build": 1 }),
+    };
+    backend.agents.learn(tenant, agent.id, &lesson).await.unwrap();
+    refused!(backend.agents.learn(tenant, agent.id, &lesson).await, Stale);
+    assert_eq!(backend.agents.learned(tenant, agent.id).await.unwrap(), lesson);
+    assert_eq!(
+        backend.agents.known(tenant).await.unwrap()[0].experience,
+        lesson.experience
+    );
+}
+
+async fn tasks_are_found_by_what_is_asked_of_them(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let agent = ready(&backend, tenant, "one").await;
+    let root = given(task(tenant, "plan"), &agent);
+    let part = |kind: &str, parent: &Task| {
+        let mut part = task(tenant, kind);
+        (part.parent_id, part.depth) = (Some(parent.id), parent.depth + 1);
+        created(part)
+    };
+    let child = part("step", &root.task);
+    let grandchild = part("step", &child.task);
+    for change in [&root, &child, &grandchild] {
+        backend.tasks.create(tenant, change).await.unwrap();
+    }
+    let ids = |tasks: Vec<Task>| tasks.into_iter().map(|task| task.id).collect::<Vec<_>>();
+    let find = async |filter: TaskFilter| {
+        ids(page(
+            backend
+                .tasks
+                .list(tenant, &filter, PageRequest::first(9))
+                .await
+                .unwrap(),
+        ))
+    };
+    let (root, child, grandchild) = (root.task.id, child.task.id, grandchild.task.id);
+    assert_eq!(find(TaskFilter::default()).await, [grandchild, child, root]);
+    let filter = TaskFilter {
+        state: Some(TaskState::Assigned),
+        assignee: Some(agent.id),
+        ..TaskFilter::default()
+    };
+    assert_eq!(find(filter).await, [root]);
+    let filter = TaskFilter {
+        kind: Some("step".into()),
+        parent: Some(root),
+        ..TaskFilter::default()
+    };
+    assert_eq!(find(filter).await, [child]);
+    assert_eq!(
+        ids(backend.tasks.open_tree(tenant, root, 9).await.unwrap()),
+        [root, child, grandchild]
+    );
+    assert_eq!(
+        backend.tasks.parts(tenant, root).await.unwrap(),
+        [(TaskState::Pending, 1)]
+    );
+    let mut done = backend.tasks.get(tenant, child).await.unwrap();
+    let events = done.cancel("me", None, at(2)).unwrap();
+    assert_eq!(events[0].kind, EventKind::Cancelled);
+    done.version += 1;
+    let change = TaskChange {
+        task: done,
+        events,
+        decision: None,
+        assigns: false,
+    };
+    backend.tasks.save(tenant, &[change]).await.unwrap();
+    let open = ids(backend.tasks.open_tree(tenant, root, 9).await.unwrap());
+    assert_eq!(
+        open,
+        [root, grandchild],
+        "what is below a finished one is still found"
+    );
+}
+
+async fn agents_are_found_by_what_is_asked_of_them(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let one = ready(&backend, tenant, "one").await;
+    let mut two = ready(&backend, tenant, "two").await;
+    two.leave(StateReason::Left, at(1));
+    two.version += 1;
+    backend.agents.save(tenant, &two, &[], true).await.unwrap();
+    let find = async |filter: AgentFilter| {
+        page(
+            backend
+                .agents
+                .list(tenant, &filter, PageRequest::first(9))
+                .await
+                .unwrap(),
+        )
+    };
+    assert_eq!(find(AgentFilter::default()).await, [two.clone(), one.clone()]);
+    let present = AgentFilter {
+        present: true,
+        ..AgentFilter::default()
+    };
+    assert_eq!(find(present).await, std::slice::from_ref(&one));
+    let offline = AgentFilter {
+        state: Some(AgentState::Offline),
+        ..AgentFilter::default()
+    };
+    assert_eq!(find(offline).await, [two]);
+    assert_eq!(backend.agents.by_name(tenant, "one").await.unwrap(), one);
+    assert_eq!(backend.agents.all_present().await.unwrap(), [one]);
+    let kind = manifest(tenant, "builders");
+    backend.agents.put_manifest(tenant, &kind).await.unwrap();
+    backend.agents.put_manifest(tenant, &kind).await.unwrap();
+    assert_eq!(backend.agents.manifests(tenant).await.unwrap(), [kind]);
+    assert_eq!(backend.agents.count_manifests().await.unwrap(), [(tenant, 1)]);
+    backend.agents.remove_manifest(tenant, "builders").await.unwrap();
+    refused!(backend.agents.remove_manifest(tenant, "builders").await, NotFound);
+}
+
+async fn another_tenants_agents_and_tasks_are_not_there(backend: Backend) {
+    let [acme, other] = [backend.tenant("acme").await, backend.tenant("umbrella").await];
+    let agent = ready(&backend, acme, "one").await;
+    let change = given(task(acme, "build"), &agent);
+    backend.tasks.create(acme, &change).await.unwrap();
+    let id = change.task.id;
+    refused!(backend.agents.get(other, agent.id).await, NotFound);
+    refused!(backend.agents.by_name(other, "one").await, NotFound);
+    refused!(backend.agents.learned(other, agent.id).await, NotFound);
+    refused!(backend.agents.save(other, &agent, &[], false).await, NotFound);
+    refused!(backend.agents.add(other, &agent).await, NotFound);
+    refused!(backend.tasks.get(other, id).await, NotFound);
+    refused!(backend.tasks.create(other, &change).await, NotFound);
+    refused!(backend.tasks.save(other, &[change]).await, NotFound);
+    assert_eq!(backend.tasks.history(other, id).await.unwrap(), []);
+    assert_eq!(backend.tasks.decisions(other, id).await.unwrap(), []);
+    assert_eq!(backend.tasks.held_by(other, &[agent.id]).await.unwrap(), []);
+    assert_eq!(backend.tasks.load(other).await.unwrap(), []);
+    assert_eq!(backend.agents.present(other).await.unwrap(), []);
+    let theirs = given(task(other, "build"), &agent);
+    assert_eq!(conflict(backend.tasks.create(other, &theirs).await), "assignee");
+    let word = Word {
+        agent_id: AgentId::generate(),
+        name: "x".into(),
+        fence: 1,
+    };
+    assert!(!theirs.task.is_current(&word));
+}
