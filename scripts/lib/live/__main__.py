@@ -58,6 +58,7 @@ def replica(lab, stack, inquiry):
         found.extend(doctor.prometheus(lab, stack, {"target mcp-server": "down: "}))
 
     incidents.replica_killed(lab, stack, look)
+    incidents.unreadable_message(lab)
     incidents.replica_killed(lab, stack, lambda: None)
     inquiry.ask_for(20, lambda: not inquiry.missing("alertmanager_"))
     return found
