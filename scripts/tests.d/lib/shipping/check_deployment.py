@@ -207,8 +207,7 @@ def replicas(deployment, key):
     owner = {path.stat().st_uid for path in (deployment.work / "volumes").rglob("*")}
     check(owner == {USER}, "what is written is the user's", owner)
     lost = deployment.running.pop("mcp-server-2")
-    lost.process.kill()
-    lost.process.wait()
+    lost.kill()
     deployment.networks.leave("mcp-server-2")
     well = eventually(20, lambda: (all(tools(key)[0] == 200 for _ in range(5)), "calls fail"))
     check(*named("a replica that is killed is no longer asked", well))

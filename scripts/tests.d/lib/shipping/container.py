@@ -99,9 +99,13 @@ class Container:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             return None
+
+    def kill(self):
+        """The program itself, and with it all of its process ids: it has changed its user, so that it would outlive `unshare`."""
+        os.kill(self.pid(), signal.SIGKILL)
+        self.process.wait()
 
     def said(self):
         return pathlib.Path(self.log).read_text(errors="replace")[-1500:] if self.log else ""
