@@ -52,7 +52,7 @@ pub trait Watcher: Send + Sync + 'static {
     /// The client of a connection came back to it (`resume`), maybe from another replica.
     async fn resumed(&self, _connection: &Connection) {}
 
-    /// Nobody can be reached over it any more.
+    /// Nobody can be reached over it any more. Not told of one whose client went on to another replica.
     async fn closed(&self, _connection: &Connection) {}
 }
 

@@ -96,6 +96,7 @@ pub struct Service {
     router: Router,
     admin: Option<OwnAddress>,
     upkeep: Upkeep,
+    sockets: WebSockets,
     listeners: Listeners,
     catalogue: Catalogue,
     shelves: Shelves,
@@ -166,21 +167,21 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let keys = CatalogueKeys::new(catalogue.clone(), Arc::clone(&key_uses));
     let parts = TransportParts {
         engine,
-        sessions: Sessions::new(cache, config.sessions.clone()),
+        sessions: Sessions::new(Arc::clone(&cache), config.sessions.clone()),
         keys: Arc::new(keys),
         config: config.http.clone(),
         clock,
         soft_stop: life.soft_stop(),
         hard_stop: life.hard_stop(),
     };
-    let (transport, sockets) = doors(parts, &agents, &config, &telemetry, &life);
-    let served = transport.router().merge(sockets.router());
-    let (router, admin) = routers(served, &config, &telemetry, &life).await?;
+    let (transport, sockets) = doors(parts, cache, &agents, &config, &telemetry, &life);
+    let (router, admin) = routers((&transport, &sockets), &config, &telemetry, &life).await?;
     Ok(Service {
         listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
         router,
         admin,
         upkeep: transport.upkeep(),
+        sockets,
         listeners,
         catalogue,
         shelves,
@@ -200,6 +201,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
 /// The doors: one for requests, one for connections.
 fn doors(
     parts: TransportParts<Mesh>,
+    cache: Arc<dyn Cache>,
     agents: &Arc<Agents>,
     config: &Config,
     telemetry: &Telemetry,
@@ -212,6 +214,7 @@ fn doors(
         methods: agents::table(agents),
         gate: transport.gate(),
         config: config.websocket.clone(),
+        cache,
         life: life.clone(),
         telemetry: telemetry.clone(),
     });
@@ -220,13 +223,14 @@ fn doors(
 
 /// What its own port serves, and what an address for operators serves.
 async fn routers(
-    served: Router,
+    (transport, sockets): (&Transport, &WebSockets),
     config: &Config,
     telemetry: &Telemetry,
     life: &Lifecycle,
 ) -> Result<(Router, Option<OwnAddress>), ListenError> {
     let token = config.admin_token.as_ref();
     let admin = Admin::build(&config.admin, token, telemetry, life, None).await?;
+    let served = transport.router().merge(sockets.router());
     let public = served.merge(telemetry.public_router());
     Ok(admin.beside(public, telemetry))
 }
@@ -307,6 +311,7 @@ impl Service {
             router,
             admin,
             upkeep,
+            sockets,
             listeners,
             catalogue,
             shelves,
@@ -356,6 +361,7 @@ impl Service {
         let of_sessions = upkeep.clone();
         let soft = stop.clone();
         parts::spawn(&life, "sessions", async move { of_sessions.run(soft).await });
+        parts::spawn(&life, "websockets", sockets.upkeep(stop.clone()));
         let soft = stop.clone();
         parts::spawn(&life, "notices", async move {
             follow_catalogue(&catalogue, &listeners, &upkeep, soft).await;

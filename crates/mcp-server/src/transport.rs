@@ -107,6 +107,13 @@ pub struct Gate {
     soft_stop: CancellationToken,
 }
 
+impl Gate {
+    /// Counts one more use of a key until the guard is dropped.
+    pub(crate) fn hold(&self, key: KeyId) -> keys_in_use::Held {
+        self.in_use.hold(key)
+    }
+}
+
 impl Transport {
     /// The endpoint over these parts.
     #[must_use]

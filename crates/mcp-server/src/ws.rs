@@ -4,9 +4,10 @@
 //! [`handshake`] decides who may knock; [`connection`] reads one connection's messages, and [`dispatch`] and [`ask`] find
 //! who answers each: the connection itself, a method of the mesh ([`crate::methods`]), or MCP's engine through rmcp ([`mcp`]).
 //! [`writer`] sends what waits in the queue of a [`socket`]. A [`session`] is what a client has here; it outlives its
-//! socket where the client asked for that.
+//! socket where the client asked for that ([`resume`], [`back`]).
 
 mod ask;
+mod back;
 mod batch;
 mod config;
 mod connection;
@@ -18,6 +19,7 @@ mod mcp;
 mod metrics;
 mod open;
 mod rate;
+mod resume;
 mod session;
 mod socket;
 mod writer;
@@ -26,8 +28,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use domain::ports::Cache;
 use runtime::lifecycle::Lifecycle;
 use telemetry::Telemetry;
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Backend, Engine};
 use crate::methods::MethodTable;
@@ -52,6 +56,8 @@ pub struct WebSocketParts<B> {
     pub gate: Arc<Gate>,
     /// The settings.
     pub config: WebSocketConfig,
+    /// Where messages wait for clients that come back.
+    pub cache: Arc<dyn Cache>,
     /// Runs the connections.
     pub life: Lifecycle,
     /// Where they are counted.
@@ -62,6 +68,7 @@ pub struct WebSocketParts<B> {
 pub struct WebSockets {
     router: Router,
     connections: Connections,
+    shelf: resume::Shelf,
 }
 
 /// What every connection shares.
@@ -73,6 +80,7 @@ struct Shared<B> {
     hosts: hosts::Hosts,
     places: crate::transport::limits::Places,
     connections: Connections,
+    shelf: resume::Shelf,
     metrics: Arc<WebSocketMetrics>,
     telemetry: Telemetry,
     life: Lifecycle,
@@ -87,15 +95,18 @@ impl WebSockets {
             methods,
             gate,
             config,
+            cache,
             life,
             telemetry,
         } = parts;
+        let shelf = resume::Shelf::new(cache, &config);
         let connections = Connections::default();
         let shared = Shared {
             hosts: hosts::Hosts::new(&gate.config),
             places: crate::transport::limits::Places::new(config.max_connections),
             metrics: Arc::new(WebSocketMetrics::new(&telemetry)),
             connections: connections.clone(),
+            shelf: shelf.clone(),
             config: Arc::new(config),
             engine,
             methods,
@@ -104,12 +115,22 @@ impl WebSockets {
             life,
         };
         let router = Router::new().route(PATH, get(handshake::knock::<B>).with_state(Arc::new(shared)));
-        Self { router, connections }
+        Self {
+            router,
+            connections,
+            shelf,
+        }
     }
 
     /// The route `/ws`.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// Hears of connections that move from replica to replica, until `stop`. A part of the service's life.
+    pub fn upkeep(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+        let (shelf, connections) = (self.shelf.clone(), self.connections.clone());
+        async move { shelf.follow(connections, stop).await }
     }
 
     /// Who is connected to this replica.

@@ -2,8 +2,8 @@
 //! mesh. They are observed like any other request.
 
 use domain::Scope;
-use rmcp::ErrorData;
 use rmcp::model::{InitializeRequestParams, InitializeResult, ProtocolVersion, RequestId, RequestMetaObject};
+use rmcp::{ErrorData, ServerHandler};
 
 use super::Engine;
 use super::asked::Envelope;
@@ -51,6 +51,12 @@ impl<B: Backend> Engine<B> {
         };
         self.observed(requested, async { self.begin_session(request) })
             .await
+    }
+
+    /// The version that was agreed on with a client that began like this.
+    pub(crate) fn version_for(&self, request: &InitializeRequestParams) -> ProtocolVersion {
+        self.negotiate_initialize(request)
+            .map_or(ProtocolVersion::V_2025_11_25, |result| result.protocol_version)
     }
 
     /// Runs a request under observation, if its caller may make it.

@@ -46,6 +46,7 @@ impl<B: Backend> Talk<B> {
         };
         match name {
             "initialize" => Some(self.initialize(&session, &asked).await),
+            "resume" => self.resume(&session, &asked).await,
             "ping" => Some(self.ping(&session, &asked).await),
             _ if self.shared.methods.named(name).is_some() => {
                 self.ask_mesh(&session, asked);
@@ -90,9 +91,10 @@ impl<B: Backend> Talk<B> {
         let id = mcp::rmcp_id(&asked.id);
         let mut result = self.engine.open(&caller, &id, &initialize).await?;
         let meta = result.meta.get_or_insert_default();
-        meta.insert("io.devmesh/connection".to_owned(), json!({ "id": &*session.id }));
         let version = result.protocol_version.clone();
         let _ = session.client.set(Client { initialize, version });
+        let token = self.can_be_resumed(session).await;
+        meta.insert("io.devmesh/connection".to_owned(), self.about(session, token));
         self.shared.connections.add(session);
         for watcher in self.shared.methods.watchers() {
             watcher.opened(&Connection(Arc::clone(session))).await;
@@ -178,7 +180,6 @@ impl<B: Backend> Talk<B> {
     }
 
     pub(super) fn caller(&self, session: &Session, wire: &Arc<Wire>) -> Caller {
-        let gone = self.known.as_ref().map(|known| known.held.gone());
         Caller {
             principal: Arc::clone(&session.principal),
             request_id: telemetry::RequestId::taken_or_made(None).0.into(),
@@ -187,7 +188,7 @@ impl<B: Backend> Talk<B> {
             door: Door::WebSocket,
             wire: Some(Arc::clone(wire)),
             session_id: Some(Arc::clone(&session.id)),
-            gone: gone.unwrap_or_default(),
+            gone: session.held.gone(),
             seen: Arc::new(AtomicBool::new(false)),
         }
     }

@@ -21,12 +21,21 @@ impl Batch {
         }))
     }
 
-    /// Takes an answer, or the news that there will be none. All of them when it was the last, if there is any.
-    pub(super) fn take(&self, answer: Option<Ready>) -> Option<Ready> {
+    /// Takes an answer, or the news that there will be none. All of them when it was the last: in one message, or each by
+    /// itself where that would have more than `most` bytes.
+    pub(super) fn take(&self, answer: Option<Ready>, most: usize) -> Vec<Ready> {
         let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         gathered.answers.extend(answer);
         gathered.missing = gathered.missing.saturating_sub(1);
-        let is_whole = gathered.missing == 0 && !gathered.answers.is_empty();
-        is_whole.then(|| Ready::joined(&std::mem::take(&mut gathered.answers)))
+        if gathered.missing > 0 || gathered.answers.is_empty() {
+            return Vec::new();
+        }
+        let answers = std::mem::take(&mut gathered.answers);
+        let bytes: usize = answers.iter().map(|answer| answer.json.len() + 1).sum();
+        if bytes < most {
+            vec![Ready::joined(&answers)]
+        } else {
+            answers
+        }
     }
 }

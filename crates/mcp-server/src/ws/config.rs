@@ -43,6 +43,11 @@ pub struct WebSocketConfig {
     pub send_queue: usize,
     /// Most bytes of them. Default 8MiB.
     pub send_queue_bytes: ByteSize,
+    /// How long a client that asked for it may take to come back (`resume`) for what it missed. Default 5m, as for
+    /// sessions: messages wait in the cache meanwhile.
+    pub resume: Duration,
+    /// Most messages that are kept for it. Default 256.
+    pub resume_messages: usize,
     /// How long clients of a replica that stops are asked to wait before they connect again. Default 1s, and up to as much
     /// again by chance, so that they do not all come at once.
     pub reconnect_after: Duration,
@@ -66,6 +71,8 @@ impl Default for WebSocketConfig {
             max_in_flight: 64,
             send_queue: 1_024,
             send_queue_bytes: ByteSize::mib(8),
+            resume: Duration::from_mins(5),
+            resume_messages: 256,
             reconnect_after: Duration::from_secs(1),
         }
     }

@@ -15,10 +15,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::config::bytes;
 use super::end::End;
 use super::open::Seat;
 use super::rate::Bucket;
-use super::session::{Connection, Session};
+use super::session::Session;
 use super::socket::{Outgoing, Socket};
 use super::writer;
 use crate::engine::{Backend, Engine};
@@ -51,14 +52,13 @@ pub(super) struct Talk<B: Backend> {
 /// The client of a connection that has shown its key.
 pub(super) struct Known {
     pub(super) session: Arc<Session>,
-    pub(super) held: Held,
     _seat: Seat,
 }
 
 /// What happens next.
 enum Event {
     Frame(Frame),
-    Broken,
+    Broken(End),
     TooLong,
     KeyGone,
     Stopping,
@@ -109,7 +109,7 @@ impl<B: Backend> Talk<B> {
         loop {
             match self.next(&mut stream, &stopping).await {
                 Event::Frame(frame) => self.take(frame).await,
-                Event::Broken => self.socket.end(End::LOST),
+                Event::Broken(end) => self.socket.end(end),
                 Event::TooLong if self.known.is_none() => self.socket.end(End::UNAUTHENTICATED_TOO_LONG),
                 Event::TooLong => self.socket.end(End::IDLE),
                 Event::KeyGone => self.socket.end(End::KEY_GONE),
@@ -128,7 +128,7 @@ impl<B: Backend> Talk<B> {
             None => (self.began + self.shared.config.authenticate_within.get(), None),
             Some(known) => (
                 self.heard + self.shared.config.idle.get(),
-                Some(known.held.gone()),
+                Some(known.session.held.gone()),
             ),
         };
         let key_gone = async {
@@ -144,7 +144,8 @@ impl<B: Backend> Talk<B> {
             () = stopping.cancelled() => Event::Stopping,
             frame = stream.next() => match frame {
                 Some(Ok(frame)) => Event::Frame(frame),
-                Some(Err(_)) | None => Event::Broken,
+                Some(Err(error)) => Event::Broken(of_error(error)),
+                None => Event::Broken(End::LOST),
             },
             () = tokio::time::sleep_until(deadline) => Event::TooLong,
         }
@@ -155,7 +156,7 @@ impl<B: Backend> Talk<B> {
         let (size, form, read) = match &frame {
             Frame::Text(text) => (text.len(), Form::Text, read_text(text, &limits)),
             Frame::Binary(bytes) => (bytes.len(), Form::Binary, read_binary(bytes, &limits)),
-            Frame::Pong(bytes) => return self.socket.pong(bytes, Instant::now()),
+            Frame::Pong(bytes) => return self.hear_pong(bytes).await,
             // Answered by the WebSocket itself.
             Frame::Ping(_) => return,
             Frame::Close(_) => return self.socket.end(End::CLIENT),
@@ -168,6 +169,17 @@ impl<B: Backend> Talk<B> {
                 self.dispatch(received, size, form).await;
             }
             Err(fault) => self.socket.end(fault.into()),
+        }
+    }
+
+    /// A client that is there keeps what waits for it.
+    async fn hear_pong(&self, bytes: &[u8]) {
+        self.socket.pong(bytes, Instant::now());
+        let session = self.session();
+        if let Some(log) = session.as_ref().and_then(|session| session.log.get())
+            && let Err(error) = log.touch().await
+        {
+            tracing::debug!(%error, "what waits for a client may expire: the cache does not answer");
         }
     }
 
@@ -208,10 +220,17 @@ impl<B: Backend> Talk<B> {
     }
 
     fn is_known(&mut self, principal: Principal, held: Held, seat: Seat) {
-        let session = Session::new(Arc::new(principal), &self.socket);
+        let id = uuid::Uuid::new_v4().simple().to_string().into();
+        let session = Session::new(
+            id,
+            Arc::new(principal),
+            held,
+            0,
+            bytes(self.shared.config.max_message),
+        );
+        session.begin_with(&self.socket);
         self.known = Some(Known {
             session: Arc::new(session),
-            held,
             _seat: seat,
         });
     }
@@ -253,12 +272,11 @@ impl<B: Backend> Talk<B> {
     async fn leave(&self) {
         let end = self.socket.why();
         if let Some(session) = self.session() {
-            session.finish(end.clone());
-            self.shared.connections.remove(&session.id);
-            if session.client.get().is_some() {
-                for watcher in self.shared.methods.watchers() {
-                    watcher.closed(&Connection(Arc::clone(&session))).await;
-                }
+            if session.log.get().is_some() && end.can_be_mended() {
+                self.park(&session).await;
+            } else {
+                session.finish(end.clone());
+                super::back::forget(&self.shared, &session).await;
             }
         }
         self.close(&end);
@@ -301,5 +319,18 @@ impl<B: Backend> Talk<B> {
             duration_ms = seconds * 1_000.0,
             "websocket connection closed"
         );
+    }
+}
+
+/// How a connection ends over which nothing more can be read.
+fn of_error(error: axum::Error) -> End {
+    use tokio_tungstenite::tungstenite::Error;
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
+    match error.into_inner().downcast_ref::<Error>() {
+        Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::LOST,
+        Some(Error::Protocol(_)) => End::BROKEN,
+        Some(Error::Utf8(_)) => End::NO_TEXT,
+        Some(Error::Capacity(_)) => End::FAR_TOO_LARGE,
+        _ => End::LOST,
     }
 }

@@ -153,7 +153,8 @@ impl<B: Backend> Talk<B> {
         match method {
             "authenticate" => return invalid("authenticate: this connection is authenticated"),
             "initialize" if is_open => return invalid("initialize: this connection is initialized"),
-            "initialize" | "ping" => {}
+            "resume" if is_open => return invalid("resume: this connection is initialized"),
+            "initialize" | "resume" | "ping" => {}
             _ if !is_open => return invalid("initialize comes first"),
             _ => {}
         }
@@ -185,6 +186,10 @@ impl<B: Backend> Talk<B> {
             Taken::Yes => {}
             Taken::No(_) => return self.shared.metrics.errors.with(["rate_limited"]).increment(1),
             Taken::Never => return self.socket.end(End::TOO_FAST),
+        }
+        if method == "ack" {
+            let sequence = params.as_ref().and_then(|params| params["sequence"].as_u64());
+            return session.acknowledge(sequence.unwrap_or_default());
         }
         if method == "notifications/cancelled" {
             let id = params.as_ref().map(|params| params["requestId"].clone());
@@ -225,11 +230,12 @@ impl<B: Backend> Talk<B> {
             id: Some(id.clone()),
             error,
         });
-        let answer = match batch {
-            Some(batch) => batch.take(Some(answer)),
-            None => Some(answer),
+        let most = self.shared.config.limits().message;
+        let answers = match batch {
+            Some(batch) => batch.take(Some(answer), most),
+            None => vec![answer],
         };
-        if let Some(answer) = answer {
+        for answer in answers {
             self.send(answer).await;
         }
     }

@@ -22,6 +22,13 @@ impl End {
     pub(crate) const CLIENT: Self = Self::well(1000, "", "closed");
     /// The client vanished without a word.
     pub(crate) const LOST: Self = Self::badly(1006, "", "lost");
+    /// What came breaks the WebSocket protocol itself.
+    pub(crate) const BROKEN: Self =
+        Self::badly(1002, "a frame that RFC 6455 does not allow", "invalid_frame");
+    /// A text that is none.
+    pub(crate) const NO_TEXT: Self = Self::badly(1007, "a text that is not UTF-8", "invalid_payload");
+    /// A message far beyond the limit, which was not read.
+    pub(crate) const FAR_TOO_LARGE: Self = Self::badly(1009, "message is too large", "message_too_large");
     /// This replica stops.
     pub(crate) const STOPPING: Self = Self::well(1001, "this replica stops: connect again", "stopping");
     /// No message for long.
@@ -60,6 +67,14 @@ impl End {
         "this tenant has too many connections here",
         "too_many_connections",
     );
+
+    /// The client came back on another connection.
+    pub(crate) const TAKEN_OVER: Self = Self::well(4001, "resumed by another connection", "taken_over");
+
+    /// Whether a client may come back after it: not where it went by itself, or is not wanted.
+    pub(crate) fn can_be_mended(&self) -> bool {
+        matches!(self.code, 1001 | 1006 | 1013 | 4001)
+    }
 
     const fn well(code: u16, reason: &'static str, outcome: &'static str) -> Self {
         Self {

@@ -1,22 +1,30 @@
 //! What a client has here: who it is, what it asked, and the way to it.
 
+mod delivery;
+
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use domain::Principal;
 use frames::wire::Ready;
-use frames::{Class, Form, Id, Inbox, Message};
+use frames::{Class, Id, Inbox, Message, Rpc};
 use rmcp::model::{ClientJsonRpcMessage, InitializeRequestParams, ProtocolVersion};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
 use super::end::End;
-use super::socket::{NO_AGENT, Outgoing, Socket};
+use super::resume::Log;
+use super::socket::{NO_AGENT, Socket};
+use crate::transport::keys_in_use::Held;
 
 /// The types of agents: what the label `agent_type` may be.
 const AGENT_TYPES: [&str; 5] = ["ide", "slack", "monitoring", "cicd", "custom"];
+
+/// The answer has more bytes than a message may have; `data` says how many.
+const TOO_LARGE: i32 = -32_030;
 
 /// A connection of an agent, for whoever has something to say to it. Cheap to clone; keeping it does not keep the
 /// connection.
@@ -27,6 +35,16 @@ pub struct Connection(pub(super) Arc<Session>);
 pub(crate) struct Session {
     pub(super) id: Arc<str>,
     pub(super) principal: Arc<Principal>,
+    /// Its key, in use.
+    pub(super) held: Held,
+    /// Where its messages wait, if its client asked for that.
+    pub(super) log: OnceLock<Log>,
+    /// The last number that was sent to its client; locked while messages are put in their order.
+    order: tokio::sync::Mutex<u64>,
+    /// Its client is with another replica.
+    elsewhere: AtomicBool,
+    /// How often its client came back.
+    attached: AtomicU64,
     /// Cancelled when nobody can come back to it.
     pub(super) ended: CancellationToken,
     /// Told when the last request is answered.
@@ -37,8 +55,10 @@ pub(crate) struct Session {
     socket: Mutex<Option<Arc<Socket>>>,
     agent_type: Mutex<&'static str>,
     inbox: Mutex<Inbox>,
-    sent: Mutex<u64>,
+    acknowledged: AtomicU64,
     requests: Mutex<HashMap<Id, Pending>>,
+    /// Most bytes of a message.
+    most: usize,
 }
 
 /// What a client said when it began.
@@ -107,19 +127,31 @@ impl Connection {
 }
 
 impl Session {
-    pub(super) fn new(principal: Arc<Principal>, socket: &Arc<Socket>) -> Self {
+    pub(super) fn new(
+        id: Arc<str>,
+        principal: Arc<Principal>,
+        held: Held,
+        received: u64,
+        most: usize,
+    ) -> Self {
         Self {
-            id: uuid::Uuid::new_v4().simple().to_string().into(),
+            id,
             principal,
+            held,
+            log: OnceLock::new(),
+            order: tokio::sync::Mutex::default(),
+            elsewhere: AtomicBool::new(false),
+            attached: AtomicU64::new(0),
             ended: CancellationToken::new(),
             quiet: Notify::new(),
             client: OnceLock::new(),
             mcp: OnceLock::new(),
-            socket: Mutex::new(Some(Arc::clone(socket))),
+            socket: Mutex::default(),
             agent_type: Mutex::new(NO_AGENT),
-            inbox: Mutex::default(),
-            sent: Mutex::new(0),
+            inbox: Mutex::new(Inbox::after(received)),
+            acknowledged: AtomicU64::new(0),
             requests: Mutex::default(),
+            most,
         }
     }
 
@@ -173,20 +205,38 @@ impl Session {
     /// Answers a request, unless it was answered or cancelled before.
     pub(super) async fn answer(&self, id: &Id, answer: Ready) {
         if let Some(pending) = self.end_request(id) {
+            let answer = self.fitting(id, answer);
             let ready = match pending.batch {
-                Some(batch) => batch.take(Some(answer)),
-                None => Some(answer),
+                Some(batch) => batch.take(Some(answer), self.most),
+                None => vec![answer],
             };
             self.deliver_all(ready).await;
         }
+    }
+
+    /// The answer, or the refusal that says that it has too many bytes for a message.
+    fn fitting(&self, id: &Id, answer: Ready) -> Ready {
+        let (bytes, most) = (answer.json.len(), self.most);
+        if bytes <= most {
+            return answer;
+        }
+        let error = Rpc {
+            code: TOO_LARGE,
+            message: format!("the answer has {bytes} bytes, and a message at most {most}: ask for less"),
+            data: Some(json!({ "bytes": bytes, "most": most })),
+        };
+        Ready::from(&Message::Error {
+            id: Some(id.clone()),
+            error,
+        })
     }
 
     /// Takes a request back: it gets no answer.
     pub(super) async fn cancel(&self, id: &Id) {
         if let Some(pending) = self.end_request(id) {
             pending.cancel.cancel();
-            let ready = pending.batch.and_then(|batch| batch.take(None));
-            self.deliver_all(ready).await;
+            let ready = pending.batch.map(|batch| batch.take(None, self.most));
+            self.deliver_all(ready.unwrap_or_default()).await;
         }
     }
 
@@ -200,21 +250,10 @@ impl Session {
         pending
     }
 
-    async fn deliver_all(&self, ready: Option<Ready>) {
-        if let Some(ready) = ready {
+    async fn deliver_all(&self, ready: Vec<Ready>) {
+        for ready in ready {
             self.deliver(Class::MustDeliver, ready).await;
         }
-    }
-
-    /// Sends a message to the client.
-    pub(super) async fn deliver(&self, class: Class, ready: Ready) {
-        let Some(socket) = self.socket() else { return };
-        // In the order of the numbers: both are done under one lock.
-        let mut sent = lock(&self.sent);
-        let is_numbered = class == Class::MustDeliver && socket.form() == Form::Binary;
-        *sent += u64::from(is_numbered);
-        let sequence = if is_numbered { *sent } else { 0 };
-        socket.push(class, Outgoing::Message(sequence, ready));
     }
 
     /// Nobody comes back to it: whatever runs for it is told.

@@ -86,8 +86,9 @@ async fn ping(socket: &Socket, sink: &mut Sender) {
 
 async fn close(socket: &Socket, sink: &mut Sender) -> Result<(), axum::Error> {
     let End { code, reason, .. } = socket.why();
-    // 1006 is what an end without a close frame is called; it is never sent (RFC 6455, section 7.4.1).
-    if code != 1006 {
+    // The WebSocket itself answers a client that closes: that has to go out, and nothing else may. 1006 is what an end without
+    // a close frame is called; it is never sent (RFC 6455, section 7.4.1).
+    if socket.why() != End::CLIENT && code != 1006 {
         let frame = CloseFrame {
             code,
             reason: Utf8Bytes::from(reason.as_ref()),

@@ -1,5 +1,6 @@
 //! The WebSocket door.
 
+mod back;
 mod door;
 mod hostile;
 mod limits;

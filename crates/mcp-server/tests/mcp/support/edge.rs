@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache::Limiter;
 use connectors::{Connectors, EgressConfig};
 use domain::ports::Cache;
-use domain::{Clock, SystemClock};
+use domain::{Clock, Entity, SystemClock};
 use mcp_server::catalogue::{Catalogue, CatalogueConfig};
 use mcp_server::engine::mesh::{Mesh, follow_catalogue};
 use mcp_server::engine::{Backend, Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
@@ -83,8 +83,13 @@ impl Edge {
     }
 
     pub async fn with(world: &World, options: Options) -> Self {
+        Self::knowing(world.entities(), options).await
+    }
+
+    /// A replica that knows these.
+    pub async fn knowing(entities: Vec<Entity>, options: Options) -> Self {
         let catalogue = Catalogue::with_config(options.catalogue.clone());
-        for entity in world.entities() {
+        for entity in entities {
             catalogue.put(entity);
         }
         let telemetry = telemetry();
@@ -142,7 +147,7 @@ impl Edge {
         let for_sockets = engine.for_session();
         let transport = Transport::new(TransportParts {
             engine,
-            sessions: Sessions::new(options.cache, options.sessions),
+            sessions: Sessions::new(Arc::clone(&options.cache), options.sessions),
             keys: Arc::new(catalogue.clone()),
             config: options.transport,
             clock,
@@ -154,6 +159,7 @@ impl Edge {
             methods: (options.methods)(),
             gate: transport.gate(),
             config: options.websocket,
+            cache: options.cache,
             life: life.clone(),
             telemetry: telemetry.clone(),
         });
@@ -161,6 +167,11 @@ impl Edge {
         let listener = Listener::bind(&ListenConfig::default()).await.unwrap();
         let url = format!("{}/mcp", listener.bound().url());
         life.spawn("http", listener.serve(router, life.clone()));
+        let moves = sockets.upkeep(life.soft_stop());
+        life.spawn("websockets", async move {
+            moves.await;
+            Ok::<(), anyhow::Error>(())
+        });
         upkeep(&life, &transport, &catalogue, listeners.clone());
         Self {
             url,

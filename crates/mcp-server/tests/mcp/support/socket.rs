@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame};
 use tokio_tungstenite::tungstenite::{Error, http};
 
 use super::Edge;
@@ -188,7 +189,20 @@ impl Socket {
     }
 
     pub async fn close(&mut self) {
-        let _ = self.stream.close(None).await;
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        let _ = self.stream.close(Some(frame)).await;
+    }
+
+    /// What comes back to a close, pings and messages aside.
+    pub async fn closing(&mut self) -> Heard {
+        loop {
+            if let end @ (Heard::Close(..) | Heard::Gone) = self.hear().await {
+                return end;
+            }
+        }
     }
 
     /// The next that comes, pings aside.

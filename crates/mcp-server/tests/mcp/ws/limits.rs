@@ -35,7 +35,7 @@ async fn wait(call: MethodCall, _: Value) -> Result<Value, ErrorData> {
     Ok(json!({}))
 }
 
-fn methods() -> MethodTable {
+pub fn methods() -> MethodTable {
     let info = |name| MethodInfo {
         name,
         scope: None,

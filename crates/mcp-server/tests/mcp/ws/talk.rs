@@ -114,6 +114,7 @@ async fn the_lifecycle_of_mcp_holds_and_a_connection_has_a_name() {
     }
     let id = id.to_owned();
     socket.close().await;
+    assert_eq!(socket.closing().await, Heard::Close(1000, String::new()));
     let gone = || async { edge.connections.find(&id).is_none().then_some(()) };
     eventually(std::time::Duration::from_secs(5), gone).await.unwrap();
 }
@@ -191,6 +192,22 @@ async fn a_large_answer_is_compressed_and_a_ping_frame_gets_its_pong() {
     ] {
         assert!(page.contains(series), "{series}\n{page}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_larger_than_a_message_may_be_is_refused_with_its_size() {
+    let (world, edge, key) = world().await;
+    let large = Reply::json(200, &json!({ "text": "x".repeat(700_000) }));
+    world.upstream.on("GET", "/items/3", large);
+    let mut socket = Socket::open(&edge, &key).await;
+    let params = json!({ "name": "acme_get", "arguments": { "id": 3 } });
+    let refused = socket.ask("tools/call", params).await;
+    assert_eq!(refused["error"]["code"], -32030, "{refused}");
+    assert!(
+        refused["error"]["data"]["bytes"].as_u64().unwrap() > 1 << 20,
+        "{refused}"
+    );
+    assert_eq!(socket.ask("ping", json!({})).await["result"], json!({}));
 }
 
 #[tokio::test]
