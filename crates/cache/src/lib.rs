@@ -18,7 +18,7 @@ use domain::ports::{Cache, cache::CacheError};
 use telemetry::Telemetry;
 
 pub use crate::redis::{RedisCache, inspect::SlowCommand};
-pub use limiter::{Exceeded, LimitMetrics, Limiter, LimiterOptions};
+pub use limiter::{DefaultLimit, Exceeded, LimitMetrics, Limiter, LimiterOptions};
 pub use memory::MemoryCache;
 pub use metrics::{CacheMetrics, ServerGauges, ServerMetrics};
 pub use options::CacheOptions;

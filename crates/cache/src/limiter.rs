@@ -1,5 +1,6 @@
 //! Who may go on: the buckets of a call, shared through the cache, or this replica's own while it is away.
 
+mod default_limit;
 mod metrics;
 mod options;
 mod seen;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 use self::seen::Seen;
 use crate::{CacheOptions, MemoryCache};
 
+pub use default_limit::DefaultLimit;
 pub use metrics::LimitMetrics;
 pub use options::LimiterOptions;
 

@@ -34,7 +34,8 @@ impl Control {
         Ok(self.storage.alerts.list(caller.tenant_id, filter, page).await?)
     }
 
-    /// Keeps what a person made of an alert. Answers the alert, and whether the judgement is a new one.
+    /// Keeps what a person made of an alert. Answers the alert, and whether it is called a false positive for
+    /// the first time.
     ///
     /// # Errors
     /// Without `alerts:review`; when there is no such alert.

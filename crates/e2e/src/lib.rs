@@ -3,7 +3,8 @@
 //! - [`Setup`] starts a [`Mesh`], either as `devmesh up` (SQLite, in-process queue and cache) or as a cluster: rest-api,
 //!   worker and two replicas of mcp-server on PostgreSQL, RabbitMQ and Redis.
 //! - [`Api`] speaks to rest-api, [`Mcp`] to mcp-server, in both eras of the protocol.
-//! - [`Shop`] is the API behind the mesh, [`Page`] a scraped `/metrics`, [`Trace`] the spans of one trace.
+//! - [`Shop`] is the API behind the mesh, [`Page`] a scraped `/metrics`, [`Trace`] the spans of one trace, [`Wholeness`] the verdict on
+//!   all of them.
 
 mod api;
 mod binary;
@@ -15,6 +16,7 @@ mod page;
 mod setup;
 mod shop;
 mod trace;
+mod wholeness;
 
 pub use api::Api;
 pub use binary::binary;
@@ -25,6 +27,7 @@ pub use page::{Family, Page, Sample};
 pub use setup::{Service, Setup, Shape};
 pub use shop::Shop;
 pub use trace::Trace;
+pub use wholeness::Wholeness;
 
 use std::time::Duration;
 

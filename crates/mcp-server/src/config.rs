@@ -92,6 +92,10 @@ impl runtime::process::ServiceConfig for Config {
         }
     }
 
+    fn spans_dir(&self) -> std::path::PathBuf {
+        self.spool.dir.join("spans")
+    }
+
     fn drain(&self) -> std::time::Duration {
         self.drain.get()
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cache::{Exceeded, Limiter, LimiterOptions};
-use domain::limit::{Bucket, Limit, MAX_BURST, Rate, Subject};
+use cache::{DefaultLimit, Exceeded, Limiter, LimiterOptions};
+use domain::limit::{Bucket, Defaults, Subject};
 use domain::{Principal, Provider, Tool};
 use runtime::config::Duration;
 use schemars::JsonSchema;
@@ -27,17 +27,6 @@ pub struct LimitsConfig {
     pub wait: Duration,
     /// How often the same limit may be logged as nearly used up. Default 1m: often enough for an alert.
     pub warn_every: Duration,
-}
-
-/// A limit, if there is one.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct DefaultLimit {
-    /// How often: `10/s`, `600/m`, `5/h`, or calls a second such as `0.5`. None by default.
-    #[schemars(with = "Option<String>")]
-    pub rate: Option<Rate>,
-    /// How many calls may come at once. Default: as many as the rate allows in a second, at least one.
-    pub burst: Option<u32>,
 }
 
 impl Default for LimitsConfig {
@@ -64,25 +53,12 @@ impl LimitsConfig {
     }
 }
 
-impl DefaultLimit {
-    fn limit(&self) -> Option<Limit> {
-        let rate = self.rate?;
-        let burst = self.burst.unwrap_or_else(|| rate.default_burst());
-        Some(Limit {
-            rate,
-            burst: burst.clamp(1, MAX_BURST),
-        })
-    }
-}
-
 /// The limits of calls.
 #[derive(Clone)]
 pub struct Limits {
     catalogue: Catalogue,
     limiter: Arc<Limiter>,
-    tenant: Option<Limit>,
-    key: Option<Limit>,
-    tool: Option<Limit>,
+    defaults: Defaults,
 }
 
 impl Limits {
@@ -92,9 +68,11 @@ impl Limits {
         Self {
             catalogue,
             limiter,
-            tenant: config.tenant.limit(),
-            key: config.key.limit(),
-            tool: config.tool.limit(),
+            defaults: Defaults {
+                tenant: config.tenant.limit(),
+                key: config.key.limit(),
+                tool: config.tool.limit(),
+            },
         }
     }
 
@@ -108,20 +86,20 @@ impl Limits {
 
     fn buckets(&self, caller: &Principal, tool: &Tool, provider: &Provider) -> Vec<Bucket> {
         let set = self.catalogue.limits(caller.tenant_id);
-        if set.is_none() && self.tenant.is_none() && self.key.is_none() && self.tool.is_none() {
+        if set.is_none() && self.defaults.are_none() {
             return Vec::new();
         }
         let subjects = [
-            (Subject::Tenant, self.tenant),
-            (Subject::Key(caller.name.clone()), self.key),
-            (Subject::Provider(provider.name.clone()), None),
-            (Subject::Tool(tool.name.clone()), self.tool),
+            Subject::Tenant,
+            Subject::Key(caller.name.clone()),
+            Subject::Provider(provider.name.clone()),
+            Subject::Tool(tool.name.clone()),
         ];
-        let bucket = |(subject, default)| {
+        let bucket = |subject: Subject| {
             let own = set.as_ref().and_then(|set| set.get(&subject).copied());
             Some(Bucket {
                 tenant_id: caller.tenant_id,
-                limit: own.or(default)?,
+                limit: own.or_else(|| self.defaults.of(&subject))?,
                 subject,
             })
         };

@@ -11,7 +11,7 @@ use runtime::listen::ListenConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use limits::{DefaultLimit, LimitsConfig};
+pub use limits::LimitsConfig;
 pub use mesh::{AgentsConfig, RoutingConfig, TasksConfig, rules};
 
 /// The settings of rest-api.
@@ -97,6 +97,10 @@ impl runtime::process::ServiceConfig for Config {
             monitoring: self.monitoring.clone(),
             tracing: self.tracing.clone(),
         }
+    }
+
+    fn spans_dir(&self) -> PathBuf {
+        self.data_dir.join("spans")
     }
 
     fn drain(&self) -> std::time::Duration {

@@ -255,6 +255,8 @@ fn api(
     telemetry: &Telemetry,
 ) -> Router {
     let auth = AuthMetrics::new(telemetry);
+    let alerts = AlertMetrics::new(telemetry);
+    alerts.begin();
     let http = Http {
         control: mesh.control.clone(),
         mesh: mesh.clone(),
@@ -263,7 +265,7 @@ fn api(
         default_limits: config.limits.defaults(),
         jobs: JobMetrics::new(telemetry),
         auth,
-        alerts: AlertMetrics::new(telemetry),
+        alerts,
         traces: telemetry.ring().cloned(),
         config: config.http.clone(),
     };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
+use telemetry::{Extras, ServiceInfo, Telemetry, TelemetryConfig};
 
 use crate::config::{self, ConfigError, Sources};
 use crate::lifecycle::{Lifecycle, stop_on_signals};
@@ -78,6 +78,8 @@ pub trait ServiceConfig: DeserializeOwned + JsonSchema {
     fn environment(&self) -> &str;
     /// Logs, metrics and traces.
     fn telemetry(&self) -> TelemetryConfig;
+    /// A directory of its own, which outlives the process, for spans that a kill must not take.
+    fn spans_dir(&self) -> PathBuf;
     /// How long work in flight may take to end after SIGTERM.
     fn drain(&self) -> Duration;
 }
@@ -199,7 +201,12 @@ fn serve<C: ServiceConfig>(
 ) -> Result<(), StartError> {
     listen::install_crypto_provider();
     let info = service_info(name, config.environment());
-    let telemetry = Telemetry::start(info, &config.telemetry()).map_err(StartError::of_settings)?;
+    let extras = Extras {
+        spans: Some(config.spans_dir()),
+        ..Extras::default()
+    };
+    let telemetry =
+        Telemetry::start_with(info, &config.telemetry(), extras).map_err(StartError::of_settings)?;
     let dispatch = telemetry.dispatch();
     // Also for threads that are not the runtime's: a call site first met without a subscriber stays silent for good.
     let _ = tracing::dispatcher::set_global_default(dispatch.clone());

@@ -91,17 +91,19 @@ impl Meter {
     }
 
     fn span(&self, Call { operation, table }: Call) -> Span {
-        tracing::info_span!(
-            "storage",
-            otel.name = %format_args!("{operation} {table}"),
-            otel.kind = "client",
-            db.system.name = self.system,
-            db.query.summary = %format_args!("{operation} {table}"),
-            db.operation.name = operation,
-            db.collection.name = table,
-            error.type = field::Empty,
-            otel.status_code = field::Empty,
-        )
+        telemetry::propagation::span_of_caller(|| {
+            tracing::info_span!(
+                "storage",
+                otel.name = %format_args!("{operation} {table}"),
+                otel.kind = "client",
+                db.system.name = self.system,
+                db.query.summary = %format_args!("{operation} {table}"),
+                db.operation.name = operation,
+                db.collection.name = table,
+                error.type = field::Empty,
+                otel.status_code = field::Empty,
+            )
+        })
     }
 
     fn record(&self, call: Call, span: &Span, took: Duration, error: Option<&StoreError>) {

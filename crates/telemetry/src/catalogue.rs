@@ -7,8 +7,8 @@ use crate::metrics::{Declaration, Kind};
 crate::metrics! {
     /// What was lost.
     pub(crate) struct DroppedMetrics {
-        /// Log lines and spans that were dropped because a buffer was full or its receiver failed, and metrics that nobody
-        /// declared.
+        /// Log lines and spans that were dropped because a buffer was full or its receiver failed, records of spans that the
+        /// disk did not take (`journal`), and metrics that nobody declared.
         dropped: counter "telemetry_dropped_total" [signal, reason],
     }
 }

@@ -130,6 +130,11 @@ pub struct TracingConfig {
     pub debug_requests: DebugRequests,
     /// Spans that wait for the exporter before further ones are dropped and counted. Default 8192, about ten megabytes.
     pub queue: usize,
+    /// Bytes on disk, beside the service's other data, for spans that a kill must not take: those that have begun and
+    /// whose id others have, and those that have ended and were not sent yet. The next start sends them, so that a trace
+    /// stays one tree. Default 16 MiB: ten thousand spans that the collector has not taken
+    /// yet, and as many that it has. 0: none.
+    pub journal_bytes: usize,
 }
 
 impl Default for TracingConfig {
@@ -143,6 +148,7 @@ impl Default for TracingConfig {
             exporter: Exporter::Otlp,
             debug_requests: DebugRequests::default(),
             queue: 8_192,
+            journal_bytes: 16 << 20,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod client;
 mod exports;
 mod headers;
+mod left;
 mod logs;
 mod metrics;
 mod names;

@@ -9,7 +9,9 @@ use tracing::Span;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use crate::digits;
-use crate::trace::{Ask, Begin, Debug, SpanState, TraceContext, begin_with, with_current, with_state};
+use crate::trace::{
+    Ask, Begin, Debug, SpanState, TraceContext, begin_with, with_current, with_state, write_down,
+};
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -68,6 +70,9 @@ impl CarrierMut for serde_json::Map<String, serde_json::Value> {
 /// Writes the current span as the parent of whatever reads the carrier. Without a span nothing is written.
 pub fn inject(carrier: &mut impl CarrierMut) {
     if let Some(context) = with_current(|state| state.context.clone()) {
+        if context.sampled {
+            write_down(&Span::current());
+        }
         put(&context, carrier);
     }
 }
@@ -75,6 +80,9 @@ pub fn inject(carrier: &mut impl CarrierMut) {
 /// Writes `span` as the parent of whatever reads the carrier.
 pub fn inject_span(span: &Span, carrier: &mut impl CarrierMut) {
     if let Some(context) = with_state(span, |state| state.context.clone()) {
+        if context.sampled {
+            write_down(span);
+        }
         put(&context, carrier);
     }
 }
@@ -145,6 +153,19 @@ pub fn span_from_caller(
     begin_with(begin, make)
 }
 
+/// Makes a span under the current one. Where there is none, it begins a trace that nobody keeps: of what a service does by
+/// itself every few seconds, each statement would be a trace of one span.
+pub fn span_of_caller(make: impl FnOnce() -> Span) -> Span {
+    if with_current(|_| ()).is_some() {
+        return make();
+    }
+    let begin = Begin {
+        probe: true,
+        ..Begin::default()
+    };
+    begin_with(begin, make)
+}
+
 /// A span's place in its trace, to begin others under it.
 #[derive(Clone, Debug)]
 pub struct Parent(TraceContext);
@@ -153,7 +174,11 @@ impl Parent {
     /// Of the current span.
     #[must_use]
     pub fn current() -> Option<Self> {
-        with_current(|state| state.context.clone()).map(Self)
+        let context = with_current(|state| state.context.clone())?;
+        if context.sampled {
+            write_down(&Span::current());
+        }
+        Some(Self(context))
     }
 
     /// The one that the carrier names, if it is valid.

@@ -1,4 +1,4 @@
-//! The last traces of a process, in memory, for machines without a trace back end.
+//! The last traces of a process, in memory and in a directory, for machines without a trace back end.
 //!
 //! Spans are kept as the JSON text that Jaeger's query API answers, made when they end: a trace costs its text and little
 //! more, and whoever reads Jaeger reads this.
@@ -6,7 +6,10 @@
 mod encode;
 mod kept;
 mod pace;
+mod store;
 
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +19,7 @@ use serde_json::value::RawValue;
 
 use kept::Kept;
 use pace::Pace;
+use store::Store;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +40,8 @@ pub struct TraceRing(Arc<Inner>);
 struct Inner {
     kept: Mutex<Kept>,
     pace: Pace,
+    /// What a kill does not take.
+    store: Option<Store>,
 }
 
 /// Which traces.
@@ -85,7 +91,22 @@ impl TraceRing {
         Self(Arc::new(Inner {
             kept: Mutex::new(Kept::new(bounds)),
             pace: Pace::new(bounds.per_second),
+            store: None,
         }))
+    }
+
+    /// A ring that is in `dir` too, with what is there already. Nobody else may use `dir`.
+    ///
+    /// # Errors
+    /// When the directory cannot be made, read or written.
+    pub fn open(bounds: RingBounds, dir: &Path) -> io::Result<Self> {
+        let mut kept = Kept::new(bounds);
+        let store = Store::open(dir, bounds.bytes, |service, span| kept.keep(service, span))?;
+        Ok(Self(Arc::new(Inner {
+            kept: Mutex::new(kept),
+            pace: Pace::new(bounds.per_second),
+            store: Some(store),
+        })))
     }
 
     /// The trace with this id, as far as `tenant` may see it.
@@ -115,6 +136,9 @@ impl TraceRing {
     pub(crate) fn keep(&self, service: &'static str, span: &SpanData) {
         // The text is made before the lock is taken.
         let span = encode::span(service, span);
+        if let Some(store) = &self.0.store {
+            store.append(service, &span);
+        }
         self.kept().keep(service, span);
     }
 

@@ -1,6 +1,7 @@
 //! One service's telemetry.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -15,12 +16,12 @@ use crate::grpc::GrpcMetrics;
 use crate::health::{Health, HealthMetrics};
 use crate::http::HttpMetrics;
 use crate::logs::{JsonStyle, LogLayer, LogLevels, LogWriter, PrettyStyle, Style};
-use crate::metrics::{Format, Page, Registry};
-use crate::otlp::{Exports, Snapshot};
+use crate::metrics::{Counter, Family, Format, Page, Registry};
+use crate::otlp::{self, Exports, Snapshot};
 use crate::ring::TraceRing;
 use crate::scrape::{ProcessMetrics, RuntimeMetrics, Runtimes};
 use crate::service::ServiceInfo;
-use crate::trace::{Sampler, Sinks, SpanLayer};
+use crate::trace::{Journal, Left, LeftSpans, Sampler, Sinks, SpanLayer};
 
 /// Most that `shutdown` waits, for spans and for lines each.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(3);
@@ -53,6 +54,8 @@ pub struct Extras {
     pub output: Option<Box<dyn Write + Send>>,
     /// Keeps the last traces; one for all services of the process.
     pub ring: Option<TraceRing>,
+    /// A directory of this service's own, for spans that a kill must not take (`tracing.journal_bytes`).
+    pub spans: Option<PathBuf>,
 }
 
 /// On whose page the series of the whole process are, and under which name.
@@ -95,7 +98,11 @@ impl Telemetry {
         output: impl Write + Send + 'static,
     ) -> Result<Telemetry, TelemetryError> {
         let output: Option<Box<dyn Write + Send>> = Some(Box::new(output));
-        Self::start_with(info, config, Extras { output, ring: None })
+        let extras = Extras {
+            output,
+            ..Extras::default()
+        };
+        Self::start_with(info, config, extras)
     }
 
     /// As [`start`](Self::start), with what a process adds to it.
@@ -108,7 +115,7 @@ impl Telemetry {
         extras: Extras,
     ) -> Result<Telemetry, TelemetryError> {
         config.validate()?;
-        let Extras { output, ring } = extras;
+        let Extras { output, ring, spans } = extras;
         let (output, colour): (Box<dyn Write + Send>, bool) = match (output, config.monitoring.logging.output)
         {
             (Some(output), _) => (output, false),
@@ -126,7 +133,10 @@ impl Telemetry {
             _ => levels.with_debug_requests()?,
         };
         let writer = LogWriter::start(output, logging.queue, &dropped)?;
-        let exports = Exports::start(config, &info, &dropped)?;
+        let dir = spans.filter(|_| config.tracing.is_on() || ring.is_some());
+        let (journal, journal_failed) = open_journal(config, &info, &dropped, dir.as_deref());
+        let (journal, left) = journal.map(|(journal, left)| (Arc::new(journal), left)).unzip();
+        let exports = Exports::start(config, &info, &dropped, journal.clone())?;
         let style = match logging.format {
             LogFormat::Json => Style::Json(JsonStyle::new(&info, &logging.fields)),
             LogFormat::Pretty => Style::Pretty(PrettyStyle {
@@ -138,6 +148,7 @@ impl Telemetry {
             sampler: Sampler::new(&config.tracing),
             export: exports.spans.clone(),
             ring: ring.clone().map(|ring| (ring, info.name)),
+            journal: journal.clone(),
         };
         let spans = SpanLayer {
             debug: config.tracing.debug_requests,
@@ -171,7 +182,26 @@ impl Telemetry {
             dispatch,
         }));
         telemetry.0.exports.send_metrics(&telemetry, &dropped)?;
+        if let (Some(journal), Some(left)) = (&journal, left) {
+            telemetry.tell_left(journal, left)?;
+        }
+        if let Some(error) = journal_failed {
+            tracing::dispatcher::with_default(&telemetry.0.dispatch, || {
+                tracing::warn!(%error, "spans that are not sent yet will not outlive a kill");
+            });
+        }
         Ok(telemetry)
+    }
+
+    /// Tells of the spans of a process that was killed. The ring has those that had ended.
+    fn tell_left(&self, journal: &Arc<Journal>, left: Left) -> Result<(), TelemetryError> {
+        if let Some(ring) = self.ring() {
+            let spans = left.read();
+            let open = spans.iter().flat_map(LeftSpans::cut_off);
+            open.for_each(|span| ring.keep(self.info().name, &span));
+        }
+        let exports = &self.0.exports;
+        exports.send_left(self.config(), journal, left, self.dispatch())
     }
 
     /// The service's subscriber.
@@ -316,6 +346,24 @@ impl Telemetry {
     /// Writes the lines that wait, blocking for at most a few seconds: for the way out where no runtime is left.
     pub fn flush_logs(&self) {
         self.0.writer.flush(SHUTDOWN_BOUND);
+    }
+}
+
+/// Without one, a kill costs spans and nothing else: why there is none is logged.
+fn open_journal(
+    config: &TelemetryConfig,
+    info: &ServiceInfo,
+    dropped: &Family<Counter, 2>,
+    dir: Option<&Path>,
+) -> (Option<(Journal, Left)>, Option<std::io::Error>) {
+    let bytes = config.tracing.journal_bytes;
+    let Some(dir) = dir.filter(|_| bytes > 0) else {
+        return (None, None);
+    };
+    let lost = dropped.with(["journal", "disk"]);
+    match Journal::open(dir, bytes, &otlp::resource(info), lost) {
+        Ok(open) => (Some(open), None),
+        Err(error) => (None, Some(error)),
     }
 }
 

@@ -7,6 +7,7 @@
 mod context;
 mod debug;
 mod export;
+mod journal;
 mod layer;
 mod recording;
 mod sampler;
@@ -15,6 +16,7 @@ mod sinks;
 pub(crate) use context::TraceContext;
 pub(crate) use debug::{Ask, Debug, any_open as any_debug_open};
 pub(crate) use export::SpanExport;
-pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_current, with_state};
+pub(crate) use journal::{Journal, Left, LeftSpans};
+pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_current, with_state, write_down};
 pub(crate) use sampler::Sampler;
 pub(crate) use sinks::Sinks;

@@ -76,6 +76,10 @@ impl runtime::process::ServiceConfig for Config {
         }
     }
 
+    fn spans_dir(&self) -> std::path::PathBuf {
+        self.spool.dir.join("spans")
+    }
+
     fn drain(&self) -> std::time::Duration {
         self.drain.get()
     }
@@ -120,6 +124,9 @@ pub struct JobsConfig {
     /// Requests of claims, and of ends, that are under way at once: what comes meanwhile goes with the next one. Two, so
     /// that one is there already while another waits for the disk; more of them would be smaller, and cost more.
     pub requests: u16,
+    /// A tool that was not called here for so long is asked for at rest-api, again and again: if it is gone, its series leave
+    /// `/metrics`. 5 min, because only an idle tool can be gone, and a series that stays a little longer harms nobody.
+    pub idle_tools: Duration,
 }
 
 impl Default for JobsConfig {
@@ -129,6 +136,7 @@ impl Default for JobsConfig {
             lease: Duration::from_secs(30),
             together: 128,
             requests: 2,
+            idle_tools: Duration::from_secs(300),
         }
     }
 }

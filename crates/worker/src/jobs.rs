@@ -10,19 +10,23 @@ mod tool_call;
 
 use std::sync::Arc;
 
-use connectors::Connectors;
 use connectors::openapi::Limits;
+use connectors::{CallContext, Connectors};
 use domain::job::{Attempt, AttemptEnd, JobError};
-use domain::{Clock, Job, JobKind, Provider, StoreError, Tool};
+use domain::{CallOutcome, Clock, Job, JobKind, Provider, StoreError, Tool};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use uplink::{Jobs, Spool};
+
+use crate::tools::Tools;
 
 /// What jobs can reach.
 #[derive(Clone)]
 pub struct Kinds {
     /// Upstreams.
     pub connectors: Arc<Connectors>,
+    /// The tools that were called.
+    pub(crate) tools: Arc<Tools>,
     /// How large a description may be.
     pub import: Limits,
     /// Where audit records go.
@@ -55,6 +59,20 @@ impl Kinds {
             JobKind::ProviderHealth => stoppable(&run, provider_health::run(self, &run)).await,
             JobKind::ReadBack => stoppable(&run, read_back::run(self, &run)).await,
         }
+    }
+}
+
+impl Kinds {
+    /// Calls a tool.
+    async fn call(
+        &self,
+        provider: &Provider,
+        tool: &Tool,
+        arguments: serde_json::Value,
+        context: &CallContext,
+    ) -> CallOutcome {
+        self.tools.called(tool, provider);
+        self.connectors.call(provider, tool, arguments, context).await
     }
 }
 

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod service;
 
 mod span;
+mod tools;
 
 pub use config::Config;
 pub use service::{BuildError, Deps, Service, build};

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::consume;
 use crate::jobs::Kinds;
 use crate::metrics::JobMetrics;
+use crate::tools::{self, Tools};
 
 /// What the worker is given from outside.
 pub struct Deps {
@@ -87,6 +88,7 @@ pub struct Service {
     spool: Arc<Spool>,
     link: Link,
     concurrency: u16,
+    idle_tools: std::time::Duration,
     telemetry: Telemetry,
     life: Lifecycle,
 }
@@ -128,6 +130,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         jobs,
         kinds: Kinds {
             connectors,
+            tools: Arc::new(Tools::default()),
             import: config.import,
             spool: Arc::clone(&spool),
         },
@@ -155,6 +158,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         spool,
         link,
         concurrency: config.jobs.concurrency.max(1),
+        idle_tools: config.jobs.idle_tools.get(),
         telemetry,
         life,
     })
@@ -202,6 +206,7 @@ impl Service {
             spool,
             link,
             concurrency,
+            idle_tools,
             telemetry,
             life,
         } = self;
@@ -219,6 +224,13 @@ impl Service {
         life.spawn(
             "fleet",
             uplink::attend_fleet(link.clone(), telemetry.clone(), stop.clone()),
+        );
+        let Kinds {
+            tools, connectors, ..
+        } = runner.kinds.clone();
+        life.spawn(
+            "tools",
+            tools::watch(tools, connectors, runner.jobs.clone(), idle_tools, stop.clone()),
         );
         life.spawn(
             "jobs",

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 
 use crate::Report;
 use crate::repository::Repository;
-use crate::{dashboards, kubernetes, variants};
+use crate::{alert_names, dashboards, kubernetes, variants};
 
 /// Folders in which every file is generated: what is committed there and no longer made is a left-over.
 const WHOLLY: &[&str] = &[
@@ -64,6 +64,7 @@ fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
         kubernetes::files(repository, &shown)?,
         dashboards,
         variants::files(repository)?,
+        alert_names::files(repository)?,
     ];
     for (path, text) in made_here.into_iter().flatten() {
         let path = out.join(path);

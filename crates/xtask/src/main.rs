@@ -7,6 +7,7 @@
     reason = "a command line tool: its report is its output"
 )]
 
+mod alert_names;
 mod arrows;
 mod dashboards;
 mod duplicates;

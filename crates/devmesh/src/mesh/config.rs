@@ -1,5 +1,7 @@
 //! The settings of `devmesh up`.
 
+use std::path::Path;
+
 use runtime::config::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ pub struct Config {
     pub monitoring: telemetry::MonitoringConfig,
     /// Traces, for all three.
     pub tracing: telemetry::TracingConfig,
-    /// The last traces, kept in memory for `devmesh trace`.
+    /// The last traces, kept for `devmesh trace`.
     pub traces: TracesConfig,
     /// Whether the mesh's own HTTP API becomes the provider `mesh` (read operations only) at the first start, so that
     /// there is a tool to call at once.
@@ -55,7 +57,7 @@ impl Config {
     }
 }
 
-/// The last traces, kept in memory for `devmesh trace`.
+/// The last traces, kept for `devmesh trace`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TracesConfig {
@@ -67,6 +69,9 @@ pub struct TracesConfig {
     /// things, and under load a cost that does not grow with it. With `tracing.enabled` its own ratio decides instead; a
     /// caller's decision (`traceparent`, `X-Debug-Trace`) always wins.
     pub per_second: u32,
+    /// Whether they are in the data directory too (`traces`, as many bytes again), so that they are there after a restart and
+    /// a kill. Default true.
+    pub on_disk: bool,
 }
 
 impl Default for TracesConfig {
@@ -75,19 +80,28 @@ impl Default for TracesConfig {
             kept: 10_000,
             memory: ByteSize::mib(64),
             per_second: 100,
+            on_disk: true,
         }
     }
 }
 
 impl TracesConfig {
-    /// The ring, unless none are kept.
-    #[must_use]
-    pub fn ring(&self) -> Option<TraceRing> {
+    /// The ring, unless none are kept; where `dir` cannot be used, in memory alone, and why.
+    pub fn ring(&self, dir: &Path) -> (Option<TraceRing>, Option<std::io::Error>) {
         let bounds = RingBounds {
             traces: self.kept,
             bytes: self.memory.as_len(),
             per_second: self.per_second,
         };
-        (self.kept > 0).then(|| TraceRing::new(bounds))
+        if self.kept == 0 {
+            return (None, None);
+        }
+        if !self.on_disk {
+            return (Some(TraceRing::new(bounds)), None);
+        }
+        match TraceRing::open(bounds, dir) {
+            Ok(ring) => (Some(ring), None),
+            Err(error) => (Some(TraceRing::new(bounds)), Some(error)),
+        }
     }
 }

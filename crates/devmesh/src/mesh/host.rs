@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use runtime::lifecycle::{Lifecycle, signals};
-use runtime::process::StartError;
+use runtime::process::{ServiceConfig, StartError};
 use runtime::threads;
 use telemetry::ring::TraceRing;
 use telemetry::{ProcessSeries, Telemetry};
@@ -66,9 +66,14 @@ impl Place {
     pub(super) fn prepare(role: Role, config: &Config, shared: &Shared<'_>) -> Result<Self, Failure> {
         let failed = |error: &dyn std::error::Error| Failure::of(role.name(), error);
         let info = runtime::process::service_info(role.name(), &config.environment);
+        let spans = match role {
+            Role::RestApi => config.rest_api.spans_dir(),
+            Role::Worker => config.worker.spans_dir(),
+            Role::McpServer => config.mcp_server.spans_dir(),
+        };
         let telemetry = shared
             .logs
-            .start(info, &config.telemetry(), shared.ring.clone())
+            .start(info, &config.telemetry(), shared.ring.clone(), spans)
             .map_err(|error| failed(&error))?;
         telemetry.process_series(match role {
             Role::RestApi => ProcessSeries::As("devmesh"),

@@ -60,11 +60,17 @@ impl Logs {
         info: ServiceInfo,
         config: &TelemetryConfig,
         ring: Option<TraceRing>,
+        spans: PathBuf,
     ) -> Result<Telemetry, TelemetryError> {
         let output: Option<Box<dyn Write + Send>> = match self {
             Self::Stream => None,
             Self::File { file, .. } => Some(Box::new(file.try_clone()?)),
         };
-        Telemetry::start_with(info, config, Extras { output, ring })
+        let extras = Extras {
+            output,
+            ring,
+            spans: Some(spans),
+        };
+        Telemetry::start_with(info, config, extras)
     }
 }

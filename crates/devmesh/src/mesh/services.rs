@@ -26,15 +26,16 @@ pub(super) struct Started {
 
 /// Starts rest-api, then those that reach it over the link.
 pub(super) fn start(config: &Config, logs: &Logs) -> Result<Started, Failure> {
-    let logs = &Shared {
-        logs,
-        ring: config.traces.ring(),
-    };
+    let (ring, ring_failed) = config.traces.ring(&config.rest_api.data_dir.join("traces"));
+    let logs = &Shared { logs, ring };
     let (connector, incoming) = InMemoryLink::new().split();
     let place = Place::prepare(Role::RestApi, config, logs)?;
     // Threads that belong to no runtime are SQLite's, and rest-api alone opens the database. A span whose last handle is
     // dropped on a thread without its subscriber never lets its parent close: a span that is missing, and memory that stays.
     let _ = tracing::dispatcher::set_global_default(place.telemetry.dispatch());
+    if let Some(error) = ring_failed {
+        tracing::warn!(%error, "traces are kept in memory alone");
+    }
     let queue = queue::connect("memory:", &queue::QueueOptions::default(), &place.telemetry)
         .map_err(|error| Failure::of("queue", error))?;
     let edge = Place::prepare(Role::McpServer, config, logs)?;

@@ -1,5 +1,7 @@
 //! Whether a trace is whole: nothing hangs in the air, and every hop that the audit records tell of is there.
 
+use serde_json::Value;
+
 use super::span::{Span, Trace};
 
 /// What an audit record says happened in a trace.
@@ -15,6 +17,25 @@ pub struct Hop {
     pub job: Option<String>,
     /// Whether the tool's provider was called and answered.
     pub reached: bool,
+}
+
+impl Hop {
+    /// What an audit record, as rest-api answers it, tells, and of which trace.
+    #[must_use]
+    pub fn told_by(record: &Value) -> Option<(String, Self)> {
+        let text = |field: &str| {
+            let text = record.get(field)?.as_str()?;
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let hop = Self {
+            service: text("service").unwrap_or_default(),
+            action: text("action").unwrap_or_default(),
+            tool: text("tool"),
+            job: text("job_id"),
+            reached: text("outcome").as_deref() == Some("ok") && text("provider").is_some(),
+        };
+        Some((text("trace_id")?, hop))
+    }
 }
 
 /// What is wrong with the trace, in words; nothing if it is whole.
@@ -85,7 +106,6 @@ fn missing(trace: &Trace, hop: &Hop, faults: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     fn span(service: &str, id: &str, parent: Option<&str>, attributes: &[(&str, &str)]) -> Span {
         let attributes = attributes

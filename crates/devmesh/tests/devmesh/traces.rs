@@ -98,6 +98,41 @@ async fn the_audit_counts_every_call_and_reading_traces_leaves_none() {
     );
 }
 
+/// Makes calls and a job, kills the mesh in the middle of it, starts it again, and audits what it has until that is `wanted`.
+async fn audited_after_a_kill(on_disk: bool, wanted: &str) -> Said {
+    let on_disk = format!("traces.on_disk={on_disk}");
+    // The job is taken up again soon.
+    let soon = ["worker.jobs.lease=1s", "rest_api.jobs.sweep_interval=200ms"];
+    let arguments = ["--set", &on_disk, "--set", soon[0], "--set", soon[1]];
+    let mut mesh = Mesh::up_with(&arguments).await.unwrap();
+    for _ in 0..3 {
+        mesh.json(&["tools", "call", "mesh_whoami"]).unwrap();
+    }
+    job(&mesh, "cut-off").await.unwrap();
+    mesh.process.kill().unwrap();
+    mesh.process.exit_code(PATIENCE).await.unwrap();
+    mesh.again(&arguments).await.unwrap();
+    let told = || async {
+        let said = mesh.run(&["trace", "audit", "--settle", "0s", "--all-sampled"])?;
+        ensure!(said.stdout.contains(wanted), "{}{}", said.stdout, said.stderr);
+        anyhow::Ok(said)
+    };
+    eventually(PATIENCE, told).await.unwrap()
+}
+
+#[tokio::test]
+async fn after_a_kill_every_trace_is_still_there_and_whole() {
+    let said = audited_after_a_kill(true, "100.00 % whole: 4 of 4 traces").await;
+    assert_eq!(said.code, 0, "{}", said.stdout);
+}
+
+#[tokio::test]
+async fn a_mesh_that_keeps_traces_in_memory_alone_fails_the_audit_after_a_kill() {
+    let said = audited_after_a_kill(false, "of 4 traces").await;
+    assert!(said.stdout.contains("missing: all of it"), "{}", said.stdout);
+    assert_eq!(said.code, 1);
+}
+
 #[tokio::test]
 async fn a_mesh_that_records_none_fails_the_audit() {
     let mesh = Mesh::up_with(&["--set", "traces.per_second=0"]).await.unwrap();

@@ -159,17 +159,9 @@ impl Audit {
     }
 
     async fn read(admin: &Api) -> Result<Self> {
-        let (mut audit, mut cursor) = (Self::default(), String::new());
-        loop {
-            let page = admin.get(&format!("/audit?limit=200{cursor}")).await?;
-            for record in page["items"].as_array().context("no items")? {
-                audit.take(record);
-            }
-            match &page["next"] {
-                Value::String(next) => cursor = format!("&cursor={next}"),
-                _ => return Ok(audit),
-            }
-        }
+        let mut audit = Self::default();
+        records(admin).await?.iter().for_each(|record| audit.take(record));
+        Ok(audit)
     }
 
     fn take(&mut self, record: &Value) {
@@ -181,6 +173,19 @@ impl Audit {
                 .entry(text("request_id"))
                 .or_default()
                 .push(text("outcome"));
+        }
+    }
+}
+
+/// Every audit record.
+pub(super) async fn records(admin: &Api) -> Result<Vec<Value>> {
+    let (mut records, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = admin.get(&format!("/audit?limit=200{cursor}")).await?;
+        records.extend_from_slice(page["items"].as_array().context("no items")?);
+        match &page["next"] {
+            Value::String(next) => cursor = format!("&cursor={next}"),
+            _ => return Ok(records),
         }
     }
 }

@@ -7,12 +7,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::account::account;
+use super::account::{account, records};
 use super::load::{Calls, Known};
 use super::plan::Fault;
 use super::stage::Stage;
 use super::{Ledger, Plan};
-use crate::Shape;
+use crate::{Shape, Wholeness};
 
 /// Most calls that are under way at once: those that wait for a service to come back, and some more.
 const CONCURRENCY: usize = 64;
@@ -25,6 +25,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub struct Run {
     /// The account.
     pub ledger: Ledger,
+    /// How many of the traces are whole.
+    pub traces: Wholeness,
     /// Faults that could not be made here, and why.
     pub left_out: Option<&'static str>,
 }
@@ -64,10 +66,13 @@ pub async fn run(shape: Shape, calls: usize, plan: &Plan) -> Result<Run> {
     allow.send_replace(calls);
     made.join_all().await;
     let ledger = account(&stage).await?;
+    let records = records(&stage.mesh.admin()?).await?;
     stage.clear(DRAIN).await?;
+    let traces = Wholeness::of(stage.mesh.otlp(), &records);
     let left_out = "the full disk: a file system cannot be mounted without CAP_SYS_ADMIN";
     Ok(Run {
         ledger,
+        traces,
         left_out: (!has_disk).then_some(left_out),
     })
 }

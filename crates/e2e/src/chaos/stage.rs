@@ -15,8 +15,8 @@ use crate::{Mesh, PATIENCE, Service, Setup, Shape, Shop};
 
 /// Longest time until everything is ready again: RabbitMQ takes 15 s to start on two busy cores.
 const RECOVERY: Duration = Duration::from_secs(120);
-/// Holds the reserves of four spools and some hundred records.
-const DISK_KIB: u32 = 4 << 10;
+/// Holds the reserves of four spools, the journals of spans beside them, and some hundred records.
+const DISK_KIB: u32 = 8 << 10;
 /// Answers in a row that show that a breaker has closed again.
 const PROBES: usize = 4;
 
@@ -32,7 +32,7 @@ pub(super) struct Stage {
     pub(super) begun: watch::Receiver<usize>,
     servers: Option<Servers>,
     disk: Option<SmallDisk>,
-    shop: Shop,
+    _shop: Shop,
 }
 
 /// A fault that is over.
@@ -108,6 +108,7 @@ impl Stage {
         for service in [Service::McpServer, Service::Worker] {
             setup = setup.set(service, "spool.reserve", "256KiB");
         }
+        setup = setup.with_variable("DEVMESH_TRACING__JOURNAL_BYTES", "1048576");
         let (mesh, shop) = (setup.with_short_leases().start().await?, Shop::open().await?);
         let effects = Effects::of(&shop, mesh.dir())?;
         let (key, _) = mesh.agent_key().await?;
@@ -121,7 +122,7 @@ impl Stage {
             begun,
             servers,
             disk,
-            shop,
+            _shop: shop,
         })
     }
 
@@ -280,10 +281,8 @@ impl Stage {
     }
 
     /// Stops everything in order.
-    pub(super) async fn clear(mut self, drain: Duration) -> Result<()> {
-        self.mesh.stop(drain).await?;
-        drop(self.shop);
-        Ok(())
+    pub(super) async fn clear(&mut self, drain: Duration) -> Result<()> {
+        self.mesh.stop(drain).await
     }
 }
 

@@ -26,6 +26,7 @@ mod crashes;
 mod debug_requests;
 mod exemplars;
 mod imports;
+mod kills;
 mod levels;
 mod limits;
 mod lists;

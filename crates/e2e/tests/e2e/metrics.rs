@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Family, Mcp, PATIENCE, ServicePage, Setup, Shape, Shop};
+use e2e::{Family, Mcp, PATIENCE, Service, ServicePage, Setup, Shape, Shop};
 use serde_json::json;
 use telemetry::metrics::{Declaration, Kind};
 use test_support::eventually;
@@ -108,6 +108,7 @@ async fn counters_count_what_happened(setup: Setup) -> Result<()> {
 }
 
 async fn the_series_of_a_tool_and_its_provider_leave_with_them(setup: Setup) -> Result<()> {
+    let setup = setup.set(Service::Worker, "jobs.idle_tools", "1s");
     let (mesh, shop) = (setup.start().await?, Shop::open().await?);
     let (key, _) = mesh.agent_key().await?;
     shop.add_to(&mesh, &key).await?;
@@ -116,25 +117,27 @@ async fn the_series_of_a_tool_and_its_provider_leave_with_them(setup: Setup) -> 
         client.call(Shop::GET_ITEM, &json!({"id": 1})).await?;
         client.call(Shop::BREAK, &json!({})).await?;
     }
+    let job = mesh
+        .api(&key)?
+        .call_async(Shop::GET_ITEM, &json!({"id": 1}))
+        .await?;
+    mesh.api(&key)?.result_of(&job).await?;
     let named = |page: &ServicePage| {
         let lines = page.page.text.lines();
         let of_shop = |line: &&str| line.contains("tool=\"shop_") || line.contains("provider=\"shop\"");
         lines.filter(of_shop).map(str::to_owned).collect::<Vec<_>>()
     };
-    let edges = async || -> Result<Vec<ServicePage>> {
-        let pages = mesh.pages().await?;
-        Ok(pages
-            .into_iter()
-            .filter(|page| page.service == "mcp-server")
-            .collect())
+    let callers = async || -> Result<Vec<ServicePage>> {
+        let pages = mesh.pages().await?.into_iter();
+        Ok(pages.filter(|page| page.service != "rest-api").collect())
     };
-    for edge in edges().await? {
-        ensure!(named(&edge).len() > 20, "{:?}", named(&edge));
+    for caller in callers().await? {
+        ensure!(named(&caller).len() > 15, "{:?}", named(&caller));
     }
     mesh.admin()?.delete("/providers/shop").await?;
     eventually(PATIENCE, || async {
-        for edge in edges().await? {
-            ensure!(named(&edge).is_empty(), "{:?}", named(&edge));
+        for caller in callers().await? {
+            ensure!(named(&caller).is_empty(), "{:?}", named(&caller));
         }
         Ok(())
     })

@@ -154,6 +154,14 @@ async fn after_an_orderly_end_every_span_has_been_sent(setup: Setup) -> Result<(
         .map(|span| (&span.service, &span.name))
         .collect();
     ensure!(orphans.is_empty(), "their parents were never sent: {orphans:?}");
+    let by_itself = spans
+        .iter()
+        .filter(|span| span.parent_span_id.is_empty() && span.attributes.contains_key("db.system.name"));
+    let by_itself: BTreeSet<_> = by_itself.map(|span| &span.name).collect();
+    ensure!(
+        by_itself.is_empty(),
+        "statements that nobody asked for: {by_itself:?}"
+    );
     Ok(())
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cache::DefaultLimit;
 use domain::limit::Subject;
 use domain::{Entity, Limit, LimitId, RateLimit, TenantId};
-use mcp_server::limits::{DefaultLimit, LimitsConfig};
+use mcp_server::limits::LimitsConfig;
 use serde_json::{Value, json};
 use test_support::Reply;
 

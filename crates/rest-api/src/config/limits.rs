@@ -1,6 +1,7 @@
 //! Rate limits of those who have none of their own.
 
-use domain::limit::{Defaults, Limit, MAX_BURST, Rate};
+use cache::DefaultLimit;
+use domain::limit::Defaults;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,28 +16,6 @@ pub struct LimitsConfig {
     pub key: DefaultLimit,
     /// Calls of each tool in each tenant. Off by default, as for tenants.
     pub tool: DefaultLimit,
-}
-
-/// A limit, if there is one.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct DefaultLimit {
-    /// How often: `10/s`, `600/m`, `5/h`, or calls a second such as `0.5`. None by default.
-    #[schemars(with = "Option<String>")]
-    pub rate: Option<Rate>,
-    /// How many calls may come at once. Default: as many as the rate allows in a second, at least one.
-    pub burst: Option<u32>,
-}
-
-impl DefaultLimit {
-    fn limit(&self) -> Option<Limit> {
-        let rate = self.rate?;
-        let burst = self.burst.unwrap_or_else(|| rate.default_burst());
-        Some(Limit {
-            rate,
-            burst: burst.clamp(1, MAX_BURST),
-        })
-    }
 }
 
 impl LimitsConfig {

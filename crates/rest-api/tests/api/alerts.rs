@@ -63,6 +63,14 @@ on_both! {
         assert!((seconds - 300.377).abs() < 0.01, "{seconds}");
     }
 
+    async fn the_counters_of_the_packs_own_alerts_are_there_before_the_first_fires(app: &App) {
+        let page = page(app).await;
+        for name in ["alertmanager_alerts_fired_total", "alertmanager_false_positives_total"] {
+            assert_eq!(value(&page, name, "ServiceDown"), Some(0.0), "{name}");
+        }
+        assert_eq!(value(&page, "alertmanager_alerts_fired_total", "Unheard"), None);
+    }
+
     async fn an_alert_that_fires_again_after_its_end_is_another_one(app: &App) {
         for (starts, status, opened) in [("12:00:00Z", "firing", 1), ("12:00:00Z", "resolved", 0), ("13:00:00Z", "firing", 1)] {
             let mut told = notification("Again", status);
@@ -108,7 +116,7 @@ on_both! {
         tell(app, "Wrong", "firing").await;
         let alerts = app.get(&app.admin, "/api/v1/alerts").await.expect(200);
         let path = format!("/api/v1/alerts/{}/review", alerts["items"][0]["id"].as_str().unwrap());
-        for verdict in ["actionable", "false_positive", "false_positive"] {
+        for verdict in ["actionable", "false_positive", "false_positive", "actionable", "false_positive"] {
             let judged = app.post(&app.admin, &path, json!({ "verdict": verdict })).await.expect(200);
             assert_eq!((&judged["verdict"], &judged["reviewed_by"]), (&json!(verdict), &json!("bootstrap")));
         }

@@ -1,6 +1,6 @@
 //! Rate limits over HTTP.
 
-use rest_api::config::DefaultLimit;
+use cache::DefaultLimit;
 use serde_json::json;
 
 use crate::app::App;

@@ -47,11 +47,14 @@ const LIST: &str = concat!(
       LIMIT $6"
 );
 
-const VERDICT: &str = "SELECT verdict FROM alerts WHERE tenant_id = $1 AND id = $2";
+/// Also of an alert that was judged before it was noted.
+const CALLED_FALSE: &str = "SELECT called_false OR COALESCE(verdict, '') = 'false_positive'
+       FROM alerts
+      WHERE tenant_id = $1 AND id = $2";
 
 const REVIEW: &str = concat!(
     "UPDATE alerts
-        SET verdict = $3, reviewed_by = $4, reviewed_at = $5
+        SET verdict = $3, reviewed_by = $4, reviewed_at = $5, called_false = called_false OR $6
       WHERE tenant_id = $1 AND id = $2
      RETURNING ",
     alert_columns!()
@@ -105,22 +108,23 @@ impl Alerts for Store {
     ) -> Result<(Alert, bool), StoreError> {
         self.call("review", "alerts", async {
             let mut unit = self.write(tenant).await?;
-            let before: Option<Word<Verdict>> = sqlx::query_scalar(VERDICT)
+            let before: bool = sqlx::query_scalar(CALLED_FALSE)
                 .bind(tenant.0)
                 .bind(id.0)
                 .fetch_one(unit.conn())
                 .await?;
+            let now = review.verdict == Verdict::FalsePositive;
             let row: AlertRow = sqlx::query_as(REVIEW)
                 .bind(tenant.0)
                 .bind(id.0)
                 .bind(Word(review.verdict))
                 .bind(storable(&review.by))
                 .bind(review.at)
+                .bind(now)
                 .fetch_one(unit.conn())
                 .await?;
             unit.commit().await?;
-            let is_new = before.is_none_or(|before| before.0 != review.verdict);
-            Ok((row.into(), is_new))
+            Ok((row.into(), now && !before))
         })
         .await
     }

@@ -4,13 +4,15 @@ use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::{LogExport, MetricExport, Threads};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+
+use super::{Client, LogExport, MetricExport, Threads, left};
 use crate::config::{Exporter, TelemetryConfig};
 use crate::error::TelemetryError;
 use crate::metrics::{Counter, Family};
 use crate::service::ServiceInfo;
 use crate::telemetry::Telemetry;
-use crate::trace::SpanExport;
+use crate::trace::{Journal, Left, SpanExport};
 
 /// What is sent, and the threads that all of it shares.
 pub(crate) struct Exports {
@@ -26,6 +28,7 @@ impl Exports {
         config: &TelemetryConfig,
         info: &ServiceInfo,
         dropped: &Family<Counter, 2>,
+        journal: Option<Arc<Journal>>,
     ) -> Result<Self, TelemetryError> {
         let otlp = &config.monitoring.otlp;
         let (spans, lines) = (config.tracing.is_on(), otlp.logs_exporter == Exporter::Otlp);
@@ -40,7 +43,9 @@ impl Exports {
             return Ok(exports);
         };
         if spans {
-            exports.spans = Some(Arc::new(SpanExport::start(config, info, threads, dropped)?));
+            exports.spans = Some(Arc::new(SpanExport::start(
+                config, info, threads, dropped, journal,
+            )?));
         }
         if lines {
             exports.lines = Some(Arc::new(LogExport::start(config, info, threads, dropped)?));
@@ -64,6 +69,25 @@ impl Exports {
         let export = MetricExport::start(config, telemetry.info(), threads, dropped, read)?;
         // Called once, when the telemetry is built.
         let _ = self.metrics.set(export);
+        Ok(())
+    }
+
+    /// Sends what earlier processes left, as soon as the collector takes it, and says so to `dispatch`. Without a collector
+    /// nobody else wants it.
+    pub(crate) fn send_left(
+        &self,
+        config: &TelemetryConfig,
+        journal: &Arc<Journal>,
+        left: Left,
+        dispatch: tracing::Dispatch,
+    ) -> Result<(), TelemetryError> {
+        if let (Some(threads), Some(_)) = (&self.threads, &self.spans) {
+            let client = Client::new::<ExportTraceServiceRequest>(config, threads.handle())?;
+            threads.keep(left::send(client, left, dispatch));
+            threads.keep(left::stay_alive(Arc::downgrade(journal)));
+        } else {
+            left.remove();
+        }
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use crate::error::TelemetryError;
 use crate::metrics::{Counter, Family};
 use crate::otlp::{self, Client, Threads};
 use crate::service::ServiceInfo;
+use crate::trace::Journal;
 
 /// The queue and the batching thread.
 #[derive(Debug)]
@@ -37,9 +38,11 @@ impl SpanExport {
         info: &ServiceInfo,
         threads: &Threads,
         dropped: &Family<Counter, 2>,
+        journal: Option<Arc<Journal>>,
     ) -> Result<Self, TelemetryError> {
         let exporter = OnRuntime {
             client: Client::new::<ExportTraceServiceRequest>(config, threads.handle())?,
+            journal,
             resource: (&otlp::resource(info)).into(),
             runtime: threads.handle().clone(),
             waiting: Arc::default(),
@@ -67,17 +70,22 @@ impl SpanExport {
         })
     }
 
-    /// Queues a finished span, or drops and counts it; never waits.
-    pub(crate) fn submit(&self, span: SpanData) {
+    /// Whether there is room for another finished span; where there is none, it is counted as dropped.
+    pub(crate) fn admit(&self) -> Room {
         if self.closed.load(Relaxed) {
             self.too_late.increment(1);
-            return;
+            return Room::Closed;
         }
         if self.waiting.fetch_add(1, Relaxed) >= self.bound {
             self.waiting.fetch_sub(1, Relaxed);
             self.queue_full.increment(1);
-            return;
+            return Room::Full;
         }
+        Room::Free
+    }
+
+    /// Queues a finished span that was admitted; never waits.
+    pub(crate) fn submit(&self, span: SpanData) {
         self.processor.on_end(span);
     }
 
@@ -90,6 +98,15 @@ impl SpanExport {
     }
 }
 
+/// What there is for another span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Free,
+    Full,
+    /// The service ends: nothing is sent any more.
+    Closed,
+}
+
 /// The client, run where it can live: the batching thread has no runtime of its own.
 #[derive(Debug)]
 struct OnRuntime {
@@ -98,6 +115,7 @@ struct OnRuntime {
     runtime: Handle,
     waiting: Arc<AtomicUsize>,
     failed: Counter,
+    journal: Option<Arc<Journal>>,
 }
 
 impl SpanExporter for OnRuntime {
@@ -107,6 +125,7 @@ impl SpanExporter for OnRuntime {
     )]
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let (client, count) = (self.client.clone(), batch.len());
+        let ids: Vec<_> = batch.iter().map(|span| span.span_context.span_id()).collect();
         let content = ExportTraceServiceRequest {
             resource_spans: group_spans_by_resource_and_scope(batch, &self.resource),
         };
@@ -118,6 +137,9 @@ impl SpanExporter for OnRuntime {
         let result = sent.unwrap_or_else(|lost| Err(lost.to_string()));
         let lost = *result.as_ref().unwrap_or(&(count as u64));
         self.failed.increment(lost);
+        if let Some(journal) = &self.journal {
+            journal.settle(&ids);
+        }
         result.map(drop).map_err(OTelSdkError::InternalFailure)
     }
 }

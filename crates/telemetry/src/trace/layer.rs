@@ -1,17 +1,18 @@
 //! The subscriber layer that gives every span its identity, and records those that are sampled.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Span, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use super::debug::Watched;
 use super::recording::Recording;
-use super::{Ask, Debug, Sinks, TraceContext};
+use super::{Ask, Debug, Journal, Sinks, TraceContext};
 use crate::config::DebugRequests;
 use crate::logs::Lifted;
 
@@ -24,7 +25,8 @@ pub(crate) struct Begin {
     pub(crate) ask: Ask,
     /// Its id, instead of a random one.
     pub(crate) span_id: Option<SpanId>,
-    /// A probe or a scrape: begins no trace that is kept, as they come every few seconds and say nothing.
+    /// A probe, a scrape, or what the service does by itself: begins no trace that is kept, as they come every few seconds
+    /// and say nothing.
     pub(crate) probe: bool,
 }
 
@@ -52,6 +54,9 @@ pub(crate) struct SpanState {
     watched: Option<Watched>,
     /// Only while the span may be exported.
     recording: Option<Box<Recording>>,
+    /// Where it is written down before its id gets out, and whether it was.
+    journal: Option<Arc<Journal>>,
+    is_noted: bool,
 }
 
 impl SpanState {
@@ -88,6 +93,19 @@ impl SpanState {
             ..
         } = self.context;
         (sampled && self.is_recording()).then_some((trace_id, span_id))
+    }
+
+    /// Writes down what is known of the span, once; answers whether there was anything to do.
+    fn note(&mut self, records: &mut Vec<u8>) -> bool {
+        let (Some(recording), Some(_)) = (&self.recording, &self.journal) else {
+            return false;
+        };
+        if self.is_noted || !self.context.sampled {
+            return false;
+        }
+        self.is_noted = true;
+        recording.note(records, &self.context, self.parent, self.parent_is_remote);
+        true
     }
 
     /// Links the span to another one, in whatever trace that is.
@@ -132,6 +150,33 @@ pub(crate) fn with_current<T>(read: impl FnOnce(&SpanState) -> T) -> Option<T> {
             .zip(extensions.get::<SpanState>())
             .map(|(read, state)| read(state))
     })
+}
+
+/// Sees to it that `span`, and what is around it, is known even if the process is killed: its id gets out now.
+pub(crate) fn write_down(span: &Span) {
+    // Answers nothing for a span that is disabled.
+    let _ = span.with_subscriber(|(id, dispatch)| {
+        let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
+        let journal = span.extensions().get::<SpanState>()?.journal.clone()?;
+        let mut records = Vec::new();
+        note(&span, None, &mut records);
+        Some(journal.append(&records))
+    });
+}
+
+/// Writes down the span and those around it, up to one that is written down, or belongs to something else than `child`.
+fn note<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, child: Option<SpanId>, records: &mut Vec<u8>) {
+    let mut wanted = child;
+    for span in span.scope() {
+        let mut extensions = span.extensions_mut();
+        let Some(state) = extensions.get_mut::<SpanState>() else {
+            return;
+        };
+        if wanted.is_some_and(|id| id != state.context.span_id) || !state.note(records) {
+            return;
+        }
+        wanted = Some(state.parent);
+    }
 }
 
 /// Gives spans their identity; feeds the exporter.
@@ -187,6 +232,8 @@ impl SpanLayer {
             lifted: Lifted::default(),
             parent,
             parent_is_remote,
+            journal: self.sinks.journal.clone().filter(|_| recording.is_some()),
+            is_noted: false,
             recording,
         }
     }
@@ -259,9 +306,14 @@ where
         let Some(recording) = state.recording.take() else {
             return;
         };
-        if state.context.sampled {
-            self.sinks
-                .submit(recording.end(&state.context, state.parent, state.parent_is_remote));
+        if !state.context.sampled {
+            return;
         }
+        let mut around = Vec::new();
+        if let (Some(_), Some(parent)) = (&state.journal, span.parent()) {
+            note(&parent, Some(state.parent), &mut around);
+        }
+        let ended = recording.end(&state.context, state.parent, state.parent_is_remote);
+        self.sinks.submit(ended, state.is_noted, around);
     }
 }

@@ -9,6 +9,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use tracing::field::{Field, Visit};
 
 use super::TraceContext;
+use super::journal::{self, Known};
 use crate::clock;
 
 /// Bounds of one span; what is beyond is counted in the span itself, as OpenTelemetry asks.
@@ -96,6 +97,30 @@ impl Recording {
             status: self.status,
             instrumentation_scope: InstrumentationScope::builder("telemetry").build(),
         }
+    }
+
+    /// Writes down what is known of the span while it is open.
+    pub(crate) fn note(
+        &self,
+        records: &mut Vec<u8>,
+        context: &TraceContext,
+        parent: SpanId,
+        parent_is_remote: bool,
+    ) {
+        let known = Known {
+            context: &span_context(context, true, false),
+            parent,
+            parent_is_remote,
+            name: &self.name,
+            kind: &self.kind,
+            start: self.start,
+            end: None,
+            attributes: &self.attributes.list,
+            events: &self.events.events,
+            links: &self.links.links,
+            status: &self.status,
+        };
+        journal::note(records, &known);
     }
 
     fn text(&mut self, field: &Field, value: &str) {

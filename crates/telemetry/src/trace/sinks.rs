@@ -5,7 +5,8 @@ use std::sync::Arc;
 use opentelemetry::trace::TraceId;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::{Sampler, SpanExport};
+use super::export::Room;
+use super::{Journal, Sampler, SpanExport};
 use crate::ring::TraceRing;
 
 /// The sinks of one service, and what of new traces they take.
@@ -15,6 +16,8 @@ pub(crate) struct Sinks {
     pub(crate) export: Option<Arc<SpanExport>>,
     /// The ring, and the service under whose name spans go into it.
     pub(crate) ring: Option<(TraceRing, &'static str)>,
+    /// What of open and unsent spans outlives a kill.
+    pub(crate) journal: Option<Arc<Journal>>,
 }
 
 impl Sinks {
@@ -34,12 +37,25 @@ impl Sinks {
         }
     }
 
-    /// Takes a finished span; never waits.
-    pub(crate) fn submit(&self, span: SpanData) {
+    /// Takes a finished span; never waits. `is_noted` says that it is in the journal, `around` has the records of open
+    /// spans around it.
+    pub(crate) fn submit(&self, span: SpanData, is_noted: bool, around: Vec<u8>) {
         if let Some((ring, service)) = &self.ring {
             ring.keep(service, &span);
         }
-        if let Some(export) = &self.export {
+        let room = self.export.as_ref().map_or(Room::Full, |export| export.admit());
+        match (&self.journal, room) {
+            // Of what ends after the last export the next start tells.
+            (Some(journal), Room::Free | Room::Closed) => journal.ended(around, &span),
+            (Some(journal), Room::Full) => {
+                journal.append(&around);
+                if is_noted {
+                    journal.settle(&[span.span_context.span_id()]);
+                }
+            }
+            (None, _) => {}
+        }
+        if let Some(export) = self.export.as_ref().filter(|_| room == Room::Free) {
             export.submit(span);
         }
     }

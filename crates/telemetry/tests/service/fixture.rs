@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -65,12 +66,20 @@ impl Service {
 
     /// One that keeps its last traces.
     pub fn with_ring(ring: &TraceRing) -> Self {
+        Self::with_extras(&TelemetryConfig::default(), |extras| {
+            extras.ring = Some(ring.clone())
+        })
+    }
+
+    /// One with what a process adds.
+    pub fn with_extras(config: &TelemetryConfig, change: impl FnOnce(&mut Extras)) -> Self {
         let lines = Lines::default();
-        let extras = Extras {
+        let mut extras = Extras {
             output: Some(Box::new(lines.clone())),
-            ring: Some(ring.clone()),
+            ..Extras::default()
         };
-        let telemetry = Telemetry::start_with(info("rest-api"), &TelemetryConfig::default(), extras).unwrap();
+        change(&mut extras);
+        let telemetry = Telemetry::start_with(info("rest-api"), config, extras).unwrap();
         Self::around(telemetry, lines)
     }
 
@@ -200,4 +209,14 @@ pub fn eventually(what: &str, mut true_now: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// What is on disk is what a kill leaves: the process itself cannot be killed without the test.
+pub fn killed(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
 }

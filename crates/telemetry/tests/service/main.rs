@@ -10,6 +10,7 @@ mod facade;
 mod fixture;
 mod grpc_calls;
 mod http_requests;
+mod kills;
 mod log_lines;
 mod openmetrics;
 mod otlp;

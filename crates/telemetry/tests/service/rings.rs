@@ -1,13 +1,17 @@
 //! What the ring keeps of a service that has no collector.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use axum::routing::get;
 use axum::{Extension, Router};
 use serde_json::Value;
+use telemetry::TelemetryConfig;
 use telemetry::http::RequestSpan;
 use telemetry::propagation::{self, Parent};
 use telemetry::ring::{RingBounds, RingFilter, TraceRing};
 
-use crate::fixture::{Service, eventually};
+use crate::fixture::{Service, eventually, killed};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
@@ -118,4 +122,74 @@ fn a_flood_is_thinned_but_a_callers_decision_holds() {
     eventually("two traces", || ring.find(&all()).len() == 2);
     assert!(ring.trace("acme", TRACE).is_some());
     assert!(ring.trace("acme", &forced).is_some());
+}
+
+#[test]
+fn what_the_ring_keeps_is_there_after_a_kill_with_what_was_open_then() {
+    let (traces, spans) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bounds = RingBounds {
+        traces: 100,
+        bytes: 1 << 20,
+        per_second: 100,
+    };
+    let open = |traces: &Path, spans: &Path| {
+        let ring = TraceRing::open(bounds, traces).unwrap();
+        let service = Service::with_extras(&TelemetryConfig::default(), |extras| {
+            extras.ring = Some(ring.clone());
+            extras.spans = Some(spans.to_owned());
+        });
+        (ring, service)
+    };
+    let (ring, first) = open(traces.path(), spans.path());
+    let address = first.serve(router());
+    let whole = ask(&first, address, "/items", "x-request-id: debug-123\r\n").unwrap();
+    eventually("both spans", || {
+        ring.trace("acme", &whole)
+            .is_some_and(|trace| trace.spans.len() == 2)
+    });
+    let (request, cut) = first.run(async {
+        let none = BTreeMap::<String, String>::new();
+        let span = propagation::span_from(&none, || tracing::info_span!("asked", tenant.id = "acme"));
+        propagation::inject_span(&span, &mut BTreeMap::new());
+        let id = propagation::trace_id(&span).unwrap();
+        (span, id)
+    });
+    // What is on disk is what a kill leaves.
+    let (traces, spans) = (killed(traces.path()), killed(spans.path()));
+    let (ring, _second) = open(traces.path(), spans.path());
+    let text = |id: &str| serde_json::to_string(&ring.trace("acme", id).unwrap()).unwrap();
+    assert_eq!(ring.trace("acme", &whole).unwrap().spans.len(), 2);
+    assert!(text(&whole).contains("debug-123"));
+    assert!(text(&cut).contains("process.killed"), "{}", text(&cut));
+    drop(request);
+}
+
+#[test]
+fn the_rings_files_are_bounded_and_the_oldest_goes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let bounds = RingBounds {
+        traces: 10_000,
+        bytes: 64 << 10,
+        per_second: 10_000,
+    };
+    let ring = TraceRing::open(bounds, dir.path()).unwrap();
+    let service = Service::with_ring(&ring);
+    let mut last = String::new();
+    for _ in 0..1_000 {
+        last = service.run(async {
+            let none = BTreeMap::<String, String>::new();
+            let span = propagation::span_from(&none, || tracing::info_span!("asked", tenant.id = "acme"));
+            propagation::trace_id(&span).unwrap()
+        });
+    }
+    let files = std::fs::read_dir(dir.path()).unwrap();
+    let size: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(size <= (64 << 10) + (64 << 10) / 4, "{size} bytes");
+    let again = TraceRing::open(bounds, killed(dir.path()).path()).unwrap();
+    assert!(again.trace("acme", &last).is_some());
+    assert!(
+        again.fill().traces > 10 && again.fill().bytes <= 64 << 10,
+        "{:?}",
+        again.fill()
+    );
 }

@@ -42,9 +42,7 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> AttemptEnd {
         ..CallContext::default()
     };
     let began = tokio::time::Instant::now();
-    let call = kinds
-        .connectors
-        .call(&provider, &tool, arguments.clone(), &context);
+    let call = kinds.call(&provider, &tool, arguments.clone(), &context);
     let outcome = call.await;
     let verdict = asked.check.verdict(asked.doubt(), &outcome);
     kinds

@@ -29,10 +29,7 @@ pub(super) async fn run(kinds: &Kinds, run: &Run<'_>) -> Option<AttemptEnd> {
     }
     let context = context(run);
     let began = tokio::time::Instant::now();
-    let outcome = kinds
-        .connectors
-        .call(provider, tool, call.arguments.clone(), &context)
-        .await;
+    let outcome = kinds.call(provider, tool, call.arguments.clone(), &context).await;
     kinds
         .spool
         .record(&audit(

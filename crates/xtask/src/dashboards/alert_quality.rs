@@ -20,10 +20,10 @@ fn firing() -> Row {
         "Firing",
         vec![
             timeseries("Alert firing rate", "Alerts a day that Alertmanager reported.")
-                .query("sum by (alertname) (86400 * rate(alertmanager_alerts_fired_total{@}[1d]))", "{{alertname}}")
+                .query("sum by (alertname) (86400 * rate(alertmanager_alerts_fired_total{@}[1d])) > 0", "{{alertname}}")
                 .incident(NONE),
             bargauge("Most frequent alerts", "In this time.")
-                .query("topk(10, sum by (alertname, severity) (increase(alertmanager_alerts_fired_total{@}[$__range])))", "{{alertname}} {{severity}}")
+                .query("topk(10, sum by (alertname, severity) (increase(alertmanager_alerts_fired_total{@}[$__range])) > 0)", "{{alertname}} {{severity}}")
                 .incident(NONE),
             table("By team", "Alerts in this time, by who gets them.")
                 .query("sum by (team, severity) (increase(alertmanager_alerts_fired_total{@}[$__range]))", "")
@@ -46,7 +46,7 @@ fn quality() -> Row {
             bargauge("False positive rate by alert", "Of the alerts of seven days, the share that a review called false.")
                 .unit(Unit::Percent)
                 .query(
-                    "100 * sum by (alertname) (rate(alertmanager_false_positives_total{@}[7d])) / sum by (alertname) (rate(alertmanager_alerts_fired_total{@}[7d]))",
+                    "100 * sum by (alertname) (rate(alertmanager_false_positives_total{@}[7d])) / (sum by (alertname) (rate(alertmanager_alerts_fired_total{@}[7d])) > 0)",
                     "{{alertname}}",
                 )
                 .incident("no alert was called false")

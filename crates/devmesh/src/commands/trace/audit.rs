@@ -101,30 +101,21 @@ fn by_trace(records: &[Value], settled: DateTime<Utc>) -> BTreeMap<String, Vec<H
     let mut traces: BTreeMap<String, Vec<Hop>> = BTreeMap::new();
     let mut fresh = Vec::new();
     for record in records {
-        let Some(id) = text(record, "trace_id") else {
+        let Some((id, hop)) = Hop::told_by(record) else {
             continue;
         };
-        let at = text(record, "at").and_then(|at| at.parse::<DateTime<Utc>>().ok());
+        let at = record["at"]
+            .as_str()
+            .and_then(|at| at.parse::<DateTime<Utc>>().ok());
         if at.is_none_or(|at| at > settled) {
             fresh.push(id.clone());
         }
-        traces.entry(id).or_default().push(Hop {
-            service: text(record, "service").unwrap_or_default(),
-            action: text(record, "action").unwrap_or_default(),
-            tool: text(record, "tool"),
-            job: text(record, "job_id"),
-            reached: text(record, "outcome").as_deref() == Some("ok") && text(record, "provider").is_some(),
-        });
+        traces.entry(id).or_default().push(hop);
     }
     for id in fresh {
         traces.remove(&id);
     }
     traces
-}
-
-fn text(record: &Value, field: &str) -> Option<String> {
-    let text = record.get(field)?.as_str()?;
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 impl Report {

@@ -25,6 +25,7 @@ pub trait Alerts: Send + Sync {
     async fn receive(&self, tenant: TenantId, alerts: &[Alert]) -> Result<Vec<Received>>;
     /// The tenant's alerts, the last received first.
     async fn list(&self, tenant: TenantId, filter: &AlertFilter, page: PageRequest) -> Result<Page<Alert>>;
-    /// Keeps a person's judgement in place of the one before. Answers the alert, and whether the judgement is a new one.
+    /// Keeps a person's judgement in place of the one before. Answers the alert, and whether it is called a
+    /// false positive for the first time.
     async fn review(&self, tenant: TenantId, id: AlertId, review: &Review) -> Result<(Alert, bool)>;
 }

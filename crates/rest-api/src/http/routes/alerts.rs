@@ -186,8 +186,8 @@ pub async fn review(
     JsonBody(body): JsonBody<ReviewRequest>,
 ) -> Result<Json<AlertView>, Problem> {
     let verdict = body.verdict.into();
-    let (alert, is_new) = http.control.review_alert(&caller, id, verdict).await?;
-    if is_new && verdict == Verdict::FalsePositive {
+    let (alert, is_first) = http.control.review_alert(&caller, id, verdict).await?;
+    if is_first {
         http.alerts
             .false_positives
             .with([alert.alertname.as_str()])

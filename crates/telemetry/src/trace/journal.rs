@@ -1,0 +1,190 @@
+//! What a process that is killed leaves of its spans, on disk.
+//!
+//! A span is sent when it has ended, up to a second later. If its process is killed before, whoever names it as parent
+//! hangs in the air. So a span is written down before its id gets out (into a request, a message, or with a child that
+//! ended), with those around it, as far as it is known then; and again when it ends. What the collector has taken is
+//! settled, and what is not settled when the next process starts is sent by that one ([`left`]).
+//!
+//! Records are appended in one `write` each, without a flush: the page cache outlives the process. The file is begun anew
+//! when it is half full of what is settled.
+
+mod decoded;
+mod left;
+mod record;
+mod wire;
+
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use opentelemetry::trace::SpanId;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+
+pub(crate) use left::{Left, LeftSpans};
+use record::Replay;
+pub(crate) use wire::Known;
+
+use crate::metrics::Counter;
+
+/// A disk that takes longer for a few hundred bytes is not waited for again until the file is begun anew.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// The journal of one process.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    dir: PathBuf,
+    /// Who writes: the first record of every file.
+    header: Vec<u8>,
+    bound: u64,
+    open: RwLock<Open>,
+    size: AtomicU64,
+    /// The file takes no more: it is full, or the disk is.
+    is_shut: AtomicBool,
+    renewing: Mutex<()>,
+    lost: Counter,
+    /// Held for as long as the process lives.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    number: u64,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Begins a file in `dir`, of at most `bound` bytes; answers also what earlier processes left there. `resource` is who
+    /// writes.
+    pub(crate) fn open(
+        dir: &Path,
+        bound: usize,
+        resource: &Resource,
+        lost: Counter,
+    ) -> io::Result<(Self, Left)> {
+        std::fs::create_dir_all(dir)?;
+        let lock = File::create(dir.join("lock"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::Error(error) => error,
+            TryLockError::WouldBlock => io::Error::other("another process has its spans there"),
+        })?;
+        let mut left = Left::find(dir)?;
+        let number = left.next_number();
+        left.bound(2 * bound as u64);
+        let header = record::header(&wire::resource(resource));
+        let open = begin(dir, number, &header)?;
+        let journal = Journal {
+            dir: dir.to_owned(),
+            size: AtomicU64::new(header.len() as u64),
+            header,
+            bound: bound as u64,
+            open: RwLock::new(open),
+            is_shut: AtomicBool::new(false),
+            renewing: Mutex::new(()),
+            lost,
+            _lock: lock,
+        };
+        Ok((journal, left))
+    }
+
+    /// Appends whole records; answers whether they were taken.
+    pub(crate) fn append(&self, records: &[u8]) -> bool {
+        if records.is_empty() {
+            return true;
+        }
+        let length = records.len() as u64;
+        let is_full = self.size.load(Relaxed) + length > self.bound;
+        let taken = !is_full && !self.is_shut.load(Relaxed) && self.write(records);
+        if taken {
+            self.size.fetch_add(length, Relaxed);
+        } else {
+            self.lost.increment(1);
+        }
+        taken
+    }
+
+    fn write(&self, records: &[u8]) -> bool {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let began = Instant::now();
+        // In one call: another thread's record never gets in between, and only the last one of a file can be torn.
+        let written = (&open.file).write(records);
+        let is_whole = written.is_ok_and(|written| written == records.len());
+        if !is_whole || began.elapsed() > SLOW {
+            self.is_shut.store(true, Relaxed);
+        }
+        is_whole
+    }
+
+    /// A span that ended and waits for the exporter, after `records` of those around it.
+    pub(crate) fn ended(&self, mut records: Vec<u8>, span: &SpanData) {
+        record::span(&mut records, &Known::of(span));
+        self.append(&records);
+    }
+
+    /// Nobody needs these spans any more: the collector has them, or they were given up and counted.
+    pub(crate) fn settle(&self, spans: &[SpanId]) {
+        let mut settled = Vec::with_capacity(16 + spans.len() * 8);
+        record::settled(&mut settled, spans);
+        let missed = if self.append(&settled) { &[] } else { spans };
+        if self.size.load(Relaxed) > self.bound / 2 || self.is_shut.load(Relaxed) {
+            self.renew(missed);
+        }
+    }
+
+    /// Begins a new file with what is not settled of the old one.
+    fn renew(&self, settled: &[SpanId]) {
+        let Ok(_alone) = self.renewing.try_lock() else {
+            return;
+        };
+        let number = self.open.read().unwrap_or_else(PoisonError::into_inner).number + 1;
+        let Ok(new) = begin(&self.dir, number, &self.header) else {
+            return;
+        };
+        let old = {
+            let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *open, new)
+        };
+        self.size.store(self.header.len() as u64, Relaxed);
+        self.is_shut.store(false, Relaxed);
+        let mut replay = Replay::new(settled.iter().map(|id| id.to_bytes()).collect::<HashSet<_>>());
+        if let Ok(bytes) = std::fs::read(&old.path) {
+            replay.read(&bytes);
+        }
+        self.append(&replay.unsettled());
+        // What cannot be removed is read once more at the next start, where sending it twice does no harm.
+        let _ = std::fs::remove_file(&old.path);
+    }
+
+    /// Says that the process lives: a span that was open when it was killed ends at the last time.
+    pub(crate) fn touch(&self, now: SystemTime) {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        // Nothing but an end that is told too early.
+        let _ = open.file.set_modified(now);
+    }
+}
+
+fn begin(dir: &Path, number: u64, header: &[u8]) -> io::Result<Open> {
+    let path = dir.join(format!("{number:012}.spans"));
+    let mut file = File::options()
+        .create_new(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)?;
+    if let Err(error) = file.write_all(header) {
+        // The next attempt has the same number.
+        let _ = std::fs::remove_file(&path);
+        return Err(error);
+    }
+    Ok(Open { file, number, path })
+}
+
+/// The record of a span that is still open.
+pub(crate) fn note(records: &mut Vec<u8>, span: &Known<'_>) {
+    record::span(records, span);
+}
