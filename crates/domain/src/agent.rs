@@ -207,7 +207,8 @@ impl Agent {
             self.go(AgentState::Offline, StateReason::HeartbeatLost, now);
             return true;
         }
-        if silence >= self.patience() / 2 && self.state.may_become(AgentState::Degraded) {
+        // One that takes tasks; also one that is degraded already, which is late from now on.
+        if silence >= self.patience() / 2 && self.state.takes_tasks() {
             self.go(AgentState::Degraded, StateReason::HeartbeatLate, now);
         }
         false

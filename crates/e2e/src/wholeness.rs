@@ -1,6 +1,8 @@
 //! How many of the traces that were received are whole, by the rules of `devmesh trace audit`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use devmesh::traces::{Hop, Span, Trace, faults};
 use serde_json::Value;
@@ -39,6 +41,27 @@ impl Wholeness {
             }
         }
         verdict
+    }
+
+    /// Leaves out those of which a span began within one of these times.
+    #[must_use]
+    pub fn but_within(mut self, otlp: &OtlpReceiver, times: &[Range<SystemTime>]) -> Self {
+        let nanos = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let is_within = |span: &ReceivedSpan| {
+            let began = u128::from(span.start_unix_nanos);
+            times
+                .iter()
+                .any(|time| (nanos(time.start)..nanos(time.end)).contains(&began))
+        };
+        let left_out: HashSet<String> = otlp
+            .spans()
+            .into_iter()
+            .filter(is_within)
+            .map(|span| span.trace_id)
+            .collect();
+        self.traces -= left_out.len();
+        self.broken.retain(|id, _| !left_out.contains(id));
+        self
     }
 
     /// How many in a hundred are whole.

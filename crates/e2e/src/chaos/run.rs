@@ -25,7 +25,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub struct Run {
     /// The account.
     pub ledger: Ledger,
-    /// How many of the traces are whole.
+    /// How many of the traces are whole, of those that could be journalled.
     pub traces: Wholeness,
     /// Faults that could not be made here, and why.
     pub left_out: Option<&'static str>,
@@ -68,7 +68,8 @@ pub async fn run(shape: Shape, calls: usize, plan: &Plan) -> Result<Run> {
     let ledger = account(&stage).await?;
     let records = records(&stage.mesh.admin()?).await?;
     stage.clear(DRAIN).await?;
-    let traces = Wholeness::of(stage.mesh.otlp(), &records);
+    let traces =
+        Wholeness::of(stage.mesh.otlp(), &records).but_within(stage.mesh.otlp(), &stage.unjournalled());
     let left_out = "the full disk: a file system cannot be mounted without CAP_SYS_ADMIN";
     Ok(Run {
         ledger,

@@ -1,5 +1,6 @@
 //! What the calls of a run meet: a mesh, its servers, a disk and an upstream, all of which can fail.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -124,6 +125,15 @@ impl Stage {
             disk,
             _shop: shop,
         })
+    }
+
+    /// When spans could not be journalled, so that a kill took those that had not been sent: the disk under the journals
+    /// was full. Until a second before, which is what had not been sent then, and from two seconds after, when every
+    /// journal has begun a new file.
+    pub(super) fn unjournalled(&self) -> Vec<Range<SystemTime>> {
+        let full = self.past.iter().filter(|past| past.fault == Fault::DiskFull);
+        full.map(|past| past.began - Duration::from_secs(1)..past.ended + Duration::from_secs(2))
+            .collect()
     }
 
     /// Whether the disk under the spools can be filled.
