@@ -11,6 +11,7 @@ use std::time::Duration;
 use storage::{StorageOptions, connect};
 use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
 use test_support::OtlpReceiver;
+use tracing::Instrument;
 use tracing::instrument::WithSubscriber;
 
 const SOUGHT: &str = "do-not-show-me";
@@ -29,17 +30,20 @@ impl Write for Lines {
     }
 }
 
-/// Looks a key up under this telemetry, every call being slow.
+/// Looks a key up for a request under this telemetry, every call being slow. A call that nobody asked for begins no trace.
 async fn look_up(telemetry: &Telemetry) {
     let options = StorageOptions {
         slow_query: Duration::ZERO,
         ..StorageOptions::default()
     };
     let storage = connect("sqlite::memory:", &options, telemetry).await.unwrap();
+    let dispatch = telemetry.dispatch();
+    let request = tracing::dispatcher::with_default(&dispatch, || tracing::info_span!("request"));
     let found = storage
         .keys
         .by_prefix(SOUGHT)
-        .with_subscriber(telemetry.dispatch())
+        .instrument(request)
+        .with_subscriber(dispatch)
         .await;
     assert_eq!(found.unwrap(), None);
     telemetry.shutdown().await;
