@@ -24,6 +24,9 @@ pub struct Config {
     pub listen: ListenConfig,
     /// How long requests and jobs in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
     pub drain: Duration,
+    /// How long after SIGTERM, before the drain, requests are still taken while `/health/ready` already says no: so long
+    /// may a balancer take to notice. 0s by default; in Kubernetes the pod's `preStop` is this time.
+    pub drain_notice: Duration,
     /// Bearer token of the admin endpoints (`/admin/*`, `/debug/*`); without it they answer 403.
     pub admin_token: Option<Secret>,
     /// Where `/admin/*` and `/debug/*` are.
@@ -66,6 +69,7 @@ impl Default for Config {
             environment: "development".to_owned(),
             listen: ListenConfig::at("127.0.0.1:8081"),
             drain: Duration::from_secs(25),
+            drain_notice: Duration::default(),
             admin_token: None,
             admin: AdminConfig::default(),
             data_dir: PathBuf::from("data"),
@@ -105,6 +109,10 @@ impl runtime::process::ServiceConfig for Config {
 
     fn drain(&self) -> std::time::Duration {
         self.drain.get()
+    }
+
+    fn drain_notice(&self) -> std::time::Duration {
+        self.drain_notice.get()
     }
 }
 

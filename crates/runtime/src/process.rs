@@ -82,6 +82,10 @@ pub trait ServiceConfig: DeserializeOwned + JsonSchema {
     fn spans_dir(&self) -> PathBuf;
     /// How long work in flight may take to end after SIGTERM.
     fn drain(&self) -> Duration;
+    /// How long requests are still taken after SIGTERM, before the drain, while readiness says no.
+    fn drain_notice(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What a service may fail with on its way up or down.
@@ -213,11 +217,16 @@ fn serve<C: ServiceConfig>(
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = threads::service_runtime(name, cores, dispatch.clone()).map_err(StartError::failed)?;
     telemetry.watch_runtime(runtime.handle().clone());
-    let (life, drain) = (Lifecycle::new(name), config.drain());
+    let (life, drain, notice) = (Lifecycle::new(name), config.drain(), config.drain_notice());
+    let health = telemetry.health().clone();
+    let leave = async move {
+        health.stopping();
+        tokio::time::sleep(notice).await;
+    };
     let ended = threads::block_on(&runtime, &dispatch, async {
         let lifecycles = [life.clone()];
         let stopped = tokio::select! {
-            error = stop_on_signals(&lifecycles) => error.map(|never| match never {}).map_err(StartError::failed),
+            error = stop_on_signals(&lifecycles, leave) => error.map(|never| match never {}).map_err(StartError::failed),
             stopped = run_until_stopped(life, drain, start(config, telemetry.clone(), lifecycles[0].clone())) => stopped,
         };
         if let Err(error) = &stopped {

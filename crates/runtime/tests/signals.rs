@@ -19,11 +19,15 @@ async fn the_first_signal_drains_and_the_second_abandons() {
         Ok::<(), std::io::Error>(())
     });
     let lifecycles = [life.clone()];
-    let listens = stop_on_signals(&lifecycles);
+    let (leave, left) = tokio::sync::oneshot::channel();
+    let listens = stop_on_signals(&lifecycles, async { left.await.unwrap() });
     let scenario = async {
         tokio::task::yield_now().await;
         raise(Signal::SIGTERM).unwrap();
         assert_eq!(watched.recv().await, "SIGTERM");
+        tokio::task::yield_now().await;
+        assert!(!soft.is_cancelled(), "what comes before the drain is waited for");
+        leave.send(()).unwrap();
         soft.cancelled().await;
         assert!(!life.hard_stop().is_cancelled());
         raise(Signal::SIGINT).unwrap();

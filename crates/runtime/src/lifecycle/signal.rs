@@ -48,16 +48,26 @@ pub async fn signals() {
     }
 }
 
-/// Asks every lifecycle to stop on the first signal and to abandon on the second. Runs until dropped:
-/// `select!` it against the lifecycles' own end.
+/// Asks every lifecycle to stop on the first signal, once `leave` has ended, and to abandon on the second. Runs until
+/// dropped: `select!` it against the lifecycles' own end.
 ///
 /// # Errors
 /// When the signal handlers cannot be installed.
-pub async fn stop_on_signals(lifecycles: &[Lifecycle]) -> io::Result<std::convert::Infallible> {
+pub async fn stop_on_signals(
+    lifecycles: &[Lifecycle],
+    leave: impl Future<Output = ()>,
+) -> io::Result<std::convert::Infallible> {
     let mut signals = Signals::install()?;
     let signal = signals.recv().await;
     tracing::info!(signal, "stop asked for, draining");
+    let hurry = tokio::select! {
+        () = leave => false,
+        _ = signals.recv() => true,
+    };
     lifecycles.iter().for_each(Lifecycle::stop);
+    if hurry {
+        lifecycles.iter().for_each(Lifecycle::abandon);
+    }
     loop {
         let signal = signals.recv().await;
         tracing::warn!(signal, "second stop signal, abandoning work in flight");

@@ -98,7 +98,8 @@ def of_the_mesh(document, programs):
             targets = [compose.target_of(mount) for mount in service["volumes"]]
             check(not place or any((place + "/").startswith(target + "/") for target in targets), f"{name}: {place} is on a volume")
         grace = int(service["stop_grace_period"].rstrip("s"))
-        check(grace > 25, f"{name} has longer to stop than it takes to drain (25 s)", grace)
+        notice = int(variables.get("DEVMESH_DRAIN_NOTICE", "0s").rstrip("s"))
+        check(grace >= notice + 25 + 5, f"{name} has longer to stop than it takes to drain (25 s)", grace)
     edges = [document["services"][name]["environment"]["DEVMESH_CONTROL_PLANE__URL"] for name in ("mcp-server", "worker")]
     grpc = document["services"]["rest-api"]["environment"]["DEVMESH_GRPC__LISTEN__ADDRESS"].rsplit(":", 1)[1]
     check(set(edges) == {f"https://rest-api:{grpc}"}, "the others find rest-api's gRPC, over TLS", edges)
@@ -134,6 +135,10 @@ def names(document):
     said = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(ROOT / PROXY)], capture_output=True, text=True)
     check(said.returncode == 0 and "WARNING" not in said.stderr, "haproxy takes its configuration", said.stderr)
     path = re.search(r"http-check send meth GET uri (\S+)", proxy)[1]
+    every, times = map(int, re.search(r"check inter (\d+)s fall (\d+)", proxy).groups())
+    for name in ("mcp-server", "rest-api"):
+        notice = document["services"][name]["environment"]["DEVMESH_DRAIN_NOTICE"]
+        check(int(notice.rstrip("s")) >= 2 * every * times, f"the proxy hears in time that {name} stops", notice)
     check(path in health_paths(), "the proxy asks for a health path that is there", path)
     prometheus = yaml.safe_load(text(f"{MONITORING}/prometheus.yml"))
     jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}

@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -206,11 +207,41 @@ def replicas(deployment, key):
         check(*named("Prometheus finds every replica by name", eventually(60, found)))
     owner = {path.stat().st_uid for path in (deployment.work / "volumes").rglob("*")}
     check(owner == {USER}, "what is written is the user's", owner)
+    drained(deployment, "mcp-server-3", lambda: tools(key))
+    drained(deployment, "rest-api-2", lambda: answer("http://127.0.0.1:8081/api/v1/tools", key))
     lost = deployment.running.pop("mcp-server-2")
     lost.kill()
     deployment.networks.leave("mcp-server-2")
     well = eventually(20, lambda: (all(tools(key)[0] == 200 for _ in range(5)), "calls fail"))
     check(*named("a replica that is killed is no longer asked", well))
+
+
+def drained(deployment, container, request):
+    """One replica is told to stop, as for a new version, under calls: none fails."""
+    failures, answered, over = [], [], threading.Event()
+
+    def call():
+        while not over.is_set():
+            try:
+                status, said = request()
+            except OSError as error:
+                status, said = 0, str(error)
+            (answered if status == 200 else failures).append((status, said[:200]))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    eventually(20, lambda: (len(answered) > 50,))
+    leaving = deployment.running.pop(container)
+    code = leaving.stop()
+    deployment.networks.leave(container)
+    count = len(answered)
+    eventually(20, lambda: (len(answered) > count + 100,))
+    over.set()
+    for thread in threads:
+        thread.join()
+    check(code == 0 and not failures, f"{container} drains under calls and none of {len(answered)} fails", (code, failures[:3]))
+    print(f"{container} stopped under calls: {len(answered)} answered, {len(failures)} failed", flush=True)
 
 
 def eventually(seconds, probe):
