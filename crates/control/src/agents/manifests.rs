@@ -3,8 +3,11 @@
 use domain::agent::AgentType;
 use domain::{Manifest, Principal, Scope, provider};
 
+use super::register::MAX_CAPACITY;
 use crate::error::Check;
 use crate::{Control, ControlError, require};
+
+const MAX_INSTANCES: u32 = 1_000_000;
 
 /// What a manifest should say.
 #[derive(Debug, Clone)]
@@ -38,8 +41,16 @@ impl Control {
         );
         check.that(new.capabilities.len() <= 256, "capabilities", "at most 256");
         check.that(new.models.len() <= 256, "models", "at most 256");
-        check.that(new.max_capacity > 0, "max_capacity", "at least 1");
-        check.that(new.max_instances > 0, "max_instances", "at least 1");
+        check.that(
+            (1..=MAX_CAPACITY).contains(&new.max_capacity),
+            "max_capacity",
+            format!("1 to {MAX_CAPACITY}"),
+        );
+        check.that(
+            (1..=MAX_INSTANCES).contains(&new.max_instances),
+            "max_instances",
+            format!("1 to {MAX_INSTANCES}"),
+        );
         check.finish()?;
         let manifest = Manifest {
             tenant_id: caller.tenant_id,

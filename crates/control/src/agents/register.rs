@@ -36,7 +36,7 @@ pub struct NewAgent {
 const MAX_TEXT: usize = 128;
 const MAX_CAPABILITIES: usize = 64;
 const MAX_LABELS: usize = 32;
-const MAX_CAPACITY: u32 = 1_000;
+pub(super) const MAX_CAPACITY: u32 = 1_000;
 
 impl Control {
     /// Registers an agent. The instance before it, if it is still there, is replaced and loses its tasks.

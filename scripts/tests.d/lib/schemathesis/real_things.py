@@ -36,3 +36,11 @@ def is_wrong(path_parameters):
 @schemathesis.hook
 def filter_path_parameters(_context, path_parameters):
     return not path_parameters or path_parameters.get("id") != THINGS["own_key"]
+
+
+@schemathesis.hook
+def before_call(_context, case, **_kwargs):
+    """A wait that is allowed is made short: what it waits for never comes here."""
+    wait = str((case.query or {}).get("wait_seconds", ""))
+    if wait.isdecimal() and 1 < int(wait) <= 60:
+        case.query["wait_seconds"] = 1

@@ -76,11 +76,11 @@ pub struct ManifestRequest {
     pub models: Vec<String>,
     /// How many tasks each may take at once.
     #[serde(default = "ten")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1000)]
     pub max_capacity: u32,
     /// How many of them may be here at once.
     #[serde(default = "thousand")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub max_instances: u32,
 }
 
