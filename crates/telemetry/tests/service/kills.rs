@@ -47,6 +47,26 @@ fn named(collector: &Collector, name: &str) -> Option<Span> {
     collector.received.span(name)
 }
 
+/// Opens the gate when it goes.
+struct Opens(Arc<Notify>);
+
+impl Drop for Opens {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// How many spans the journal says were sent: a record is its length, its kind (3) and ids of 8 bytes.
+fn crossed_out(dir: &Path) -> usize {
+    let files = std::fs::read_dir(dir).unwrap();
+    let bytes = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let bytes: Vec<u8> = bytes.collect();
+    let records = bytes
+        .windows(5)
+        .filter(|head| head[1..] == [0, 0, 0, 3] && [8, 16].contains(&head[0]));
+    records.map(|head| usize::from(head[0]) / 8).sum()
+}
+
 fn size(dir: &Path) -> u64 {
     let files = std::fs::read_dir(dir).unwrap();
     files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
@@ -58,11 +78,15 @@ fn what_was_open_and_known_to_others_is_sent_by_the_next_process_as_killed() {
     let first = service(dir.path(), &format!("http://{}", collector.address), 1 << 20);
     let address = first.serve(router(&gate));
     first.get(address, "/quick");
-    eventually("the quick request is sent", || {
-        named(&collector, "GET /quick").is_some()
+    // The collector has its spans a moment before the journal says so.
+    eventually("the quick request's two spans are crossed out", || {
+        crossed_out(dir.path()) == 2
     });
+    assert!(named(&collector, "GET /quick").is_some());
     let asked = std::thread::scope(|scope| {
         let asked = scope.spawn(|| first.get(address, "/hanging"));
+        // The scope waits for it, also when something below is not as it should be.
+        let opened = Opens(Arc::clone(&gate));
         eventually("the call is written down", || {
             let files = std::fs::read_dir(dir.path()).unwrap();
             let text: Vec<u8> = files
@@ -94,7 +118,7 @@ fn what_was_open_and_known_to_others_is_sent_by_the_next_process_as_killed() {
             let lines = second.lines();
             lines.iter().any(|line| line["spans"] == 2 && line["open"] == 2)
         });
-        gate.notify_one();
+        drop(opened);
         asked.join().unwrap()
     });
     assert_eq!(asked.status, 200);
