@@ -32,8 +32,9 @@ pub(crate) use wire::Known;
 
 use crate::metrics::Counter;
 
-/// A disk that takes longer for a few hundred bytes is not waited for again until the file is begun anew.
-const SLOW: Duration = Duration::from_millis(100);
+/// A disk that takes longer for a few hundred bytes is not waited for again until the file is begun anew. Long enough that a
+/// thread that has to wait for a processor is not taken for a slow disk.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The journal of one process.
 #[derive(Debug)]
