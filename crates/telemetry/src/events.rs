@@ -47,6 +47,31 @@ const OWN: &[EventDeclaration] = &[
         ],
     },
     EventDeclaration {
+        name: "telemetry_export_failed",
+        level: "WARN",
+        help: "The collector does not take a signal: when that begins, and every five minutes while it lasts.",
+        fields: &[
+            ("signal", "`traces`, `metrics` or `logs`."),
+            ("collector", "Its host and port."),
+            (
+                "exports",
+                "Exports that failed since it began; what was in them is in `telemetry_dropped_total`.",
+            ),
+            ("error", "Why the last one failed."),
+        ],
+    },
+    EventDeclaration {
+        name: "telemetry_export_recovered",
+        level: "INFO",
+        help: "The collector takes a signal again.",
+        fields: &[
+            ("signal", "`traces`, `metrics` or `logs`."),
+            ("collector", "Its host and port."),
+            ("exports", "Exports that failed meanwhile."),
+            ("downtime_seconds", "Seconds since the first of them."),
+        ],
+    },
+    EventDeclaration {
         name: "grpc_request_completed",
         level: "INFO; ERROR where the server is to blame",
         help: "The closing line of a gRPC call, on the server's side.",

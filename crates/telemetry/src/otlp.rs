@@ -10,6 +10,7 @@ mod left;
 mod logs;
 mod metrics;
 mod names;
+mod report;
 mod threads;
 
 use opentelemetry::KeyValue;

@@ -1,7 +1,7 @@
 //! The last traces of a process, in memory and in a directory, for machines without a trace back end.
 //!
-//! Spans are kept as the JSON text that Jaeger's query API answers, made when they end: a trace costs its text and little
-//! more, and whoever reads Jaeger reads this.
+//! Spans are kept as they are sent to a collector, in OTLP's encoding, and become the JSON text that Jaeger's query API
+//! answers when somebody asks: a trace costs its bytes and little more, and whoever reads Jaeger reads this.
 
 mod encode;
 mod kept;
@@ -13,20 +13,24 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry::trace::TraceId;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use kept::Kept;
+use kept::{Arrived, Kept};
 use pace::Pace;
 use store::Store;
+
+use crate::trace::Ended;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RingBounds {
     /// Traces; the oldest goes first.
     pub traces: usize,
-    /// Bytes of text, of all traces together.
+    /// Bytes of spans, of all traces together.
     pub bytes: usize,
     /// New traces a second, over ten seconds, where nothing else decides which are sampled.
     pub per_second: u32,
@@ -78,7 +82,7 @@ pub struct KeptTrace {
 pub struct RingFill {
     /// Traces.
     pub traces: usize,
-    /// Bytes of their spans' text.
+    /// Bytes of their spans.
     pub bytes: usize,
     /// Traces that had to make room since the start.
     pub evicted: u64,
@@ -101,7 +105,11 @@ impl TraceRing {
     /// When the directory cannot be made, read or written.
     pub fn open(bounds: RingBounds, dir: &Path) -> io::Result<Self> {
         let mut kept = Kept::new(bounds);
-        let store = Store::open(dir, bounds.bytes, |service, span| kept.keep(service, span))?;
+        let store = Store::open(dir, bounds.bytes, |service, encoded| {
+            if let Ok(span) = Span::decode(encoded) {
+                kept.keep(Arrived::read(service, &span, encoded));
+            }
+        })?;
         Ok(Self(Arc::new(Inner {
             kept: Mutex::new(kept),
             pace: Pace::new(bounds.per_second),
@@ -112,13 +120,17 @@ impl TraceRing {
     /// The trace with this id, as far as `tenant` may see it.
     #[must_use]
     pub fn trace(&self, tenant: &str, trace_id: &str) -> Option<KeptTrace> {
-        self.kept().trace(tenant, trace_id)
+        let trace_id = TraceId::from_hex(trace_id).ok()?;
+        let found = self.kept().trace(tenant, trace_id)?;
+        Some(found.shown())
     }
 
     /// The traces that fit.
     #[must_use]
     pub fn find(&self, filter: &RingFilter) -> Vec<KeptTrace> {
-        self.kept().find(filter)
+        // The text is made when the lock is given back: those whose spans end do not wait for it.
+        let found = self.kept().find(filter);
+        found.into_iter().map(kept::Found::shown).collect()
     }
 
     /// How full it is.
@@ -133,13 +145,27 @@ impl TraceRing {
     }
 
     /// Keeps a span that has ended.
-    pub(crate) fn keep(&self, service: &'static str, span: &SpanData) {
-        // The text is made before the lock is taken.
-        let span = encode::span(service, span);
+    pub(crate) fn keep(&self, service: &'static str, span: &Ended) {
         if let Some(store) = &self.0.store {
-            store.append(service, &span);
+            store.append(service, &span.encoded);
         }
-        self.kept().keep(service, span);
+        self.kept().keep(Arrived {
+            service,
+            trace_id: span.trace_id,
+            started: micros(span.started),
+            tenant: span.tenant(),
+            request_id: span.request_id(),
+            encoded: &span.encoded,
+        });
+    }
+
+    /// Keeps a span that another process began and did not end.
+    pub(crate) fn keep_left(&self, service: &'static str, span: &Span) {
+        let encoded = span.encode_to_vec();
+        if let Some(store) = &self.0.store {
+            store.append(service, &encoded);
+        }
+        self.kept().keep(Arrived::read(service, span, &encoded));
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {

@@ -181,9 +181,10 @@ impl Telemetry {
             ring,
             dispatch,
         }));
+        telemetry.0.exports.speak_to(telemetry.dispatch());
         telemetry.0.exports.send_metrics(&telemetry, &dropped)?;
         if let (Some(journal), Some(left)) = (&journal, left) {
-            telemetry.tell_left(journal, left)?;
+            telemetry.tell_left(journal, left);
         }
         if let Some(error) = journal_failed {
             tracing::dispatcher::with_default(&telemetry.0.dispatch, || {
@@ -194,14 +195,14 @@ impl Telemetry {
     }
 
     /// Tells of the spans of a process that was killed. The ring has those that had ended.
-    fn tell_left(&self, journal: &Arc<Journal>, left: Left) -> Result<(), TelemetryError> {
+    fn tell_left(&self, journal: &Arc<Journal>, left: Left) {
         if let Some(ring) = self.ring() {
             let spans = left.read();
             let open = spans.iter().flat_map(LeftSpans::cut_off);
-            open.for_each(|span| ring.keep(self.info().name, &span));
+            open.for_each(|span| ring.keep_left(self.info().name, span));
         }
         let exports = &self.0.exports;
-        exports.send_left(self.config(), journal, left, self.dispatch())
+        exports.send_left(journal, left, self.dispatch());
     }
 
     /// The service's subscriber.

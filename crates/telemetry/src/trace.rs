@@ -6,17 +6,21 @@
 
 mod context;
 mod debug;
+mod ended;
 mod export;
 mod journal;
 mod layer;
 mod recording;
 mod sampler;
 mod sinks;
+mod wire;
 
 pub(crate) use context::TraceContext;
 pub(crate) use debug::{Ask, Debug, any_open as any_debug_open};
+pub(crate) use ended::Ended;
 pub(crate) use export::SpanExport;
 pub(crate) use journal::{Journal, Left, LeftSpans};
 pub(crate) use layer::{Begin, SpanLayer, SpanState, begin_with, with_current, with_state, write_down};
 pub(crate) use sampler::Sampler;
 pub(crate) use sinks::Sinks;
+pub(crate) use wire::Batch;

@@ -8,24 +8,25 @@ use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, 
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use tokio::runtime::Handle;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic_prost::ProstCodec;
 
-use super::headers;
+use super::report::Report;
+use super::{Threads, headers};
 use crate::config::{DEFAULT_ENDPOINT, OtlpProtocol, TelemetryConfig};
 use crate::error::TelemetryError;
+use crate::trace::Batch;
 
 /// OTLP's own port for HTTP.
 const DEFAULT_HTTP_ENDPOINT: &str = "http://127.0.0.1:4318";
 
 /// What is sent, and where it belongs.
 pub(crate) trait Signal: Message + 'static {
+    /// As the log calls it.
+    const NAME: &'static str;
     /// What the collector answers.
     type Answer: Message + Default + 'static;
     /// The gRPC method.
@@ -39,9 +40,10 @@ pub(crate) trait Signal: Message + 'static {
 }
 
 macro_rules! signal {
-    ($request:ty, $answer:ty, $service:literal, $path:literal, $own:ident, $rejected:ident) => {
+    ($name:literal, $request:ty, $answer:ty, $service:literal, $path:literal, $own:ident, $rejected:ident) => {
         impl Signal for $request {
             type Answer = $answer;
+            const NAME: &'static str = $name;
             const METHOD: &'static str = concat!("/opentelemetry.proto.collector.", $service, "/Export");
             const PATH: &'static str = $path;
 
@@ -59,7 +61,8 @@ macro_rules! signal {
     };
 }
 signal!(
-    ExportTraceServiceRequest,
+    "traces",
+    Batch,
     ExportTraceServiceResponse,
     "trace.v1.TraceService",
     "v1/traces",
@@ -67,6 +70,7 @@ signal!(
     rejected_spans
 );
 signal!(
+    "metrics",
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
     "metrics.v1.MetricsService",
@@ -75,6 +79,7 @@ signal!(
     rejected_data_points
 );
 signal!(
+    "logs",
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
     "logs.v1.LogsService",
@@ -92,6 +97,7 @@ pub(crate) struct Client {
     way: Way,
     headers: HeaderMap,
     timeout: Duration,
+    report: Report,
 }
 
 #[derive(Clone, Debug)]
@@ -101,24 +107,38 @@ enum Way {
 }
 
 impl Client {
-    /// The way that the settings ask for. It lives on `runtime`.
-    pub(crate) fn new<S: Signal>(config: &TelemetryConfig, runtime: &Handle) -> Result<Self, TelemetryError> {
+    /// The way that the settings ask for. It lives on `threads`.
+    pub(crate) fn new<S: Signal>(
+        config: &TelemetryConfig,
+        threads: &Threads,
+    ) -> Result<Self, TelemetryError> {
         let otlp = &config.monitoring.otlp;
         let timeout = Duration::from_millis(otlp.timeout_ms);
-        let _inside = runtime.enter();
+        let _inside = threads.handle().enter();
+        let endpoint = endpoint::<S>(config);
         let way = match otlp.protocol {
-            OtlpProtocol::Grpc => grpc(S::endpoint(config).unwrap_or(&config.tracing.endpoint))?,
-            OtlpProtocol::Http => http(&http_url::<S>(config), timeout)?,
+            OtlpProtocol::Grpc => grpc(&endpoint)?,
+            OtlpProtocol::Http => http(&endpoint, timeout)?,
         };
         Ok(Client {
             way,
             headers: headers::parse(&otlp.headers)?,
             timeout,
+            report: Report::new(S::NAME, &endpoint, threads.voice()),
         })
     }
 
-    /// Sends it once.
+    /// Sends it once; where that does not work the log is told, now and then.
     pub(crate) async fn send<S: Signal>(&self, content: S) -> Delivered {
+        let delivered = self.try_send(content).await;
+        match &delivered {
+            Ok(_) => self.report.worked(),
+            Err(error) => self.report.failed(error),
+        }
+        delivered
+    }
+
+    async fn try_send<S: Signal>(&self, content: S) -> Delivered {
         let sent = async {
             match &self.way {
                 Way::Grpc(channel) => self.call::<S>(channel.clone(), content).await,
@@ -181,10 +201,13 @@ fn http(url: &str, timeout: Duration) -> Result<Way, TelemetryError> {
     Ok(Way::Http(client, url))
 }
 
-/// A signal's own endpoint is the whole URL; the common one is completed.
-fn http_url<S: Signal>(config: &TelemetryConfig) -> String {
+/// A signal's own endpoint is the whole URL; the common one is completed for HTTP.
+fn endpoint<S: Signal>(config: &TelemetryConfig) -> String {
     if let Some(own) = S::endpoint(config) {
         return own.clone();
+    }
+    if config.monitoring.otlp.protocol == OtlpProtocol::Grpc {
+        return config.tracing.endpoint.clone();
     }
     let common = match config.tracing.endpoint.as_str() {
         DEFAULT_ENDPOINT => DEFAULT_HTTP_ENDPOINT,

@@ -4,20 +4,20 @@ use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-
 use super::{Client, LogExport, MetricExport, Threads, left};
 use crate::config::{Exporter, TelemetryConfig};
 use crate::error::TelemetryError;
 use crate::metrics::{Counter, Family};
 use crate::service::ServiceInfo;
 use crate::telemetry::Telemetry;
-use crate::trace::{Journal, Left, SpanExport};
+use crate::trace::{Batch, Journal, Left, SpanExport};
 
 /// What is sent, and the threads that all of it shares.
 pub(crate) struct Exports {
     pub(crate) spans: Option<Arc<SpanExport>>,
     pub(crate) lines: Option<Arc<LogExport>>,
+    /// How spans are sent.
+    span_client: Option<Client>,
     metrics: OnceLock<MetricExport>,
     threads: Option<Threads>,
 }
@@ -36,6 +36,7 @@ impl Exports {
         let mut exports = Exports {
             spans: None,
             lines: None,
+            span_client: None,
             metrics: OnceLock::new(),
             threads: (spans || lines || metrics).then(Threads::start).transpose()?,
         };
@@ -43,14 +44,28 @@ impl Exports {
             return Ok(exports);
         };
         if spans {
+            let client = Client::new::<Batch>(config, threads)?;
             exports.spans = Some(Arc::new(SpanExport::start(
-                config, info, threads, dropped, journal,
-            )?));
+                config,
+                info,
+                client.clone(),
+                threads,
+                dropped,
+                journal,
+            )));
+            exports.span_client = Some(client);
         }
         if lines {
             exports.lines = Some(Arc::new(LogExport::start(config, info, threads, dropped)?));
         }
         Ok(exports)
+    }
+
+    /// From now on the exporters tell of their troubles in this log.
+    pub(crate) fn speak_to(&self, dispatch: tracing::Dispatch) {
+        if let Some(threads) = &self.threads {
+            threads.speak_to(dispatch);
+        }
     }
 
     /// Starts that of metrics, if it is switched on: it reads them from `telemetry` for as long as that is there.
@@ -74,21 +89,13 @@ impl Exports {
 
     /// Sends what earlier processes left, as soon as the collector takes it, and says so to `dispatch`. Without a collector
     /// nobody else wants it.
-    pub(crate) fn send_left(
-        &self,
-        config: &TelemetryConfig,
-        journal: &Arc<Journal>,
-        left: Left,
-        dispatch: tracing::Dispatch,
-    ) -> Result<(), TelemetryError> {
-        if let (Some(threads), Some(_)) = (&self.threads, &self.spans) {
-            let client = Client::new::<ExportTraceServiceRequest>(config, threads.handle())?;
-            threads.keep(left::send(client, left, dispatch));
+    pub(crate) fn send_left(&self, journal: &Arc<Journal>, left: Left, dispatch: tracing::Dispatch) {
+        if let (Some(threads), Some(client)) = (&self.threads, &self.span_client) {
+            threads.keep(left::send(client.clone(), left, dispatch));
             threads.keep(left::stay_alive(Arc::downgrade(journal)));
         } else {
             left.remove();
         }
-        Ok(())
     }
 
     /// Sends what waits, blocking for at most `bound` a signal; answers which were not all sent, and why. Not from within a
@@ -98,7 +105,7 @@ impl Exports {
             return Vec::new();
         };
         let mut lost: Vec<(&'static str, Box<dyn Display>)> = Vec::new();
-        if let Some(Err(error)) = self.spans.as_ref().map(|spans| spans.shutdown(bound)) {
+        if let Some(Err(error)) = self.spans.as_ref().map(|spans| spans.shutdown(threads, bound)) {
             lost.push(("traces", Box::new(error)));
         }
         if self

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Client;
 use crate::clock;
-use crate::trace::{Journal, Left};
+use crate::trace::{Journal, Left, LeftSpans};
 
 /// Between two attempts: the collector may start after us.
 const RETRY: Duration = Duration::from_secs(5);
@@ -15,7 +15,7 @@ const ALIVE: Duration = Duration::from_secs(1);
 /// Sends them until the collector has them; if this process ends first, the next one goes on.
 pub(super) async fn send(client: Client, left: Left, dispatch: tracing::Dispatch) {
     let processes = left.read();
-    for request in processes.iter().flat_map(|process| process.requests()) {
+    for request in processes.iter().flat_map(LeftSpans::requests) {
         while client.send(request.clone()).await.is_err() {
             tokio::time::sleep(RETRY).await;
         }

@@ -48,7 +48,7 @@ impl LogExport {
     ) -> Result<Self, TelemetryError> {
         let (queue, waiting) = mpsc::channel(config.monitoring.otlp.logs_queue);
         let task = Sending {
-            client: Client::new::<ExportLogsServiceRequest>(config, threads.handle())?,
+            client: Client::new::<ExportLogsServiceRequest>(config, threads)?,
             resource: resource(info),
             failed: dropped.with(["logs", "export_failed"]),
         };

@@ -47,7 +47,7 @@ impl MetricExport {
         let (stop, asked) = watch::channel(false);
         let (done, ended) = watch::channel(false);
         let sending = Sending {
-            client: Client::new::<ExportMetricsServiceRequest>(config, threads.handle())?,
+            client: Client::new::<ExportMetricsServiceRequest>(config, threads)?,
             info: info.clone(),
             began: clock::now(),
             failed: dropped.with(["metrics", "export_failed"]),

@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::{Handle, Runtime};
+use tracing::Dispatch;
 
+use super::report::Voice;
 use crate::error::TelemetryError;
 
 /// One worker thread, without a subscriber: an exporter must not trace its own traffic.
@@ -11,6 +13,8 @@ use crate::error::TelemetryError;
 pub(crate) struct Threads {
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
+    /// Where the exporters say what is wrong.
+    voice: Voice,
 }
 
 impl Threads {
@@ -29,6 +33,7 @@ impl Threads {
         Ok(Threads {
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
+            voice: Voice::default(),
         })
     }
 
@@ -39,6 +44,16 @@ impl Threads {
     )]
     pub(crate) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(task);
+    }
+
+    /// From now on the exporters tell of their troubles in this log.
+    pub(crate) fn speak_to(&self, dispatch: Dispatch) {
+        // Said once, when the telemetry is built.
+        let _ = self.voice.set(dispatch);
+    }
+
+    pub(super) fn voice(&self) -> Voice {
+        Voice::clone(&self.voice)
     }
 
     pub(crate) fn handle(&self) -> &Handle {

@@ -1,33 +1,24 @@
-//! A span as Jaeger's query API shows it.
+//! A kept span as Jaeger's query API shows it.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
-use opentelemetry::trace::{SpanId, SpanKind, Status};
-use opentelemetry::{KeyValue, Value};
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span as Kept, Status};
+use prost::Message;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-
-use super::micros;
-
-/// A span's text, and what the ring finds it by.
-pub(super) struct Encoded {
-    pub(super) trace_id: String,
-    pub(super) started: u64,
-    pub(super) tenant: Option<String>,
-    pub(super) request_id: Option<String>,
-    pub(super) text: Box<RawValue>,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Span<'a> {
     #[serde(rename = "traceID")]
-    trace_id: &'a str,
+    trace_id: String,
     #[serde(rename = "spanID")]
     span_id: String,
-    flags: u8,
+    flags: u32,
     operation_name: &'a str,
     references: Vec<Reference>,
     start_time: u64,
@@ -71,122 +62,128 @@ struct Log<'a> {
     fields: Vec<Tag<'a>>,
 }
 
-pub(super) fn span(service: &'static str, span: &SpanData) -> Encoded {
-    let trace_id = span.span_context.trace_id().to_string();
-    let shown = Span {
-        trace_id: &trace_id,
-        span_id: span.span_context.span_id().to_string(),
-        flags: span.span_context.trace_flags().to_u8(),
+/// The text of a span that was kept; `null` for what is none.
+pub(super) fn text(service: &'static str, encoded: &[u8]) -> Box<RawValue> {
+    let span = Kept::decode(encoded).ok();
+    let text = span.and_then(|span| to_raw_value(&shown(service, &span)).ok());
+    text.unwrap_or_else(|| RawValue::NULL.to_owned())
+}
+
+fn shown<'a>(service: &'static str, span: &'a Kept) -> Span<'a> {
+    let started = micros(span.start_time_unix_nano);
+    Span {
+        trace_id: trace_id(&span.trace_id),
+        span_id: span_id(&span.span_id),
+        // The others say whether the parent is in another process.
+        flags: span.flags & 0xff,
         operation_name: &span.name,
-        references: references(span, &trace_id),
-        start_time: micros(span.start_time),
-        duration: micros(span.end_time).saturating_sub(micros(span.start_time)),
+        references: references(span),
+        start_time: started,
+        duration: micros(span.end_time_unix_nano).saturating_sub(started),
         tags: tags(span),
-        logs: span
-            .events
-            .iter()
-            .map(|event| log(&event.name, event.timestamp, &event.attributes))
-            .collect(),
+        logs: span.events.iter().map(log).collect(),
         process_id: service,
-    };
-    let attribute = |name: &str| {
-        let found = span.attributes.iter().find(|pair| pair.key.as_str() == name);
-        found.map(|pair| pair.value.as_str().into_owned())
-    };
-    let text = to_raw_value(&shown).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    Encoded {
-        started: shown.start_time,
-        tenant: attribute("tenant.id"),
-        request_id: attribute("correlation_id"),
-        text,
-        trace_id,
     }
 }
 
-fn references(span: &SpanData, trace_id: &str) -> Vec<Reference> {
-    let parent = (span.parent_span_id != SpanId::INVALID).then(|| Reference {
+fn micros(nanos: u64) -> u64 {
+    nanos / 1_000
+}
+
+fn trace_id(bytes: &[u8]) -> String {
+    bytes
+        .try_into()
+        .map_or(TraceId::INVALID, TraceId::from_bytes)
+        .to_string()
+}
+
+fn span_id(bytes: &[u8]) -> String {
+    bytes
+        .try_into()
+        .map_or(SpanId::INVALID, SpanId::from_bytes)
+        .to_string()
+}
+
+fn references(span: &Kept) -> Vec<Reference> {
+    let parent = (!span.parent_span_id.is_empty()).then(|| Reference {
         ref_type: "CHILD_OF",
-        trace_id: trace_id.to_owned(),
-        span_id: span.parent_span_id.to_string(),
+        trace_id: trace_id(&span.trace_id),
+        span_id: span_id(&span.parent_span_id),
     });
     let links = span.links.iter().map(|link| Reference {
         ref_type: "FOLLOWS_FROM",
-        trace_id: link.span_context.trace_id().to_string(),
-        span_id: link.span_context.span_id().to_string(),
+        trace_id: trace_id(&link.trace_id),
+        span_id: span_id(&link.span_id),
     });
     parent.into_iter().chain(links).collect()
 }
 
-fn tags(span: &SpanData) -> Vec<Tag<'_>> {
-    let text = |key, value: &'static str| Tag {
-        key,
-        kind: "string",
-        value: Plain::Text(value.into()),
-    };
+fn tags(span: &Kept) -> Vec<Tag<'_>> {
     let mut tags: Vec<Tag<'_>> = span.attributes.iter().map(tag).collect();
-    tags.push(text("span.kind", kind(&span.span_kind)));
-    match &span.status {
-        Status::Unset => {}
-        Status::Ok => tags.push(text("otel.status_code", "OK")),
-        Status::Error { description } => {
-            tags.push(text("otel.status_code", "ERROR"));
-            tags.push(Tag {
-                key: "error",
-                kind: "bool",
-                value: Plain::Bool(true),
-            });
-            if !description.is_empty() {
-                tags.push(Tag {
-                    key: "otel.status_description",
-                    kind: "string",
-                    value: Plain::Text(description.as_ref().into()),
-                });
-            }
-        }
+    tags.push(text_tag("span.kind", kind(span.kind())));
+    let Some(status) = &span.status else { return tags };
+    match status.code() {
+        StatusCode::Unset => {}
+        StatusCode::Ok => tags.push(text_tag("otel.status_code", "OK")),
+        StatusCode::Error => failed(status, &mut tags),
     }
     tags
 }
 
+fn failed<'a>(status: &'a Status, tags: &mut Vec<Tag<'a>>) {
+    tags.push(text_tag("otel.status_code", "ERROR"));
+    tags.push(Tag {
+        key: "error",
+        kind: "bool",
+        value: Plain::Bool(true),
+    });
+    if !status.message.is_empty() {
+        tags.push(text_tag("otel.status_description", &status.message));
+    }
+}
+
+fn text_tag<'a>(key: &'a str, value: &'a str) -> Tag<'a> {
+    Tag {
+        key,
+        kind: "string",
+        value: Plain::Text(value.into()),
+    }
+}
+
 fn tag(pair: &KeyValue) -> Tag<'_> {
-    let (kind, value) = match &pair.value {
-        Value::Bool(value) => ("bool", Plain::Bool(*value)),
-        Value::I64(value) => ("int64", Plain::Int(*value)),
-        Value::F64(value) => ("float64", Plain::Float(*value)),
-        other => ("string", Plain::Text(other.as_str())),
+    let (kind, value) = match pair.value.as_ref().and_then(|value| value.value.as_ref()) {
+        Some(any_value::Value::BoolValue(value)) => ("bool", Plain::Bool(*value)),
+        Some(any_value::Value::IntValue(value)) => ("int64", Plain::Int(*value)),
+        Some(any_value::Value::DoubleValue(value)) => ("float64", Plain::Float(*value)),
+        Some(any_value::Value::StringValue(value)) => ("string", Plain::Text(value.as_str().into())),
+        // The recording makes no others.
+        other => ("string", Plain::Text(format!("{other:?}").into())),
     };
     Tag {
-        key: pair.key.as_str(),
+        key: &pair.key,
         kind,
         value,
     }
 }
 
-fn log<'a>(name: &'a str, at: SystemTime, attributes: &'a [KeyValue]) -> Log<'a> {
-    let message = Tag {
-        key: "event",
-        kind: "string",
-        value: Plain::Text(name.into()),
-    };
+fn log(event: &Event) -> Log<'_> {
     // The event's own name (`event`) is an attribute of most lines: Jaeger's word for the message gives way to it.
-    let named = attributes.iter().any(|pair| pair.key.as_str() == "event");
-    let message = Tag {
-        key: if named { "message" } else { "event" },
-        ..message
-    };
+    let named = event.attributes.iter().any(|pair| pair.key == "event");
+    let message = text_tag(if named { "message" } else { "event" }, &event.name);
     Log {
-        timestamp: micros(at),
+        timestamp: micros(event.time_unix_nano),
         fields: std::iter::once(message)
-            .chain(attributes.iter().map(tag))
+            .chain(event.attributes.iter().map(tag))
             .collect(),
     }
 }
 
-fn kind(kind: &SpanKind) -> &'static str {
+fn kind(kind: SpanKind) -> &'static str {
     match kind {
         SpanKind::Client => "client",
         SpanKind::Server => "server",
         SpanKind::Producer => "producer",
         SpanKind::Consumer => "consumer",
-        SpanKind::Internal => "internal",
+        SpanKind::Internal | SpanKind::Unspecified => "internal",
     }
 }

@@ -1,62 +1,104 @@
 //! The traces, and which of them must go.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use opentelemetry::trace::TraceId;
+use opentelemetry_proto::tonic::common::v1::any_value;
+use opentelemetry_proto::tonic::trace::v1 as proto;
 use serde_json::{Map, json};
 
-use super::encode::Encoded;
-use super::{KeptTrace, RingBounds, RingFill, RingFilter, micros};
+use super::{KeptTrace, RingBounds, RingFill, RingFilter, encode, micros};
 
 /// Most spans of one trace: a caller decides how many requests it puts under one.
 const SPANS_PER_TRACE: usize = 1_000;
-/// What a trace and a span cost beside their text, roughly.
+/// What a trace and a span cost beside their bytes, roughly.
 const TRACE_OVERHEAD: usize = 200;
 const SPAN_OVERHEAD: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Kept {
     bounds: RingBounds,
-    traces: HashMap<String, Trace>,
+    traces: HashMap<TraceId, Trace>,
     /// Oldest first.
-    order: VecDeque<String>,
+    order: VecDeque<TraceId>,
     /// The last that had to go: a late span of one of them would look like a trace without a beginning.
     gone: Gone,
     bytes: usize,
     evicted: u64,
 }
 
+/// A span that has ended.
+pub(super) struct Arrived<'a> {
+    pub(super) service: &'static str,
+    pub(super) trace_id: TraceId,
+    /// Microseconds since 1970.
+    pub(super) started: u64,
+    pub(super) tenant: Option<&'a str>,
+    pub(super) request_id: Option<&'a str>,
+    pub(super) encoded: &'a [u8],
+}
+
+impl<'a> Arrived<'a> {
+    /// One that is known by its encoding alone.
+    pub(super) fn read(service: &'static str, span: &'a proto::Span, encoded: &'a [u8]) -> Self {
+        let text = |name: &str| {
+            let found = span.attributes.iter().find(|pair| pair.key == name)?;
+            match found.value.as_ref()?.value.as_ref()? {
+                any_value::Value::StringValue(text) => Some(text.as_str()),
+                _ => None,
+            }
+        };
+        let id = span.trace_id.as_slice().try_into();
+        Self {
+            service,
+            trace_id: id.map_or(TraceId::INVALID, TraceId::from_bytes),
+            started: span.start_time_unix_nano / 1_000,
+            tenant: text("tenant.id"),
+            request_id: text("correlation_id"),
+            encoded,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Trace {
     spans: Vec<Span>,
-    services: BTreeSet<&'static str>,
     request_ids: BTreeSet<String>,
-    tenants: BTreeSet<String>,
+    tenants: BTreeSet<Arc<str>>,
     started: u64,
     bytes: usize,
     cut: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Span {
-    tenant: Option<String>,
-    text: Box<RawValue>,
+    service: &'static str,
+    tenant: Option<Arc<str>>,
+    encoded: Arc<[u8]>,
+}
+
+/// A trace as it is kept; [`Found::shown`] takes its time.
+pub(super) struct Found {
+    id: TraceId,
+    spans: Vec<Span>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Default)]
 struct Gone {
-    ids: HashSet<String>,
-    order: VecDeque<String>,
+    ids: HashSet<TraceId>,
+    order: VecDeque<TraceId>,
 }
 
 impl Gone {
-    fn add(&mut self, id: String, bound: usize) {
+    fn add(&mut self, id: TraceId, bound: usize) {
         if self.order.len() >= bound
             && let Some(oldest) = self.order.pop_front()
         {
             self.ids.remove(&oldest);
         }
-        self.order.push_back(id.clone());
+        self.order.push_back(id);
         self.ids.insert(id);
     }
 }
@@ -73,16 +115,16 @@ impl Kept {
         }
     }
 
-    pub(super) fn keep(&mut self, service: &'static str, span: Encoded) {
+    pub(super) fn keep(&mut self, span: Arrived<'_>) {
         if self.gone.ids.contains(&span.trace_id) {
             return;
         }
-        if !self.traces.contains_key(&span.trace_id) {
-            self.order.push_back(span.trace_id.clone());
+        let trace = self.traces.entry(span.trace_id).or_default();
+        if trace.spans.is_empty() {
+            self.order.push_back(span.trace_id);
             self.bytes += TRACE_OVERHEAD;
         }
-        let trace = self.traces.entry(span.trace_id.clone()).or_default();
-        self.bytes += trace.keep(service, span);
+        self.bytes += trace.keep(&span);
         while self.order.len() > self.bounds.traces || self.bytes > self.bounds.bytes {
             let Some(oldest) = self.order.pop_front() else {
                 break;
@@ -91,7 +133,7 @@ impl Kept {
         }
     }
 
-    fn evict(&mut self, id: String) {
+    fn evict(&mut self, id: TraceId) {
         if let Some(trace) = self.traces.remove(&id) {
             self.bytes = self.bytes.saturating_sub(trace.bytes + TRACE_OVERHEAD);
             self.evicted += 1;
@@ -99,24 +141,24 @@ impl Kept {
         self.gone.add(id, self.bounds.traces);
     }
 
-    pub(super) fn trace(&self, tenant: &str, id: &str) -> Option<KeptTrace> {
-        let trace = self.traces.get(id)?;
-        trace.tenants.contains(tenant).then(|| trace.shown(tenant, id))
+    pub(super) fn trace(&self, tenant: &str, id: TraceId) -> Option<Found> {
+        let trace = self.traces.get(&id)?;
+        trace.tenants.contains(tenant).then(|| trace.found(tenant, id))
     }
 
-    pub(super) fn find(&self, filter: &RingFilter) -> Vec<KeptTrace> {
+    pub(super) fn find(&self, filter: &RingFilter) -> Vec<Found> {
         let since = filter.since.map_or(0, micros);
         let fits = |trace: &Trace| {
             let by_id = |id: &String| trace.request_ids.contains(id);
             trace.started >= since
-                && trace.tenants.contains(&filter.tenant)
+                && trace.tenants.contains(filter.tenant.as_str())
                 && filter.request_id.as_ref().is_none_or(by_id)
         };
         let newest = self.order.iter().rev();
         newest
-            .filter_map(|id| Some((id, self.traces.get(id).filter(|trace| fits(trace))?)))
+            .filter_map(|id| Some((*id, self.traces.get(id).filter(|trace| fits(trace))?)))
             .take(filter.limit)
-            .map(|(id, trace)| trace.shown(&filter.tenant, id))
+            .map(|(id, trace)| trace.found(&filter.tenant, id))
             .collect()
     }
 
@@ -131,34 +173,41 @@ impl Kept {
 
 impl Trace {
     /// Answers how much larger it is now.
-    fn keep(&mut self, service: &'static str, span: Encoded) -> usize {
+    fn keep(&mut self, span: &Arrived<'_>) -> usize {
         if self.spans.len() >= SPANS_PER_TRACE {
             self.cut += 1;
             return 0;
         }
-        let mut grown = span.text.get().len() + SPAN_OVERHEAD;
+        let mut grown = span.encoded.len() + SPAN_OVERHEAD;
         if self.spans.is_empty() || span.started < self.started {
             self.started = span.started;
         }
-        self.services.insert(service);
-        if let Some(id) = span.request_id {
+        if let Some(id) = span.request_id
+            && !self.request_ids.contains(id)
+        {
             grown += id.len();
-            self.request_ids.insert(id);
+            self.request_ids.insert(id.to_owned());
         }
-        if let Some(tenant) = &span.tenant {
-            grown += tenant.len();
-            self.tenants.insert(tenant.clone());
-        }
+        let tenant = span.tenant.map(|name| {
+            let known = self.tenants.get(name).cloned();
+            known.unwrap_or_else(|| {
+                let name: Arc<str> = name.into();
+                grown += name.len();
+                self.tenants.insert(Arc::clone(&name));
+                name
+            })
+        });
         self.spans.push(Span {
-            tenant: span.tenant,
-            text: span.text,
+            service: span.service,
+            tenant,
+            encoded: span.encoded.into(),
         });
         self.bytes += grown;
         grown
     }
 
     /// What `tenant` may see: all of it, or where callers of several tenants chose the same trace id, its own spans.
-    fn shown(&self, tenant: &str, id: &str) -> KeptTrace {
+    fn found(&self, tenant: &str, id: TraceId) -> Found {
         let alone = self.tenants.len() == 1;
         let mine = |span: &&Span| alone || span.tenant.as_deref() == Some(tenant);
         let mut warnings = Vec::new();
@@ -169,26 +218,37 @@ impl Trace {
             warnings
                 .push("other tenants use this trace id too: only this tenant's spans are shown".to_owned());
         }
-        let process = |name: &&'static str| {
-            let value = json!({ "serviceName": name, "tags": [] });
-            ((*name).to_owned(), value)
-        };
-        KeptTrace {
-            trace_id: id.to_owned(),
-            spans: self
-                .spans
-                .iter()
-                .filter(mine)
-                .map(|span| span.text.clone())
-                .collect(),
-            processes: self.services.iter().map(process).collect::<Map<_, _>>(),
+        Found {
+            id,
+            spans: self.spans.iter().filter(mine).cloned().collect(),
             warnings,
+        }
+    }
+}
+
+impl Found {
+    /// As Jaeger answers it.
+    pub(super) fn shown(self) -> KeptTrace {
+        let services: BTreeSet<_> = self.spans.iter().map(|span| span.service).collect();
+        let process = |name: &str| {
+            let value = json!({ "serviceName": name, "tags": [] });
+            (name.to_owned(), value)
+        };
+        let text = |span: &Span| encode::text(span.service, &span.encoded);
+        KeptTrace {
+            trace_id: self.id.to_string(),
+            spans: self.spans.iter().map(text).collect(),
+            processes: services.into_iter().map(process).collect::<Map<_, _>>(),
+            warnings: self.warnings,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use prost::Message;
+
     use super::*;
 
     fn ring(traces: usize, bytes: usize) -> Kept {
@@ -199,33 +259,42 @@ mod tests {
         })
     }
 
-    fn span(trace: usize, tenant: &str) -> Encoded {
-        Encoded {
-            trace_id: format!("{trace:032x}"),
+    fn id(trace: usize) -> TraceId {
+        TraceId::from(trace as u128)
+    }
+
+    fn keep(ring: &mut Kept, trace: usize, tenant: &str) {
+        let span = Span {
+            name: format!("{tenant}{}", "x".repeat(500)),
+            ..Span::default()
+        };
+        ring.keep(Arrived {
+            service: "worker",
+            trace_id: id(trace),
             started: trace as u64,
-            tenant: Some(tenant.to_owned()),
-            request_id: Some(format!("request-{trace}")),
-            text: RawValue::from_string(format!("\"{tenant}{}\"", "x".repeat(500))).unwrap(),
-        }
+            tenant: Some(tenant),
+            request_id: Some(&format!("request-{trace}")),
+            encoded: &span.encode_to_vec(),
+        });
     }
 
     #[test]
     fn the_oldest_trace_makes_room_and_its_late_spans_do_not_bring_it_back() {
         let mut ring = ring(3, 1 << 20);
-        (1..=5).for_each(|trace| ring.keep("worker", span(trace, "a")));
-        ring.keep("worker", span(1, "a"));
+        (1..=5).for_each(|trace| keep(&mut ring, trace, "a"));
+        keep(&mut ring, 1, "a");
         assert_eq!((ring.fill().traces, ring.fill().evicted), (3, 2));
-        assert!(ring.trace("a", &format!("{:032x}", 1)).is_none());
-        assert!(ring.trace("a", &format!("{:032x}", 5)).is_some());
+        assert!(ring.trace("a", id(1)).is_none());
+        assert!(ring.trace("a", id(5)).is_some());
     }
 
     #[test]
     fn memory_is_bounded_whatever_the_traces_are() {
         let mut ring = ring(10_000, 50_000);
-        (0..2_000).for_each(|trace| ring.keep("worker", span(trace / 4, "a")));
+        (0..2_000).for_each(|trace| keep(&mut ring, trace / 4, "a"));
         assert!(ring.fill().bytes <= 50_000, "{:?}", ring.fill());
         assert!(ring.fill().traces > 10, "{:?}", ring.fill());
-        (0..5_000).for_each(|_| ring.keep("worker", span(9_999, "a")));
+        (0..5_000).for_each(|_| keep(&mut ring, 9_999, "a"));
         assert!(ring.fill().bytes <= 50_000, "{:?}", ring.fill());
     }
 
@@ -233,13 +302,13 @@ mod tests {
     fn a_tenant_sees_nothing_of_another_even_under_the_same_trace_id() {
         let mut ring = ring(10, 1 << 20);
         for tenant in ["a", "b"] {
-            ring.keep("worker", span(1, tenant));
+            keep(&mut ring, 1, tenant);
         }
-        ring.keep("worker", span(2, "b"));
-        let shared = ring.trace("a", &format!("{:032x}", 1)).unwrap();
+        keep(&mut ring, 2, "b");
+        let shared = ring.trace("a", id(1)).unwrap().shown();
         assert_eq!(shared.spans.len(), 1);
-        assert!(shared.spans[0].get().starts_with("\"a"));
-        assert!(ring.trace("a", &format!("{:032x}", 2)).is_none());
+        assert!(shared.spans[0].get().contains("\"operationName\":\"ax"));
+        assert!(ring.trace("a", id(2)).is_none());
         let all = RingFilter {
             tenant: "a".to_owned(),
             limit: 10,

@@ -1,23 +1,17 @@
-//! The ring on disk, so that a kill does not take it: a line a span, in files of which the oldest goes first.
+//! The ring on disk, so that a kill does not take it: a record a span, in files of which the oldest goes first.
 //!
-//! Lines are appended in one `write` each, without a flush: the page cache outlives the process. A line that was torn, or
-//! a file that cannot be read, costs what is in it.
+//! A record is its length (4 bytes), the service (1) and the span in OTLP's encoding. Records are appended in one `write`
+//! each, without a flush: the page cache outlives the process. Only the last one of a file can be torn.
 
-use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
-use super::encode::Encoded;
-
 /// The bytes are spread over so many files.
 const FILES: u64 = 4;
-/// The services that a span may be of: a line that names another is not ours.
+/// The services that a span may be of, by their number in a record: one that names another is not ours.
 const SERVICES: [&str; 3] = ["mcp-server", "rest-api", "worker"];
 
 /// The files.
@@ -36,29 +30,20 @@ struct Open {
     size: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Line<'a> {
-    service: Cow<'a, str>,
-    trace_id: Cow<'a, str>,
-    started: u64,
-    tenant: Option<String>,
-    request_id: Option<String>,
-    #[serde(borrow)]
-    span: &'a RawValue,
-}
-
 impl Store {
     /// Reads what is in `dir`, handing each span to `keep`, and goes on in a new file. `bytes` bounds all of them.
     pub(super) fn open(
         dir: &Path,
         bytes: usize,
-        mut keep: impl FnMut(&'static str, Encoded),
+        mut keep: impl FnMut(&'static str, &[u8]),
     ) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let numbers = numbers(dir)?;
         for number in &numbers {
             // One that is not readable is as good as one that is gone.
-            let _ = read(&path(dir, *number), &mut keep);
+            if let Ok(bytes) = std::fs::read(path(dir, *number)) {
+                read(&bytes, &mut keep);
+            }
         }
         let store = Store {
             dir: dir.to_owned(),
@@ -73,23 +58,20 @@ impl Store {
         Ok(store)
     }
 
-    /// Appends a span.
-    pub(super) fn append(&self, service: &'static str, span: &Encoded) {
-        let line = Line {
-            service: service.into(),
-            trace_id: (&span.trace_id).into(),
-            started: span.started,
-            tenant: span.tenant.clone(),
-            request_id: span.request_id.clone(),
-            span: &span.text,
-        };
-        let Ok(mut line) = serde_json::to_vec(&line) else {
+    /// Appends a span of one of the services.
+    pub(super) fn append(&self, service: &'static str, span: &[u8]) {
+        let number = SERVICES.iter().position(|name| *name == service);
+        let number = number.and_then(|number| u8::try_from(number).ok());
+        let (Some(number), Ok(length)) = (number, u32::try_from(span.len())) else {
             return;
         };
-        line.push(b'\n');
+        let mut record = Vec::with_capacity(5 + span.len());
+        record.extend_from_slice(&length.to_le_bytes());
+        record.push(number);
+        record.extend_from_slice(span);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.size += line.len() as u64;
-        let taken = open.file.as_mut().map(|file| file.write_all(&line));
+        open.size += record.len() as u64;
+        let taken = open.file.as_mut().map(|file| file.write_all(&record));
         if matches!(taken, Some(Err(_))) {
             open.file = None;
         }
@@ -132,23 +114,15 @@ fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn read(path: &Path, keep: &mut impl FnMut(&'static str, Encoded)) -> io::Result<()> {
-    let mut file = BufReader::new(File::open(path)?);
-    let mut text = Vec::new();
-    while file.read_until(b'\n', &mut text)? > 0 {
-        if let Ok(line) = serde_json::from_slice::<Line<'_>>(&text)
-            && let Some(service) = SERVICES.iter().find(|name| **name == line.service)
-        {
-            let span = Encoded {
-                trace_id: line.trace_id.into_owned(),
-                started: line.started,
-                tenant: line.tenant,
-                request_id: line.request_id,
-                text: line.span.to_owned(),
-            };
+/// Up to the end, or to the record that was torn.
+fn read(mut bytes: &[u8], keep: &mut impl FnMut(&'static str, &[u8])) {
+    while let Some((length, [service, rest @ ..])) = bytes.split_first_chunk::<4>() {
+        let Some((span, rest)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize) else {
+            return;
+        };
+        if let Some(service) = SERVICES.get(usize::from(*service)) {
             keep(service, span);
         }
-        text.clear();
+        bytes = rest;
     }
-    Ok(())
 }

@@ -1,30 +1,29 @@
-//! Sends finished spans to an OTLP collector, in batches, from threads of its own.
+//! Sends finished spans to an OTLP collector, in batches, from a thread of its own.
 
-use std::sync::Arc;
+mod gathered;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter, SpanProcessor,
-};
-use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 
+use super::wire::{self, Batch};
+use super::{Ended, Journal};
 use crate::config::TelemetryConfig;
-use crate::error::TelemetryError;
 use crate::metrics::{Counter, Family};
 use crate::otlp::{self, Client, Threads};
 use crate::service::ServiceInfo;
-use crate::trace::Journal;
+pub(super) use gathered::Gathered;
+use gathered::Spans;
 
-/// The queue and the batching thread.
+/// How long a span waits for others.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// The spans that wait, and the way to who sends them.
 #[derive(Debug)]
 pub(crate) struct SpanExport {
-    processor: BatchSpanProcessor,
-    waiting: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
     bound: usize,
     queue_full: Counter,
     /// Spans that ended after the shutdown.
@@ -32,42 +31,46 @@ pub(crate) struct SpanExport {
     closed: AtomicBool,
 }
 
+#[derive(Debug)]
+struct Queue {
+    gathered: Mutex<Gathered>,
+    /// A batch is full, or it is the end.
+    due: Notify,
+    /// Spans that are gathered or on their way.
+    waiting: AtomicUsize,
+}
+
 impl SpanExport {
     pub(crate) fn start(
         config: &TelemetryConfig,
         info: &ServiceInfo,
+        client: Client,
         threads: &Threads,
         dropped: &Family<Counter, 2>,
         journal: Option<Arc<Journal>>,
-    ) -> Result<Self, TelemetryError> {
-        let exporter = OnRuntime {
-            client: Client::new::<ExportTraceServiceRequest>(config, threads.handle())?,
-            journal,
-            resource: (&otlp::resource(info)).into(),
-            runtime: threads.handle().clone(),
-            waiting: Arc::default(),
+    ) -> Self {
+        let queue = Arc::new(Queue {
+            gathered: Mutex::new(Gathered::new(config.tracing.queue)),
+            due: Notify::new(),
+            waiting: AtomicUsize::new(0),
+        });
+        let sending = Sending {
+            client,
+            resource: wire::resource(&otlp::resource(info)),
+            queue: Arc::clone(&queue),
             failed: dropped.with(["traces", "export_failed"]),
+            journal,
         };
-        let waiting = Arc::clone(&exporter.waiting);
-        // Twice our own bound: it is ours that drops, because ours counts.
-        let batches = BatchConfigBuilder::default()
-            .with_max_queue_size(config.tracing.queue.saturating_mul(2))
-            .with_max_export_batch_size(config.tracing.queue.min(512))
-            .with_scheduled_delay(Duration::from_secs(1))
-            .build();
-        let processor = BatchSpanProcessor::builder(exporter)
-            .with_batch_config(batches)
-            .build();
+        threads.keep(sending.run());
         let [queue_full, too_late] =
             ["queue_full", "shut_down"].map(|reason| dropped.with(["traces", reason]));
-        Ok(SpanExport {
-            processor,
-            waiting,
+        SpanExport {
+            queue,
             bound: config.tracing.queue,
             queue_full,
             too_late,
             closed: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Whether there is room for another finished span; where there is none, it is counted as dropped.
@@ -76,25 +79,35 @@ impl SpanExport {
             self.too_late.increment(1);
             return Room::Closed;
         }
-        if self.waiting.fetch_add(1, Relaxed) >= self.bound {
-            self.waiting.fetch_sub(1, Relaxed);
+        if self.queue.waiting.fetch_add(1, Relaxed) >= self.bound {
+            self.queue.waiting.fetch_sub(1, Relaxed);
             self.queue_full.increment(1);
             return Room::Full;
         }
         Room::Free
     }
 
-    /// Queues a finished span that was admitted; never waits.
-    pub(crate) fn submit(&self, span: SpanData) {
-        self.processor.on_end(span);
+    /// Queues a finished span that was admitted; never waits for the collector.
+    pub(crate) fn submit(&self, span: &Ended) {
+        let is_full = self.queue.gathered().add(span.span_id, &span.encoded);
+        if is_full {
+            self.queue.due.notify_one();
+        }
     }
 
-    /// Sends what waits, blocking for at most `bound`, and ends the batching thread. Later spans are dropped and counted.
-    pub(crate) fn shutdown(&self, bound: Duration) -> OTelSdkResult {
+    /// Sends what waits, blocking for at most `bound`. Later spans are dropped and counted. Not from within a runtime.
+    pub(crate) fn shutdown(&self, threads: &Threads, bound: Duration) -> Result<(), String> {
         if self.closed.swap(true, Relaxed) {
             return Ok(());
         }
-        self.processor.shutdown_with_timeout(bound)
+        let (end, ended) = oneshot::channel();
+        self.queue.gathered().end = Some(end);
+        self.queue.due.notify_one();
+        let in_time = async { tokio::time::timeout(bound, ended).await };
+        match threads.handle().block_on(in_time) {
+            Ok(sent) => sent.unwrap_or_else(|lost| Err(lost.to_string())),
+            Err(_) => Err(format!("no answer within {bound:?}")),
+        }
     }
 }
 
@@ -107,39 +120,47 @@ pub(crate) enum Room {
     Closed,
 }
 
-/// The client, run where it can live: the batching thread has no runtime of its own.
-#[derive(Debug)]
-struct OnRuntime {
+impl Queue {
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What sends them.
+struct Sending {
     client: Client,
-    resource: ResourceAttributesWithSchema,
-    runtime: Handle,
-    waiting: Arc<AtomicUsize>,
+    resource: Vec<u8>,
+    queue: Arc<Queue>,
     failed: Counter,
     journal: Option<Arc<Journal>>,
 }
 
-impl SpanExporter for OnRuntime {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "awaited right here; the runtime is the exporters' own"
-    )]
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let (client, count) = (self.client.clone(), batch.len());
-        let ids: Vec<_> = batch.iter().map(|span| span.span_context.span_id()).collect();
-        let content = ExportTraceServiceRequest {
-            resource_spans: group_spans_by_resource_and_scope(batch, &self.resource),
-        };
-        let sent = self
-            .runtime
-            .spawn(async move { client.send(content).await })
-            .await;
-        self.waiting.fetch_sub(count, Relaxed);
-        let result = sent.unwrap_or_else(|lost| Err(lost.to_string()));
-        let lost = *result.as_ref().unwrap_or(&(count as u64));
-        self.failed.increment(lost);
-        if let Some(journal) = &self.journal {
-            journal.settle(&ids);
+impl Sending {
+    async fn run(self) {
+        loop {
+            // Late or early, what is there is sent.
+            let _ = tokio::time::timeout(GATHER, self.queue.due.notified()).await;
+            let (batches, end) = self.queue.gathered().take();
+            let mut sent = Ok(());
+            for batch in batches {
+                sent = sent.and(self.send(batch).await);
+            }
+            if let Some(end) = end {
+                // Who waits may have given up.
+                let _ = end.send(sent);
+                return;
+            }
         }
-        result.map(drop).map_err(OTelSdkError::InternalFailure)
+    }
+
+    async fn send(&self, spans: Spans) -> Result<(), String> {
+        let count = spans.ids.len();
+        let sent = self.client.send(Batch::new(&self.resource, spans.encoded)).await;
+        self.queue.waiting.fetch_sub(count, Relaxed);
+        self.failed.increment(*sent.as_ref().unwrap_or(&(count as u64)));
+        if let Some(journal) = &self.journal {
+            journal.settle(&spans.ids);
+        }
+        sent.map(drop)
     }
 }

@@ -8,28 +8,26 @@
 //! Records are appended in one `write` each, without a flush: the page cache outlives the process. The file is begun anew
 //! when it is half full of what is settled.
 
-mod decoded;
 mod left;
 mod record;
-mod wire;
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanData;
 
 pub(crate) use left::{Left, LeftSpans};
 use record::Replay;
-pub(crate) use wire::Known;
 
+use super::Ended;
+use super::wire::{self, Known};
 use crate::metrics::Counter;
 
 /// A disk that takes longer for a few hundred bytes is not waited for again until the file is begun anew. Long enough that a
@@ -43,9 +41,9 @@ pub(crate) struct Journal {
     /// Who writes: the first record of every file.
     header: Vec<u8>,
     bound: u64,
-    open: RwLock<Open>,
-    size: AtomicU64,
-    /// The file takes no more: it is full, or the disk is.
+    /// One writes at a time, as the file system would have it anyway: what a full disk took a part of is taken back.
+    open: Mutex<Open>,
+    /// The disk is slow: nobody waits for it until the file is begun anew.
     is_shut: AtomicBool,
     renewing: Mutex<()>,
     lost: Counter,
@@ -58,6 +56,8 @@ struct Open {
     file: File,
     number: u64,
     path: PathBuf,
+    /// Of its whole records.
+    size: u64,
 }
 
 impl Journal {
@@ -82,10 +82,9 @@ impl Journal {
         let open = begin(dir, number, &header)?;
         let journal = Journal {
             dir: dir.to_owned(),
-            size: AtomicU64::new(header.len() as u64),
             header,
             bound: bound as u64,
-            open: RwLock::new(open),
+            open: Mutex::new(open),
             is_shut: AtomicBool::new(false),
             renewing: Mutex::new(()),
             lost,
@@ -99,32 +98,41 @@ impl Journal {
         if records.is_empty() {
             return true;
         }
-        let length = records.len() as u64;
-        let is_full = self.size.load(Relaxed) + length > self.bound;
-        let taken = !is_full && !self.is_shut.load(Relaxed) && self.write(records);
-        if taken {
-            self.size.fetch_add(length, Relaxed);
-        } else {
+        let taken = !self.is_shut.load(Relaxed) && self.write(records);
+        if !taken {
             self.lost.increment(1);
         }
         taken
     }
 
     fn write(&self, records: &[u8]) -> bool {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let length = records.len() as u64;
+        let mut open = self.opened();
+        // Whoever had it before may have found the disk slow.
+        if self.is_shut.load(Relaxed) || open.size + length > self.bound {
+            return false;
+        }
         let began = Instant::now();
-        // In one call: another thread's record never gets in between, and only the last one of a file can be torn.
-        let written = (&open.file).write(records);
-        let is_whole = written.is_ok_and(|written| written == records.len());
-        if !is_whole || began.elapsed() > SLOW {
+        let written = open.file.write(records);
+        let is_whole = written.as_ref().is_ok_and(|written| *written == records.len());
+        if is_whole {
+            open.size += length;
+        }
+        // What follows a part of a record could not be read.
+        let is_torn = !is_whole && written.is_ok() && open.file.set_len(open.size).is_err();
+        if is_torn || began.elapsed() > SLOW {
             self.is_shut.store(true, Relaxed);
         }
         is_whole
     }
 
+    fn opened(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A span that ended and waits for the exporter, after `records` of those around it.
-    pub(crate) fn ended(&self, mut records: Vec<u8>, span: &SpanData) {
-        record::span(&mut records, &Known::of(span));
+    pub(crate) fn ended(&self, mut records: Vec<u8>, span: &Ended) {
+        record::ended(&mut records, span);
         self.append(&records);
     }
 
@@ -133,7 +141,8 @@ impl Journal {
         let mut settled = Vec::with_capacity(16 + spans.len() * 8);
         record::settled(&mut settled, spans);
         let missed = if self.append(&settled) { &[] } else { spans };
-        if self.size.load(Relaxed) > self.bound / 2 || self.is_shut.load(Relaxed) {
+        let is_half_full = self.opened().size > self.bound / 2;
+        if is_half_full || self.is_shut.load(Relaxed) {
             self.renew(missed);
         }
     }
@@ -143,15 +152,11 @@ impl Journal {
         let Ok(_alone) = self.renewing.try_lock() else {
             return;
         };
-        let number = self.open.read().unwrap_or_else(PoisonError::into_inner).number + 1;
+        let number = self.opened().number + 1;
         let Ok(new) = begin(&self.dir, number, &self.header) else {
             return;
         };
-        let old = {
-            let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *open, new)
-        };
-        self.size.store(self.header.len() as u64, Relaxed);
+        let old = std::mem::replace(&mut *self.opened(), new);
         self.is_shut.store(false, Relaxed);
         let mut replay = Replay::new(settled.iter().map(|id| id.to_bytes()).collect::<HashSet<_>>());
         if let Ok(bytes) = std::fs::read(&old.path) {
@@ -164,9 +169,8 @@ impl Journal {
 
     /// Says that the process lives: a span that was open when it was killed ends at the last time.
     pub(crate) fn touch(&self, now: SystemTime) {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         // Nothing but an end that is told too early.
-        let _ = open.file.set_modified(now);
+        let _ = self.opened().file.set_modified(now);
     }
 }
 
@@ -182,10 +186,15 @@ fn begin(dir: &Path, number: u64, header: &[u8]) -> io::Result<Open> {
         let _ = std::fs::remove_file(&path);
         return Err(error);
     }
-    Ok(Open { file, number, path })
+    Ok(Open {
+        file,
+        number,
+        path,
+        size: header.len() as u64,
+    })
 }
 
 /// The record of a span that is still open.
 pub(crate) fn note(records: &mut Vec<u8>, span: &Known<'_>) {
-    record::span(records, span);
+    record::open(records, span);
 }

@@ -314,6 +314,6 @@ where
             note(&parent, Some(state.parent), &mut around);
         }
         let ended = recording.end(&state.context, state.parent, state.parent_is_remote);
-        self.sinks.submit(ended, state.is_noted, around);
+        self.sinks.submit(&ended, state.is_noted, around);
     }
 }

@@ -4,12 +4,12 @@ use std::fmt::Debug;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{InstrumentationScope, Key, KeyValue, Value};
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
 use tracing::field::{Field, Visit};
 
-use super::TraceContext;
-use super::journal::{self, Known};
+use super::wire::Known;
+use super::{TraceContext, journal};
 use crate::clock;
 
 /// Bounds of one span; what is beyond is counted in the span itself, as OpenTelemetry asks.
@@ -80,22 +80,48 @@ impl Recording {
         self.links.links.push(Link::new(to, Vec::new(), 0));
     }
 
-    /// The span as the exporter takes it.
-    pub(crate) fn end(self, context: &TraceContext, parent: SpanId, parent_is_remote: bool) -> SpanData {
-        SpanData {
-            span_context: span_context(context, true, false),
-            parent_span_id: parent,
-            parent_span_is_remote: parent_is_remote,
-            span_kind: self.kind,
-            name: self.name,
-            start_time: self.start,
-            end_time: clock::now(),
-            attributes: self.attributes.list,
-            dropped_attributes_count: self.attributes.dropped,
-            events: self.events,
-            links: self.links,
-            status: self.status,
-            instrumentation_scope: InstrumentationScope::builder("telemetry").build(),
+    /// What is known of the span while it is open; `context` is its own.
+    pub(super) fn known<'a>(
+        &'a self,
+        context: &'a SpanContext,
+        parent: SpanId,
+        parent_is_remote: bool,
+    ) -> Known<'a> {
+        Known {
+            context,
+            parent,
+            parent_is_remote,
+            name: &self.name,
+            kind: &self.kind,
+            start: self.start,
+            end: None,
+            attributes: &self.attributes.list,
+            events: &self.events.events,
+            links: &self.links.links,
+            dropped: [
+                self.attributes.dropped,
+                self.events.dropped_count,
+                self.links.dropped_count,
+            ],
+            status: &self.status,
+        }
+    }
+
+    /// When the span began.
+    pub(super) fn started(&self) -> SystemTime {
+        self.start
+    }
+
+    /// An attribute that is a text.
+    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+        let found = self
+            .attributes
+            .list
+            .iter()
+            .find(|pair| pair.key.as_str() == name)?;
+        match &found.value {
+            Value::String(text) => Some(text.as_str()),
+            _ => None,
         }
     }
 
@@ -107,19 +133,8 @@ impl Recording {
         parent: SpanId,
         parent_is_remote: bool,
     ) {
-        let known = Known {
-            context: &span_context(context, true, false),
-            parent,
-            parent_is_remote,
-            name: &self.name,
-            kind: &self.kind,
-            start: self.start,
-            end: None,
-            attributes: &self.attributes.list,
-            events: &self.events.events,
-            links: &self.links.links,
-            status: &self.status,
-        };
+        let own = span_context(context, true, false);
+        let known = self.known(&own, parent, parent_is_remote);
         journal::note(records, &known);
     }
 
@@ -139,7 +154,7 @@ impl Recording {
     }
 }
 
-fn span_context(context: &TraceContext, sampled: bool, remote: bool) -> SpanContext {
+pub(super) fn span_context(context: &TraceContext, sampled: bool, remote: bool) -> SpanContext {
     // With the mesh's own entry: a collector that samples by the tail keeps such a trace.
     let state = context.debug.put(context.state.as_deref());
     let state = state.and_then(|state| state.parse().ok());

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use opentelemetry::trace::TraceId;
-use opentelemetry_sdk::trace::SpanData;
 
 use super::export::Room;
-use super::{Journal, Sampler, SpanExport};
+use super::{Ended, Journal, Sampler, SpanExport};
 use crate::ring::TraceRing;
 
 /// The sinks of one service, and what of new traces they take.
@@ -39,18 +38,18 @@ impl Sinks {
 
     /// Takes a finished span; never waits. `is_noted` says that it is in the journal, `around` has the records of open
     /// spans around it.
-    pub(crate) fn submit(&self, span: SpanData, is_noted: bool, around: Vec<u8>) {
+    pub(crate) fn submit(&self, span: &Ended, is_noted: bool, around: Vec<u8>) {
         if let Some((ring, service)) = &self.ring {
-            ring.keep(service, &span);
+            ring.keep(service, span);
         }
         let room = self.export.as_ref().map_or(Room::Full, |export| export.admit());
         match (&self.journal, room) {
             // Of what ends after the last export the next start tells.
-            (Some(journal), Room::Free | Room::Closed) => journal.ended(around, &span),
+            (Some(journal), Room::Free | Room::Closed) => journal.ended(around, span),
             (Some(journal), Room::Full) => {
                 journal.append(&around);
                 if is_noted {
-                    journal.settle(&[span.span_context.span_id()]);
+                    journal.settle(&[span.span_id]);
                 }
             }
             (None, _) => {}

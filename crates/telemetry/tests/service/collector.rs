@@ -174,14 +174,18 @@ pub struct Collector {
 }
 
 impl Collector {
-    #[expect(clippy::disallowed_methods, reason = "ends with the collector's runtime")]
     pub fn start() -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "ends with the collector's runtime")]
+    pub fn start_at(address: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(TcpListener::bind(address)).unwrap();
         let address = listener.local_addr().unwrap();
         let received = Received::default();
         let server = tonic::transport::Server::builder()

@@ -215,7 +215,8 @@ fn a_collector_that_hangs_costs_what_is_sent_and_never_the_work() {
         all_signals(config, &endpoint);
         config.tracing.queue = 16;
         config.monitoring.otlp.logs_queue = 16;
-        config.monitoring.otlp.timeout_ms = 300;
+        // Long enough that few exports are given up while the requests are made, on a busy machine too.
+        config.monitoring.otlp.timeout_ms = 2_000;
         config.monitoring.otlp.metrics_interval_ms = 50;
     });
     let address = service.serve(Router::new().route("/work", get(|| async { "done" })));
@@ -244,4 +245,43 @@ fn a_collector_that_hangs_costs_what_is_sent_and_never_the_work() {
     let began = std::time::Instant::now();
     service.runtime.block_on(service.telemetry.shutdown());
     assert!(began.elapsed().as_secs() < 10, "the end is bounded");
+}
+
+#[test]
+fn a_collector_that_is_away_is_one_line_of_the_log_and_its_return_another() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let service = Service::with("worker", |config| {
+        config.tracing.enabled = true;
+        config.tracing.endpoint = format!("http://{address}");
+    });
+    let told = |event: &str| {
+        let lines = service.lines().into_iter();
+        lines.filter(|line| line["event"] == event).collect::<Vec<_>>()
+    };
+    for lost in 1..=2 {
+        service.run(async { tracing::info_span!("lost").in_scope(|| {}) });
+        let labels = r#"service="worker",environment="test",signal="traces",reason="export_failed""#;
+        eventually("the loss is counted", || {
+            service.has(&format!("telemetry_dropped_total{{{labels}}} {lost}"))
+        });
+    }
+    let failed = told("telemetry_export_failed");
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(service.lines().len(), 1, "{:?}", service.lines());
+    assert_eq!(failed[0]["level"], "WARN");
+    assert_eq!(failed[0]["signal"], "traces");
+    assert_eq!(failed[0]["collector"], address.to_string());
+    let _back = Collector::start_at(address);
+    eventually("it is back", || {
+        service.run(async { tracing::info_span!("found").in_scope(|| {}) });
+        told("telemetry_export_recovered").len() == 1
+    });
+    let recovered = told("telemetry_export_recovered").remove(0);
+    assert!(recovered["exports"].as_u64().unwrap() >= 2, "{recovered}");
+    assert!(
+        recovered["downtime_seconds"].as_f64().unwrap() > 1.0,
+        "{recovered}"
+    );
 }

@@ -5,20 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry::trace::SpanId;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use prost::Message;
 
-use super::decoded;
 use super::record::{self, Replay};
-
-/// Spans of one request to the collector.
-const AT_ONCE: usize = 512;
+use crate::trace::export::Gathered;
+use crate::trace::wire::Batch;
 
 /// The files of processes before this one.
 #[derive(Debug)]
@@ -29,7 +25,7 @@ pub(crate) struct Left {
 /// The spans that one of them did not get rid of.
 #[derive(Debug)]
 pub(crate) struct LeftSpans {
-    resource: Resource,
+    resource: Vec<u8>,
     /// Those that had not ended come first.
     spans: Vec<Span>,
     /// How many had not.
@@ -106,7 +102,7 @@ impl Left {
 impl LeftSpans {
     fn of(resource: &[u8], replay: Replay, alive: SystemTime) -> Self {
         let mut left = LeftSpans {
-            resource: Resource::decode(resource).unwrap_or_default(),
+            resource: resource.to_owned(),
             spans: Vec::new(),
             cut: 0,
         };
@@ -132,23 +128,22 @@ impl LeftSpans {
         self.spans.len()
     }
 
-    /// Those that had not ended, as the ring takes them.
-    pub(crate) fn cut_off(&self) -> impl Iterator<Item = SpanData> {
-        self.spans.iter().take(self.cut).map(decoded::span)
+    /// Those that had not ended.
+    pub(crate) fn cut_off(&self) -> &[Span] {
+        self.spans.get(..self.cut).unwrap_or_default()
     }
 
     /// What to send, in requests of bounded size.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = ExportTraceServiceRequest> {
-        self.spans.chunks(AT_ONCE).map(|spans| ExportTraceServiceRequest {
-            resource_spans: vec![ResourceSpans {
-                resource: Some(self.resource.clone()),
-                scope_spans: vec![ScopeSpans {
-                    spans: spans.to_vec(),
-                    ..ScopeSpans::default()
-                }],
-                ..ResourceSpans::default()
-            }],
-        })
+    pub(crate) fn requests(&self) -> Vec<Batch> {
+        let mut gathered = Gathered::new(usize::MAX);
+        for span in &self.spans {
+            gathered.add(SpanId::INVALID, &span.encode_to_vec());
+        }
+        let (batches, _) = gathered.take();
+        let batches = batches.into_iter();
+        batches
+            .map(|spans| Batch::new(&self.resource, spans.encoded))
+            .collect()
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use opentelemetry::trace::SpanId;
 
-use super::wire::{self, Known};
+use crate::trace::Ended;
+use crate::trace::wire::{self, Known};
 
 /// Who writes: an OTLP resource.
 const HEADER: u8 = 1;
@@ -26,11 +27,20 @@ pub(super) fn header(resource: &[u8]) -> Vec<u8> {
     out
 }
 
-pub(super) fn span(out: &mut Vec<u8>, span: &Known<'_>) {
+pub(super) fn open(out: &mut Vec<u8>, span: &Known<'_>) {
     frame(out, SPAN, |out| {
         out.extend_from_slice(&span.context.span_id().to_bytes());
-        out.push(u8::from(span.end.is_some()));
+        out.push(0);
         wire::write(out, span);
+    });
+}
+
+pub(super) fn ended(out: &mut Vec<u8>, span: &Ended) {
+    out.reserve(HEAD + ID + 1 + span.encoded.len());
+    frame(out, SPAN, |out| {
+        out.extend_from_slice(&span.span_id.to_bytes());
+        out.push(1);
+        out.extend_from_slice(&span.encoded);
     });
 }
 

@@ -1,11 +1,14 @@
-//! A span in OTLP's encoding, written from what is borrowed: it is written on the way of the request that it belongs to.
+//! A span in OTLP's encoding, written from what is borrowed: it is written on the way of the request that it belongs to,
+//! once for everybody who takes it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::{Buf, BufMut};
 use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanData;
+use prost::encoding::{DecodeContext, WireType, skip_field};
+use prost::{DecodeError, Message};
 
 /// What is known of a span, open or ended.
 pub(crate) struct Known<'a> {
@@ -20,25 +23,9 @@ pub(crate) struct Known<'a> {
     pub(crate) attributes: &'a [KeyValue],
     pub(crate) events: &'a [Event],
     pub(crate) links: &'a [Link],
+    /// Attributes, events and links that were too many.
+    pub(crate) dropped: [u32; 3],
     pub(crate) status: &'a Status,
-}
-
-impl<'a> Known<'a> {
-    pub(crate) fn of(span: &'a SpanData) -> Self {
-        Known {
-            context: &span.span_context,
-            parent: span.parent_span_id,
-            parent_is_remote: span.parent_span_is_remote,
-            name: &span.name,
-            kind: &span.span_kind,
-            start: span.start_time,
-            end: Some(span.end_time),
-            attributes: &span.attributes,
-            events: &span.events.events,
-            links: &span.links.links,
-            status: &span.status,
-        }
-    }
 }
 
 /// The wire types of Protocol Buffers.
@@ -49,6 +36,7 @@ const FIXED32: u8 = 5;
 
 /// The field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`.
 pub(super) fn write(out: &mut Vec<u8>, span: &Known<'_>) {
+    let [dropped_attributes, dropped_events, dropped_links] = span.dropped;
     bytes(out, 1, &span.context.trace_id().to_bytes());
     bytes(out, 2, &span.context.span_id().to_bytes());
     text(out, 3, &span.context.trace_state().header());
@@ -60,13 +48,16 @@ pub(super) fn write(out: &mut Vec<u8>, span: &Known<'_>) {
     fixed64(out, 7, nanos(span.start));
     fixed64(out, 8, span.end.map_or(0, nanos));
     attributes(out, 9, span.attributes);
+    count(out, 10, dropped_attributes);
     for event in span.events {
         nested(out, 11, |out| {
             fixed64(out, 1, nanos(event.timestamp));
             text(out, 2, &event.name);
             attributes(out, 3, &event.attributes);
+            count(out, 4, event.dropped_attributes_count);
         });
     }
+    count(out, 12, dropped_events);
     for link in span.links {
         nested(out, 13, |out| {
             bytes(out, 1, &link.span_context.trace_id().to_bytes());
@@ -75,8 +66,64 @@ pub(super) fn write(out: &mut Vec<u8>, span: &Known<'_>) {
             fixed32(out, 6, flags(&link.span_context, link.span_context.is_remote()));
         });
     }
+    count(out, 14, dropped_links);
     nested(out, 15, |out| status(out, span.status));
     fixed32(out, 16, flags(span.context, span.parent_is_remote));
+}
+
+/// Appends a span that is already encoded to the spans of a [`Batch`].
+pub(super) fn append(spans: &mut Vec<u8>, span: &[u8]) {
+    bytes(spans, 2, span);
+}
+
+/// The content of an export (`ExportTraceServiceRequest`): spans that are already encoded, with who sends them.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    head: Vec<u8>,
+    spans: Vec<u8>,
+}
+
+impl Batch {
+    /// Of spans from [`append`], of a sender from [`resource`].
+    pub(super) fn new(resource: &[u8], spans: Vec<u8>) -> Self {
+        let mut scope = Vec::new();
+        nested(&mut scope, 1, |out| text(out, 1, "telemetry"));
+        let mut inner = Vec::new();
+        bytes(&mut inner, 1, resource);
+        begin(&mut inner, 2, scope.len() + spans.len());
+        inner.extend_from_slice(&scope);
+        let mut head = Vec::new();
+        begin(&mut head, 1, inner.len() + spans.len());
+        head.extend_from_slice(&inner);
+        Self { head, spans }
+    }
+}
+
+impl Message for Batch {
+    fn encode_raw(&self, out: &mut impl BufMut) {
+        out.put_slice(&self.head);
+        out.put_slice(&self.spans);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.head.len() + self.spans.len()
+    }
+
+    /// It is only ever sent.
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        from: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        skip_field(wire_type, tag, from, context)
+    }
+
+    fn clear(&mut self) {
+        self.head.clear();
+        self.spans.clear();
+    }
 }
 
 /// A resource in OTLP's encoding.
@@ -158,6 +205,12 @@ fn number(out: &mut Vec<u8>, tag: u8, value: u64) {
     varint(out, value);
 }
 
+fn count(out: &mut Vec<u8>, tag: u8, value: u32) {
+    if value > 0 {
+        number(out, tag, value.into());
+    }
+}
+
 fn fixed64(out: &mut Vec<u8>, tag: u8, value: u64) {
     key(out, tag, FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
@@ -168,9 +221,13 @@ fn fixed32(out: &mut Vec<u8>, tag: u8, value: u32) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-fn bytes(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
+fn begin(out: &mut Vec<u8>, tag: u8, length: usize) {
     key(out, tag, BYTES);
-    varint(out, value.len() as u64);
+    varint(out, length as u64);
+}
+
+fn bytes(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
+    begin(out, tag, value.len());
     out.extend_from_slice(value);
 }
 
@@ -199,9 +256,9 @@ mod tests {
 
     use opentelemetry::InstrumentationScope;
     use opentelemetry::trace::{TraceFlags, TraceId};
-    use opentelemetry_proto::tonic::trace::v1::Span;
-    use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
-    use prost::Message;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+    use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
     use super::*;
 
@@ -221,10 +278,10 @@ mod tests {
             KeyValue::new("flag", true),
         ];
         let mut events = SpanEvents::default();
-        let event = Event::new("slow disk", at(3), attributes.clone(), 0);
-        events.events = vec![event.clone(), event];
+        let event = Event::new("slow disk", at(3), attributes.clone(), 2);
+        (events.events, events.dropped_count) = (vec![event.clone(), event], 3);
         let mut links = SpanLinks::default();
-        links.links = vec![Link::new(context(9, true), Vec::new(), 0)];
+        (links.links, links.dropped_count) = (vec![Link::new(context(9, true), Vec::new(), 0)], 4);
         SpanData {
             span_context: context(1, false),
             parent_span_id: SpanId::from(2_u64),
@@ -234,26 +291,59 @@ mod tests {
             start_time: at(2),
             end_time: at(4),
             attributes,
-            dropped_attributes_count: 0,
+            dropped_attributes_count: 1,
             events,
             links,
             status: Status::error("late"),
-            instrumentation_scope: InstrumentationScope::default(),
+            instrumentation_scope: InstrumentationScope::builder("telemetry").build(),
+        }
+    }
+
+    fn known(span: &SpanData) -> Known<'_> {
+        Known {
+            context: &span.span_context,
+            parent: span.parent_span_id,
+            parent_is_remote: span.parent_span_is_remote,
+            name: &span.name,
+            kind: &span.span_kind,
+            start: span.start_time,
+            end: Some(span.end_time),
+            attributes: &span.attributes,
+            events: &span.events.events,
+            links: &span.links.links,
+            dropped: [
+                span.dropped_attributes_count,
+                span.events.dropped_count,
+                span.links.dropped_count,
+            ],
+            status: &span.status,
         }
     }
 
     #[test]
-    fn a_span_is_read_back_as_the_exporter_would_have_sent_it() {
+    fn a_batch_is_read_back_as_opentelemetrys_own_exporter_would_have_sent_it() {
         let root = SpanData {
             parent_span_id: SpanId::INVALID,
             parent_span_is_remote: false,
             status: Status::Ok,
             ..span()
         };
-        for span in [span(), root] {
+        let ours = Resource::builder_empty()
+            .with_attribute(KeyValue::new("service.name", "worker"))
+            .build();
+        let all = [span(), root];
+        let mut spans = Vec::new();
+        for span in &all {
             let mut out = Vec::new();
-            write(&mut out, &Known::of(&span));
-            assert_eq!(Span::decode(&*out).unwrap(), Span::from(span));
+            write(&mut out, &known(span));
+            append(&mut spans, &out);
         }
+        let batch = Batch::new(&resource(&ours), spans);
+        let sent = batch.encode_to_vec();
+        assert_eq!(sent.len(), batch.encoded_len());
+        let theirs = ExportTraceServiceRequest {
+            resource_spans: group_spans_by_resource_and_scope(all.to_vec(), &(&ours).into()),
+        };
+        assert_eq!(ExportTraceServiceRequest::decode(&*sent).unwrap(), theirs);
     }
 }
