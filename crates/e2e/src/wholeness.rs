@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Utc};
 use devmesh::traces::{Hop, Span, Trace, faults};
 use serde_json::Value;
 use test_support::{OtlpReceiver, ReceivedSpan};
@@ -13,7 +14,9 @@ use test_support::{OtlpReceiver, ReceivedSpan};
 pub struct Wholeness {
     /// How many there are.
     pub traces: usize,
-    /// What is wrong with those that are not whole, by their ids.
+    /// How many were not judged.
+    pub left_out: usize,
+    /// What is wrong with those that are not whole, and their spans, by their ids.
     pub broken: BTreeMap<String, Vec<String>>,
 }
 
@@ -31,35 +34,39 @@ impl Wholeness {
         }
         let mut verdict = Self {
             traces: traces.len(),
-            broken: BTreeMap::new(),
+            ..Self::default()
         };
         for (id, spans) in traces {
-            let trace = Trace::of(&id, spans, Vec::new());
-            let wrong = faults(&trace, hops.get(&id).map_or(&[], Vec::as_slice));
+            let mut trace = Trace::of(&id, spans, Vec::new());
+            let mut wrong = faults(&trace, hops.get(&id).map_or(&[], Vec::as_slice));
             if !wrong.is_empty() {
+                trace.spans.sort_by_key(|span| span.start);
+                wrong.extend(trace.spans.iter().map(told));
                 verdict.broken.insert(id, wrong);
             }
         }
         verdict
     }
 
-    /// Leaves out those of which a span began within one of these times.
+    /// Leaves out those of which a span, or the call that a record tells of, was under way within one of these times.
     #[must_use]
-    pub fn but_within(mut self, otlp: &OtlpReceiver, times: &[Range<SystemTime>]) -> Self {
+    pub fn but_within(mut self, otlp: &OtlpReceiver, records: &[Value], times: &[Range<SystemTime>]) -> Self {
         let nanos = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let is_within = |span: &ReceivedSpan| {
-            let began = u128::from(span.start_unix_nanos);
-            times
-                .iter()
-                .any(|time| (nanos(time.start)..nanos(time.end)).contains(&began))
+        let is_within = |began: u128, ended: u128| {
+            let meets = |time: &Range<SystemTime>| began < nanos(time.end) && nanos(time.start) <= ended;
+            times.iter().any(meets)
         };
-        let left_out: HashSet<String> = otlp
-            .spans()
-            .into_iter()
-            .filter(is_within)
-            .map(|span| span.trace_id)
-            .collect();
-        self.traces -= left_out.len();
+        let spans = otlp.spans().into_iter();
+        let spans = spans.filter(|span| is_within(span.start_unix_nanos.into(), span.end_unix_nanos.into()));
+        let told = records.iter().filter_map(|record| {
+            let at: SystemTime = record["at"].as_str()?.parse::<DateTime<Utc>>().ok()?.into();
+            let took = u128::from(record["duration_ms"].as_u64()?) * 1_000_000;
+            let (id, _) = Hop::told_by(record)?;
+            is_within(nanos(at).saturating_sub(took), nanos(at)).then_some(id)
+        });
+        let left_out: HashSet<String> = spans.map(|span| span.trace_id).chain(told).collect();
+        self.left_out = left_out.len();
+        self.traces -= self.left_out;
         self.broken.retain(|id, _| !left_out.contains(id));
         self
     }
@@ -69,6 +76,23 @@ impl Wholeness {
         let whole = self.traces - self.broken.len();
         100.0 * whole as f64 / self.traces.max(1) as f64
     }
+}
+
+/// A span in one line, to see why one beside it is missing.
+fn told(span: &Span) -> String {
+    let micros = i64::try_from(span.start).unwrap_or_default();
+    let at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    format!(
+        "{} +{} ms {} {} `{}` {} in {} {}",
+        at.format("%H:%M:%S%.3f"),
+        span.duration / 1_000,
+        span.service,
+        span.kind,
+        span.name,
+        span.id,
+        span.parent.as_deref().unwrap_or("-"),
+        span.error.as_deref().unwrap_or_default(),
+    )
 }
 
 fn read(span: ReceivedSpan) -> Span {

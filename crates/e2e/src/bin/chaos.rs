@@ -71,10 +71,17 @@ async fn main() -> Result<ExitCode> {
     }
     println!("{} violations", violations.len());
     for (trace, faults) in &run.traces.broken {
-        println!("BROKEN {trace}: {}", faults.join("; "));
+        println!("BROKEN {trace}:\n  {}", faults.join("\n  "));
+    }
+    if !run.traces.broken.is_empty() {
+        println!("the faults:\n  {}", run.past.join("\n  "));
     }
     let whole = run.traces.percent();
     println!("{whole:.2} % of {} traces are whole", run.traces.traces);
+    println!(
+        "{} more were under way when no span could be written down",
+        run.traces.left_out
+    );
     Ok(if violations.is_empty() && whole >= WHOLE {
         ExitCode::SUCCESS
     } else {

@@ -27,6 +27,8 @@ pub struct Run {
     pub ledger: Ledger,
     /// How many of the traces are whole, of those that could be journalled.
     pub traces: Wholeness,
+    /// When which fault was, to read a trace that is not whole by.
+    pub past: Vec<String>,
     /// Faults that could not be made here, and why.
     pub left_out: Option<&'static str>,
 }
@@ -68,12 +70,13 @@ pub async fn run(shape: Shape, calls: usize, plan: &Plan) -> Result<Run> {
     let ledger = account(&stage).await?;
     let records = records(&stage.mesh.admin()?).await?;
     stage.clear(DRAIN).await?;
-    let traces =
-        Wholeness::of(stage.mesh.otlp(), &records).but_within(stage.mesh.otlp(), &stage.unjournalled());
+    let otlp = stage.mesh.otlp();
+    let traces = Wholeness::of(otlp, &records).but_within(otlp, &records, &stage.unjournalled());
     let left_out = "the full disk: a file system cannot be mounted without CAP_SYS_ADMIN";
     Ok(Run {
         ledger,
         traces,
+        past: stage.past.iter().map(ToString::to_string).collect(),
         left_out: (!has_disk).then_some(left_out),
     })
 }

@@ -47,6 +47,7 @@ async fn no_secret_is_found_anywhere_after_a_run_of_a_cluster() -> Result<()> {
         "a span",
         "a metrics page",
         "a spool",
+        "a journal of spans",
         "a file",
         "a back-up",
         "Redis",
@@ -65,6 +66,8 @@ async fn no_secret_is_found_anywhere_after_a_run_of_up() -> Result<()> {
         "a span",
         "a metrics page",
         "a spool",
+        "a journal of spans",
+        "a ring of traces",
         "a file",
         "a command",
         "an answer",
@@ -104,6 +107,11 @@ async fn run(setup: Setup, hunt: &mut Hunt) -> Result<()> {
     }
     hunt.look_all("a log line", &[mesh.stdout_lines(), mesh.stderr_lines()].concat());
     places::files(&mesh, hunt)?;
+    let journal = ["a journal of spans", "a ring of traces"].into_iter();
+    let kept = journal.take(if mesh.shape() == Shape::Up { 2 } else { 1 });
+    for place in kept {
+        ensure!(hunt.has_seen(place, "ExecuteTool"), "no call in {place}");
+    }
     let pages = mesh.pages().await?;
     hunt.look_all(
         "a metrics page",

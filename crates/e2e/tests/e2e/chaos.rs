@@ -13,8 +13,8 @@ async fn every_effect_and_every_answer_is_accounted_for_whatever_fails_around_th
     let run = chaos::run(setup.shape(), calls, &plan).await?;
     let violations = run.ledger.violations();
     ensure!(violations.is_empty(), "{violations:#?}\n{}", run.ledger);
-    // The share of whole traces is `scripts/chaos`'s to judge: among so few, one torn by a full disk is too many.
-    // `kills` judges them without one.
+    let traces = &run.traces;
+    ensure!(traces.percent() >= 99.9, "{:#?}\n{:#?}", traces.broken, run.past);
     ensure!(
         run.ledger.entries.len() >= calls,
         "{} calls",

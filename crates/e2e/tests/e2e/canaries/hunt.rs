@@ -42,6 +42,12 @@ impl Hunt {
         Ok(())
     }
 
+    /// Whether `text` was seen in `place`: what is looked at is what it should be.
+    pub fn has_seen(&self, place: &str, text: &str) -> bool {
+        let mut there = self.texts.iter().filter(|(of, ..)| *of == place);
+        there.any(|(_, _, bytes)| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+    }
+
     /// Fails with every place where a canary was found, or when one of `places` was not looked at.
     pub fn verdict(&self, places: &[&str]) -> Result<()> {
         let (mut found, mut bytes) = (Vec::new(), BTreeMap::<&str, usize>::new());

@@ -107,7 +107,8 @@ pub async fn queues(mesh: &Mesh, hunt: &mut Hunt) -> Result<()> {
     Ok(())
 }
 
-/// Every file that the mesh keeps, byte for byte: the spools, and of `up` the database with its log.
+/// Every file that the mesh keeps, byte for byte: the spools, the journals of spans, and of `up` the ring of traces and the
+/// database with its log.
 pub fn files(mesh: &Mesh, hunt: &mut Hunt) -> Result<()> {
     below(mesh.dir(), hunt)
 }
@@ -127,10 +128,11 @@ fn below(dir: &Path, hunt: &mut Hunt) -> Result<()> {
         let (false, Ok(bytes)) = (OWN_PLACES.contains(&name), std::fs::read(&path)) else {
             continue;
         };
-        let place = if name.ends_with(".audit") {
-            "a spool"
-        } else {
-            "a file"
+        let place = match name.rsplit('.').next() {
+            Some("audit") => "a spool",
+            Some("spans") => "a journal of spans",
+            Some("traces") => "a ring of traces",
+            _ => "a file",
         };
         hunt.look(place, &bytes);
     }
