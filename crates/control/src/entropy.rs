@@ -1,11 +1,29 @@
-//! Randomness as a dependency.
+//! Randomness and identifiers as dependencies.
 
+use domain::TaskId;
 use rand::Rng;
+use uuid::Uuid;
 
 /// Where random bytes come from.
 pub trait Entropy: Send + Sync {
     /// Fills `bytes` with bytes that nobody can guess.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Where the identifiers of agents, tasks and choices come from: later ones are greater.
+pub trait Ids: Send + Sync {
+    /// One that was not there before.
+    fn fresh(&self) -> Uuid;
+}
+
+/// By the machine's clock, as everywhere else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemIds;
+
+impl Ids for SystemIds {
+    fn fresh(&self) -> Uuid {
+        TaskId::generate().0
+    }
 }
 
 /// The operating system's generator, by way of a thread-local ChaCha12 that it seeds.

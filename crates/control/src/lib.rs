@@ -28,7 +28,7 @@ use chrono::{DateTime, Utc};
 use domain::ports::Storage;
 use domain::{Clock, Principal, Scope};
 
-pub use entropy::{Entropy, SystemEntropy};
+pub use entropy::{Entropy, Ids, SystemEntropy, SystemIds};
 pub use error::ControlError;
 pub use tasks::Rules;
 pub use vault::Vault;
@@ -42,6 +42,8 @@ pub struct Control {
     pub clock: Arc<dyn Clock>,
     /// Where keys and nonces come from.
     pub entropy: Arc<dyn Entropy>,
+    /// Where the identifiers of agents and tasks come from.
+    pub ids: Arc<dyn Ids>,
     /// What seals and opens credentials.
     pub vault: Arc<Vault>,
     /// The bounds of agents and tasks.

@@ -1,5 +1,6 @@
 //! What the services show at `/metrics`, and what can be said of it without Prometheus.
 
+mod agents;
 mod figures;
 mod quantile;
 mod text;
@@ -14,6 +15,7 @@ use crate::client;
 use crate::connection::Connection;
 use crate::failure::Failure;
 
+pub use agents::{AgentsOf, TasksOf};
 pub use figures::{Figures, Process, Queue, Requests};
 pub use text::{Page, Sample};
 

@@ -104,7 +104,7 @@ impl WebSockets {
         let shared = Shared {
             hosts: hosts::Hosts::new(&gate.config),
             places: crate::transport::limits::Places::new(config.max_connections),
-            metrics: Arc::new(WebSocketMetrics::new(&telemetry)),
+            metrics: Arc::new(WebSocketMetrics::begun(&telemetry)),
             connections: connections.clone(),
             shelf: shelf.clone(),
             config: Arc::new(config),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use control::{Control, SystemEntropy};
+use control::{Control, SystemEntropy, SystemIds};
 use domain::SystemClock;
 use storage::StorageOptions;
 use telemetry::Telemetry;
@@ -37,6 +37,7 @@ pub async fn open(config: &Config, telemetry: &Telemetry) -> Result<Control, Bui
         storage: storage::connect(url, &options, telemetry).await?,
         clock: Arc::new(SystemClock),
         entropy,
+        ids: Arc::new(SystemIds),
         vault: Arc::new(vault),
         rules: crate::config::rules(&config.agents, &config.tasks, &config.routing),
     })

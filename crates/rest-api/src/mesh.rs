@@ -14,7 +14,7 @@ use domain::{Agent, AgentId, Principal, Task, TaskId, TenantId};
 use telemetry::Telemetry;
 use tracing::Instrument;
 
-use crate::metrics::{AgentMetrics, AssignmentMetrics};
+use crate::metrics::{AgentMetrics, AssignmentMetrics, TaskMetrics};
 
 /// How many that moved are looked at in one round of the sweeper.
 const BATCH: u32 = 500;
@@ -26,16 +26,20 @@ pub struct Mesh {
     pub control: Control,
     agents: AgentMetrics,
     assignments: AssignmentMetrics,
+    tasks: TaskMetrics,
 }
 
 impl Mesh {
     /// Counts into this telemetry.
     #[must_use]
     pub fn new(control: Control, telemetry: &Telemetry) -> Self {
+        let agents = AgentMetrics::new(telemetry);
+        agents.begin();
         Self {
             control,
-            agents: AgentMetrics::new(telemetry),
+            agents,
             assignments: AssignmentMetrics::new(telemetry),
+            tasks: TaskMetrics::new(telemetry),
         }
     }
 
@@ -218,6 +222,7 @@ impl Mesh {
 
     async fn tell(&self, change: &TaskChange) {
         tell::task(&self.agents, &self.assignments, change);
+        tell::released(&self.tasks, change);
         if let Err(error) = self.control.learn(change).await {
             tracing::warn!(%error, "what a task has taught of its agent is lost");
         }
@@ -229,7 +234,7 @@ impl Mesh {
         }
     }
 
-    /// The gauges of agents, which only the database knows.
+    /// The gauges of agents and of tasks that wait, which only the database knows.
     ///
     /// # Errors
     /// When storage cannot answer.
@@ -237,6 +242,8 @@ impl Mesh {
         let agents = self.control.storage.agents.all_present().await?;
         let manifests = self.control.storage.agents.count_manifests().await?;
         shown.show(&self.agents, &agents, &manifests);
+        let waiting = self.control.storage.tasks.waiting().await?;
+        shown.show_waiting(&self.tasks, &waiting, self.control.clock.now());
         Ok(())
     }
 }

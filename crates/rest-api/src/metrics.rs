@@ -1,5 +1,7 @@
 //! What rest-api counts.
 
+use domain::agent::{AgentType, StateReason};
+
 telemetry::metrics! {
     /// Authentication.
     pub struct AuthMetrics {
@@ -100,6 +102,30 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// Tasks that nobody has, read by every replica from the database, and tasks that were taken from their agents.
+    pub struct TaskMetrics {
+        /// Tasks that no agent has.
+        waiting: gauge "mcp_tasks_waiting" [task_type],
+        /// Age of the oldest task that no agent has, in seconds since its creation.
+        oldest: gauge "mcp_tasks_oldest_waiting_seconds" [task_type],
+        /// Tasks that were taken from their agents, by why: not_accepted, silent, agent_lost, agent_left, agent_replaced.
+        released: counter "mcp_tasks_released_total" [task_type, reason],
+    }
+}
+
+impl AgentMetrics {
+    /// Shows what is counted of silent agents before there is one: Prometheus sees no increase in a series that is born at 1.
+    pub fn begin(&self) {
+        for agent_type in AgentType::ALL {
+            for reason in [StateReason::HeartbeatLate, StateReason::HeartbeatLost] {
+                let labels = [agent_type.as_str(), reason.as_str()];
+                self.unhealthy.with(labels).increment(0);
+            }
+        }
+    }
+}
+
+telemetry::metrics! {
     /// The relay and the sweeper.
     pub struct JobMetrics {
         /// Jobs whose message the broker has confirmed.
@@ -128,6 +154,7 @@ pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
         KeyMetrics::DECLARATIONS,
         SealMetrics::DECLARATIONS,
         JobMetrics::DECLARATIONS,
+        TaskMetrics::DECLARATIONS,
     ]
     .into_iter()
     .flatten()

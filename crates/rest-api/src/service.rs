@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use cache::{Limiter, LimiterOptions, ServerGauges};
-use control::{Control, SystemEntropy};
+use control::{Control, SystemEntropy, SystemIds};
 use domain::Clock;
 use domain::ports::{Cache, Queue};
 use runtime::admin::{Admin, OwnAddress};
@@ -185,6 +185,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         storage,
         clock,
         entropy,
+        ids: Arc::new(SystemIds),
         vault,
         rules: crate::config::rules(&config.agents, &config.tasks, &config.routing),
     };

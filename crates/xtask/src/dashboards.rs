@@ -3,6 +3,7 @@
 //! A new dashboard is a file and a line in [`all`]. `{@}` in a query stands for the dashboard's filter on environment,
 //! service and instance, `{%}` for the one on environment and service, which is what recorded series have.
 
+mod agents;
 mod alert_quality;
 mod database;
 mod errors;
@@ -16,6 +17,7 @@ mod queries;
 mod slo;
 mod surroundings;
 mod tools;
+mod websocket;
 
 use std::path::PathBuf;
 
@@ -35,6 +37,8 @@ fn all() -> Vec<Dashboard> {
         errors::dashboard(),
         performance::dashboard(),
         tools::dashboard(),
+        websocket::dashboard(),
+        agents::dashboard(),
         slo::dashboard(),
         database::dashboard(),
         alert_quality::dashboard(),

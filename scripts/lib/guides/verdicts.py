@@ -7,7 +7,6 @@ PRINTED, DIFFERENT = 122, 79
 
 # Series that nobody emits yet, and the capability that will. Such a query must not answer: then it belongs out of this list.
 LATER = (
-    (r"mcp_agents?_", "agents"),
     (r"mcp_contexts_", "contexts"),
     (r"cloud_cost_", "costs"),
     (r"synthetic_request_failure", "synthetic checks"),

@@ -16,7 +16,7 @@ from ..drills.scenes import work
 from ..drills.stack import Stack
 from ..guides import verdicts
 from ..waiting import Missed, eventually
-from . import doctor, incidents, questions, quick, table
+from . import agents, doctor, incidents, questions, quick, table
 from .inquiry import Inquiry
 
 # What needs 2 GB of memory in one process, and the minutes to fill them: asked in the full tier, and when the table is written.
@@ -28,7 +28,7 @@ def said(text):
 
 
 def course(lab, stack, inquiry, large):
-    with lab.everyday(), incidents.stream(lab), sockets.agents(lab), lab.calls("pcf_answer", threads=1, pause=0.5):
+    with lab.everyday(), incidents.stream(lab), sockets.agents(lab), agents.at_work(lab), lab.calls("pcf_answer", threads=1, pause=0.5):
         incidents.jobs(lab)
         incidents.limits(lab)
         inquiry.ask_for(5)

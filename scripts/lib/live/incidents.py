@@ -40,7 +40,7 @@ def stream(lab):
 
 def limits(lab):
     """Each kind of limit refuses something."""
-    key = next(one["name"] for one in lab.api("GET", "/keys")["items"] if one["name"] != "alertmanager")
+    key = next(one["name"] for one in lab.api("GET", "/keys")["items"] if one["name"] not in ("alertmanager", "agents"))
     for subject in ("tenant", f"key:{key}", "tool:pcf_answer"):
         path = f"/limits/{urllib.parse.quote(subject, safe='')}"
         lab.api("PUT", path, {"rate": "1/s", "burst": 1})
@@ -88,8 +88,9 @@ def replica_killed(lab, stack, meanwhile):
     eventually(30, "the mesh hears that a replica is gone", lambda: heard(False))
     meanwhile()
     lab["mcp-server-2"].start()
-    [alert] = eventually(60, "the mesh hears that the replica is back", lambda: heard(True))
-    lab.api("POST", f"/alerts/{alert['id']}/review", {"verdict": "false_positive"})
+    # A busy machine may have missed the other one for a moment too.
+    for alert in eventually(60, "the mesh hears that the replica is back", lambda: heard(True)):
+        lab.api("POST", f"/alerts/{alert['id']}/review", {"verdict": "false_positive"})
 
 
 def database_killed(lab):

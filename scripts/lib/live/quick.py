@@ -1,6 +1,7 @@
 """Seconds of traffic with errors: panels, rules and aliases have its figures, an alert comes and goes, and one stays away."""
 
 import contextlib
+import re
 import time
 
 from ..drills import sockets, traffic
@@ -8,7 +9,7 @@ from ..drills.lab import Lab
 from ..drills.runbook import page_of
 from ..drills.stack import MACHINE, Stack
 from ..waiting import eventually
-from . import doctor, incidents, questions
+from . import agents, doctor, incidents, questions
 from .inquiry import Inquiry
 
 SCALE = 30
@@ -19,7 +20,7 @@ INCIDENTS = ("alertmanager_", "mcp_database_connection_errors", 'outcome!="ok"',
 
 
 def chosen():
-    of_guides = [one for one in questions.printed() if "mcp_websocket_" in one.query]
+    of_guides = [one for one in questions.printed() if re.search("mcp_(websocket|agent)", one.query)]
     return of_guides + [one for one in questions.shipped() if not any(part in one.query for part in INCIDENTS)]
 
 
@@ -40,7 +41,7 @@ def run(binaries, folder):
 
 
 def course(lab, stack, inquiry):
-    with lab.everyday(), incidents.stream(lab), sockets.agents(lab):
+    with lab.everyday(), incidents.stream(lab), sockets.agents(lab), agents.at_work(lab):
         incidents.limits(lab)
         with contextlib.ExitStack() as callers:
             for one in errors(lab):

@@ -92,7 +92,7 @@ impl Control {
     fn agent(&self, caller: &Principal, new: &NewAgent, known: Option<&Agent>) -> Agent {
         let now = self.now();
         Agent {
-            id: known.map_or_else(AgentId::generate, |known| known.id),
+            id: known.map_or_else(|| AgentId(self.ids.fresh()), |known| known.id),
             tenant_id: caller.tenant_id,
             name: new.name.clone(),
             owner: caller.name.clone(),

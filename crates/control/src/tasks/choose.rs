@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::ports::storage::TaskChange;
-use domain::{StoreError, Task, TenantId};
+use domain::{DecisionId, StoreError, Task, TenantId};
 
 use super::scene::{Scene, Scenes};
 use crate::{Control, ControlError};
@@ -17,7 +17,8 @@ impl Control {
     pub(super) fn choose(&self, scene: &mut Scene, task: &Task) -> TaskChange {
         let now = self.now();
         let mut task = task.clone();
-        let (decision, why) = scene.decide(&task, &self.rules.routing, self.draw(), now);
+        let drawn = (DecisionId(self.ids.fresh()), self.draw());
+        let (decision, why) = scene.decide(&task, &self.rules.routing, drawn, now);
         if let Some(agent) = decision.chosen.and_then(|id| scene.agent(id)) {
             let event = task.assign(agent, now);
             scene.gave(agent.id, now);

@@ -132,7 +132,7 @@ impl Control {
         let now = self.now();
         let deadline = new.deadline_seconds.unwrap_or(self.rules.deadline_seconds);
         Task {
-            id: TaskId::generate(),
+            id: TaskId(self.ids.fresh()),
             tenant_id: caller.tenant_id,
             kind: new.kind,
             title: new.title,

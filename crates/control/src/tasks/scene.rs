@@ -76,13 +76,13 @@ impl Scene {
         &self,
         task: &Task,
         settings: &Settings,
-        entropy: u64,
+        (id, entropy): (DecisionId, u64),
         now: DateTime<Utc>,
     ) -> (Decision, String) {
         let told = self.choose(task, settings, entropy);
         let why = why(&told, self.snapshot.agents.len());
         let decision = Decision {
-            id: DecisionId::generate(),
+            id,
             tenant_id: task.tenant_id,
             task_id: task.id,
             at: now,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Pages;
+use super::agents::{AgentsOf, TasksOf};
 use super::quantile::quantile;
 use super::text::{Page, Sample};
+use super::{Pages, agents};
 
 /// What a service was asked and how it did; since its start, or since the moment before.
 #[derive(Clone, Debug, Serialize)]
@@ -64,6 +65,12 @@ pub struct Figures {
     pub processes: Vec<Process>,
     /// One for each class.
     pub queues: Vec<Queue>,
+    /// One for each type of agents.
+    pub agents: Vec<AgentsOf>,
+    /// One for each sort of tasks.
+    pub tasks: Vec<TasksOf>,
+    /// WebSocket connections.
+    pub connections: f64,
     /// Circuit breakers that are not closed, with their state.
     pub breakers: Vec<(String, &'static str)>,
     /// Sessions of agents.
@@ -132,6 +139,9 @@ impl Figures {
                 .collect(),
             processes: processes(now, before),
             queues: queues(now),
+            agents: agents::agents(now, before),
+            tasks: agents::tasks(now, before),
+            connections: sum("mcp_websocket_connections_active"),
             breakers: breakers(now),
             sessions: sum("mcp_sessions_active"),
             streams: sum("http_streams_active"),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use test_support::{Redis, free_port};
@@ -151,6 +152,27 @@ async fn top_shows_the_rate_and_latency_of_traffic_between_two_looks() {
         "colours in a pipe: {}",
         text.stdout
     );
+}
+
+#[tokio::test]
+async fn top_and_the_daily_list_show_tasks_that_no_agent_takes() {
+    let mesh = Mesh::up().await.unwrap();
+    mesh.json(&["tasks", "create", "paint", "--needs", "paint@1"])
+        .unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let shown = loop {
+        let look = mesh.json(&["top", "--once", "--interval", "1"]).unwrap();
+        let tasks = &look["figures"]["tasks"];
+        if tasks[0]["task_type"] == "paint" && tasks[0]["waiting"] == 1.0 {
+            break mesh.run(&["top", "--once", "--interval", "1"]).unwrap().stdout;
+        }
+        assert!(Instant::now() < until, "{look:#}");
+    };
+    let line = shown.lines().find(|line| line.starts_with("paint")).unwrap();
+    assert_eq!(line.split_whitespace().nth(1), Some("1"), "{shown}");
+    let findings = mesh.json(&["doctor", "--daily"]).unwrap();
+    let found = find(&findings, "tasks of type paint");
+    assert!(found["found"].as_str().unwrap().starts_with("1 wait"), "{found}");
 }
 
 #[test]

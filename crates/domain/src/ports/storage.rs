@@ -34,7 +34,7 @@ pub use keys::Keys;
 pub use limits::Limits;
 pub use providers::{Description, Import, Providers, ToolDiff};
 pub use seals::{Seal, SealPlace, Seals};
-pub use tasks::{Created, TaskChange, TaskFilter, Tasks};
+pub use tasks::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
 pub use tenants::Tenants;
 
 type Result<T> = std::result::Result<T, StoreError>;

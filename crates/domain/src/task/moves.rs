@@ -36,6 +36,27 @@ pub enum LostReason {
 }
 
 impl LostReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::NotAccepted,
+        Self::Silent,
+        Self::AgentLost,
+        Self::AgentLeft,
+        Self::AgentReplaced,
+    ];
+
+    /// The `reason` label of `mcp_tasks_released_total`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NotAccepted => "not_accepted",
+            Self::Silent => "silent",
+            Self::AgentLost => "agent_lost",
+            Self::AgentLeft => "agent_left",
+            Self::AgentReplaced => "agent_replaced",
+        }
+    }
+
     /// For the history.
     #[must_use]
     pub fn as_str(self) -> &'static str {

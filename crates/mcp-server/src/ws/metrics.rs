@@ -1,5 +1,9 @@
 //! What the WebSocket door counts (observability contract, section 2).
 
+use telemetry::Telemetry;
+
+use super::end::End;
+
 telemetry::metrics! {
     /// WebSocket connections and their messages.
     pub struct WebSocketMetrics {
@@ -24,5 +28,14 @@ telemetry::metrics! {
         /// Seconds from a ping to its pong.
         ping_latency: histogram "mcp_websocket_ping_latency_seconds" []
             buckets &exponential::<10>(0.001, 2.0),
+    }
+}
+
+impl WebSocketMetrics {
+    /// Shows the counter of slow readers before there is one: Prometheus sees no increase in a series that is born at 1.
+    pub(super) fn begun(telemetry: &Telemetry) -> Self {
+        let metrics = Self::new(telemetry);
+        metrics.errors.with([End::TOO_SLOW.outcome]).increment(0);
+        metrics
     }
 }

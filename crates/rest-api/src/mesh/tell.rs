@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use control::agents::AgentChange;
 use domain::agent::{AgentHealth, AgentState, StateReason};
-use domain::ports::storage::TaskChange;
-use domain::task::{EventKind, TaskState};
+use domain::ports::storage::{TaskChange, WaitingTasks};
+use domain::task::{EventKind, LostReason, TaskState};
 use domain::{Agent, Task, TenantId};
 use tracing::{Span, field};
 
-use crate::metrics::{AgentMetrics, AssignmentMetrics};
+use crate::metrics::{AgentMetrics, AssignmentMetrics, TaskMetrics};
 
 /// The span of one move of a task, by the contract's attributes.
 pub(super) fn span(name: &'static str) -> Span {
@@ -74,6 +75,30 @@ pub(super) fn task(agents: &AgentMetrics, assignments: &AssignmentMetrics, chang
             .is_some_and(|last| last.kind != EventKind::LateAnswer);
     if finished {
         close(agents, assignments, task);
+    }
+}
+
+/// Counts tasks that were taken from their agents; of a sort that was given to one, from 0 on, so that the first is seen as an
+/// increase.
+pub(super) fn released(tasks: &TaskMetrics, change: &TaskChange) {
+    let kind = change.task.kind.as_str();
+    if change
+        .events
+        .iter()
+        .any(|event| event.kind == EventKind::Assigned)
+    {
+        for why in LostReason::ALL {
+            tasks.released.with([kind, why.label()]).increment(0);
+        }
+    }
+    let events = change.events.iter();
+    for event in events.filter(|event| event.kind == EventKind::Released) {
+        let detail = event.detail.as_deref();
+        let reason = LostReason::ALL
+            .into_iter()
+            .find(|why| Some(why.as_str()) == detail);
+        let reason = reason.map_or("other", LostReason::label);
+        tasks.released.with([kind, reason]).increment(1);
     }
 }
 
@@ -184,6 +209,7 @@ pub struct Shown {
     registered: BTreeSet<[String; 3]>,
     capabilities: BTreeSet<[String; 2]>,
     tenants: BTreeSet<String>,
+    waiting: BTreeSet<String>,
 }
 
 impl Shown {
@@ -208,6 +234,28 @@ impl Shown {
             metrics.manifests.remove([gone]);
         }
         self.tenants = now;
+    }
+
+    /// Sets the gauges of tasks that wait.
+    pub(super) fn show_waiting(
+        &mut self,
+        metrics: &TaskMetrics,
+        waiting: &[WaitingTasks],
+        now: DateTime<Utc>,
+    ) {
+        let mut kinds = BTreeSet::new();
+        for of_kind in waiting {
+            let labels = [of_kind.kind.as_str()];
+            let age = (now - of_kind.oldest).as_seconds_f64().max(0.0);
+            metrics.waiting.with(labels).set(of_kind.count as f64);
+            metrics.oldest.with(labels).set(age);
+            kinds.insert(of_kind.kind.clone());
+        }
+        for gone in self.waiting.difference(&kinds) {
+            metrics.waiting.remove([gone]);
+            metrics.oldest.remove([gone]);
+        }
+        self.waiting = kinds;
     }
 
     fn show_workloads(&mut self, metrics: &AgentMetrics, agents: &[Agent]) {

@@ -145,6 +145,7 @@ impl Agents for Store {
             let mut unit = self.write(tenant).await?;
             unit.save_agent(agent).await?;
             unit.save_tasks(tenant, lost).await?;
+            unit.nothing_is_left(agent).await?;
             if wakes {
                 unit.tasks_moved();
             }

@@ -1,7 +1,7 @@
 //! Tasks as they are looked for.
 
 use chrono::{DateTime, Utc};
-use domain::ports::storage::TaskFilter;
+use domain::ports::storage::{TaskFilter, WaitingTasks};
 use domain::task::{Decision, TaskEvent, TaskState};
 use domain::{AgentId, Page, PageRequest, Task, TaskId, TenantId};
 use sqlx::QueryBuilder;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::outbox::push_ids;
 use super::store::Store;
 use super::unit::Unit;
-use super::{BATCH, Db};
+use super::{BATCH, Db, dialect};
 use crate::column::{Document, Word, unsigned};
 use crate::cursor;
 use crate::fault::Fault;
@@ -196,6 +196,27 @@ impl Store {
             .fetch_all(unit.conn());
         Ok(all(rows.await?))
     }
+
+    pub(super) async fn waiting_tasks(&self) -> Result<Vec<WaitingTasks>, Fault> {
+        let mut unit = self.read_across().await?;
+        let rows: Vec<(String, i64, Uuid)> = sqlx::query_as(dialect::WAITING_TASKS)
+            .fetch_all(unit.conn())
+            .await?;
+        let of_kind = |(kind, count, oldest): (String, i64, Uuid)| {
+            Some(WaitingTasks {
+                kind,
+                count: unsigned(count),
+                oldest: created_at(oldest)?,
+            })
+        };
+        Ok(rows.into_iter().filter_map(of_kind).collect())
+    }
+}
+
+/// Ids are given in the order of creation, and say when.
+fn created_at(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 impl Unit {

@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::ports::storage::{Created, TaskChange, TaskFilter, Tasks};
+use domain::agent::AgentState;
+use domain::ports::storage::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
 use domain::task::{Decision, TaskEvent, TaskState};
 use domain::{Agent, AgentId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
 use tokio::sync::watch;
@@ -146,6 +147,10 @@ impl Tasks for Store {
             .await
     }
 
+    async fn waiting(&self) -> Result<Vec<WaitingTasks>, StoreError> {
+        self.call("waiting", "tasks", self.waiting_tasks()).await
+    }
+
     fn moved(&self) -> watch::Receiver<u64> {
         self.signals.tasks()
     }
@@ -213,6 +218,24 @@ impl Unit {
             .execute(self.conn())
             .await?;
         Ok(())
+    }
+
+    /// An agent that is gone, or begins anew, holds nothing: what it was given after its tasks were read is to be taken from
+    /// it too. Whoever gives it one locks it first, so that either sees the other.
+    pub(super) async fn nothing_is_left(&mut self, agent: &Agent) -> Result<(), Fault> {
+        if !matches!(agent.state, AgentState::Offline | AgentState::Pending) {
+            return Ok(());
+        }
+        let held: i64 = sqlx::query_scalar(HELD)
+            .bind(agent.tenant_id.0)
+            .bind(agent.id.0)
+            .fetch_one(self.conn())
+            .await?;
+        if held > 0 {
+            Err(StoreError::Stale.into())
+        } else {
+            Ok(())
+        }
     }
 
     async fn note(&mut self, change: &TaskChange) -> Result<(), Fault> {

@@ -47,6 +47,14 @@ pub const LOCK_JOB: &str = concat!(
 /// An agent that is about to be given a task.
 pub const LOCK_AGENT: &str = "SELECT document FROM agents WHERE tenant_id = $1 AND id = $2 FOR UPDATE";
 
+/// The tasks that nobody has, by their sort: how many, and the first of them. There is no least of uuids before Postgres 18.
+pub const WAITING_TASKS: &str = "
+    SELECT kind, COUNT(*), MIN(id::text)::uuid
+      FROM tasks
+     WHERE state = 'pending'
+     GROUP BY kind
+     ORDER BY kind";
+
 /// Ends a choice of jobs: locks them, in an order that every transaction keeps.
 pub const IN_ORDER: &str = " ORDER BY id FOR UPDATE";
 

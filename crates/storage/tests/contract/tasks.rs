@@ -16,10 +16,12 @@ on_both!(
     an_agent_is_given_no_more_than_it_takes_however_many_ask_at_once,
     nobody_is_given_a_task_who_is_not_here,
     an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction,
+    an_agent_cannot_go_with_a_task_that_it_was_given_meanwhile,
     what_was_learned_is_kept_once,
     tasks_are_found_by_what_is_asked_of_them,
     agents_are_found_by_what_is_asked_of_them,
     another_tenants_agents_and_tasks_are_not_there,
+    tasks_that_nobody_has_are_counted_by_their_sort,
 );
 
 fn page<T>(page: Page<T>) -> Vec<T> {
@@ -216,6 +218,24 @@ async fn an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction(backend: 
     assert_eq!(backend.agents.present(tenant).await.unwrap(), []);
 }
 
+async fn an_agent_cannot_go_with_a_task_that_it_was_given_meanwhile(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let agent = ready(&backend, tenant, "one").await;
+    // Somebody looks at what it holds, which is nothing; then it is given a task; then the first one lets it go.
+    backend
+        .tasks
+        .create(tenant, &given(task(tenant, "build"), &agent))
+        .await
+        .unwrap();
+    for state in [AgentState::Offline, AgentState::Pending] {
+        let mut gone = agent.clone();
+        (gone.state, gone.version) = (state, agent.version + 1);
+        refused!(backend.agents.save(tenant, &gone, &[], true).await, Stale);
+    }
+    let stored = backend.agents.get(tenant, agent.id).await.unwrap();
+    assert_eq!(stored, agent, "it is as it was");
+}
+
 async fn what_was_learned_is_kept_once(backend: Backend) {
     let tenant = backend.tenant("acme").await;
     let agent = ready(&backend, tenant, "one").await;
@@ -364,4 +384,34 @@ async fn another_tenants_agents_and_tasks_are_not_there(backend: Backend) {
         fence: 1,
     };
     assert!(!theirs.task.is_current(&word));
+}
+
+async fn tasks_that_nobody_has_are_counted_by_their_sort(backend: Backend) {
+    let (acme, other) = (backend.tenant("acme").await, backend.tenant("other").await);
+    let agent = ready(&backend, acme, "one").await;
+    let mut waiting = Vec::new();
+    for (tenant, kind) in [(acme, "build"), (other, "build"), (acme, "review")] {
+        let task = task(tenant, kind);
+        waiting.push(task.id);
+        backend.tasks.create(tenant, &created(task)).await.unwrap();
+    }
+    backend
+        .tasks
+        .create(acme, &given(task(acme, "build"), &agent))
+        .await
+        .unwrap();
+
+    let found = backend.tasks.waiting().await.unwrap();
+    let counts: Vec<_> = found.iter().map(|of| (of.kind.as_str(), of.count)).collect();
+    assert_eq!(
+        counts,
+        [("build", 2), ("review", 1)],
+        "of every tenant; who has an agent does not wait"
+    );
+    let first = waiting[0].0.get_timestamp().unwrap().to_unix().0;
+    assert_eq!(
+        found[0].oldest.timestamp(),
+        i64::try_from(first).unwrap(),
+        "the oldest of its sort"
+    );
 }

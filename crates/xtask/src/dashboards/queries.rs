@@ -19,6 +19,7 @@ const RECORDED_NEEDS: &[(&str, Needs)] = &[
     ("mcp_tenant_rate_limit_", Needs::Incident),
     ("mcp_circuit_breaker_trips", Needs::Incident),
     ("mcp_circuit_breaker_failures", Needs::Incident),
+    ("mcp_agent_marked_unhealthy", Needs::Incident),
 ];
 
 #[derive(Deserialize)]

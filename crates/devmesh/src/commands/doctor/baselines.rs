@@ -1,7 +1,7 @@
 //! The figures of the services against the baselines of docs/monitoring.md: what `--daily` and `devmesh top` call wrong.
 
 use super::finding::Finding;
-use crate::pages::{Figures, Process, Queue, Requests};
+use crate::pages::{AgentsOf, Figures, Process, Queue, Requests, TasksOf};
 
 /// From when on something is worth a look, and from when on it is wrong.
 #[derive(Clone, Copy)]
@@ -33,11 +33,20 @@ const QUEUE_AGE_SECONDS: Bounds = Bounds {
     fail: 600.0,
 };
 
+/// Above five minutes an alert stands (TasksWaiting).
+const TASK_WAIT_SECONDS: Bounds = Bounds {
+    warn: 60.0,
+    fail: 300.0,
+};
+
 /// One finding for each figure.
 pub(in crate::commands) fn judge(figures: &Figures) -> Vec<Finding> {
     let mut findings: Vec<Finding> = figures.requests.iter().flat_map(requests).collect();
     findings.extend(figures.processes.iter().flat_map(process));
     findings.extend(figures.queues.iter().map(queue));
+    findings.extend(figures.agents.iter().map(agents));
+    let waiting = figures.tasks.iter().filter(|of| of.waiting > 0.0);
+    findings.extend(waiting.map(|of| tasks(of, &figures.agents)));
     findings.push(breakers(&figures.breakers));
     if let Some(pool) = figures.pool {
         let advice = "see `devmesh doctor --slow-queries`, then database.max_connections";
@@ -140,6 +149,34 @@ fn queue(of: &Queue) -> Finding {
         &shown,
         advice,
     )
+}
+
+fn agents(of: &AgentsOf) -> Finding {
+    let check = format!("agents of type {}", of.agent_type);
+    let found = format!("{} here, {} degraded, {} lost", of.here, of.degraded, of.lost);
+    if of.degraded > 0.0 || of.lost > 0.0 {
+        Finding::warn(
+            check,
+            found,
+            "`devmesh agents list --all` shows which, and since when",
+        )
+    } else {
+        Finding::ok(check, found)
+    }
+}
+
+fn tasks(of: &TasksOf, agents: &[AgentsOf]) -> Finding {
+    let found = format!(
+        "{} wait, the oldest was created {:.0} s ago",
+        of.waiting, of.oldest
+    );
+    let advice = if agents.iter().any(|of| of.here > 0.0) {
+        "`devmesh tasks list --state pending`, then `devmesh tasks explain ID`: who could not take it, and why"
+    } else {
+        "no agent is here: start one"
+    };
+    let check = format!("tasks of type {}", of.task_type);
+    bounded(&check, of.oldest, TASK_WAIT_SECONDS, &found, advice)
 }
 
 fn breakers(open: &[(String, &'static str)]) -> Finding {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::pages::{Figures, Process, Queue, Requests};
+use crate::pages::{AgentsOf, Figures, Process, Queue, Requests, TasksOf};
 use crate::terminal::{BAD, BOLD, DIM, GOOD, WARN, paint};
 
 /// What is shown.
@@ -73,6 +73,38 @@ impl<'a> Frame<'a> {
         Ok(())
     }
 
+    /// Nothing in a mesh without agents.
+    fn agents(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.figures.agents.is_empty() {
+            let titles = ["AGENTS", "HERE", "DEGRADED", "LOST"];
+            let [agents, here, degraded, lost] = titles;
+            heading(f, &format!("{agents:<12}{here:>10}{degraded:>9}{lost:>10}"))?;
+        }
+        for AgentsOf {
+            agent_type,
+            here,
+            degraded,
+            lost,
+        } in &self.figures.agents
+        {
+            let degraded = graded(Some(*degraded), (1.0, f64::INFINITY), 9, whole);
+            let lost = graded(Some(*lost), (1.0, f64::INFINITY), 10, whole);
+            writeln!(f, "{agent_type:<12}{here:>10}{degraded}{lost}")?;
+        }
+        if !self.figures.tasks.is_empty() {
+            let titles = ["TASKS", "WAITING", "OLDEST", "ENDED", "FAILED", "RELEASED"];
+            let [tasks, waiting, oldest, ended, failed, released] = titles;
+            heading(
+                f,
+                &format!("{tasks:<12}{waiting:>10}{oldest:>9}{ended:>10}{failed:>10}{released:>10}"),
+            )?;
+        }
+        for of in &self.figures.tasks {
+            task_line(f, of)?;
+        }
+        Ok(())
+    }
+
     fn rest(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let figures = self.figures;
         heading(f, "MESH")?;
@@ -80,8 +112,8 @@ impl<'a> Frame<'a> {
         let spool = figures.spool.map_or_else(|| "-".to_owned(), percent);
         writeln!(
             f,
-            "agents' sessions {}   streams {}   database pool {pool}   audit spool {spool}",
-            figures.sessions, figures.streams
+            "agents' sessions {}   connections {}   streams {}   database pool {pool}   audit spool {spool}",
+            figures.sessions, figures.connections, figures.streams
         )?;
         writeln!(
             f,
@@ -117,6 +149,10 @@ impl Display for Frame<'_> {
         writeln!(f)?;
         self.queues(f)?;
         writeln!(f)?;
+        if !self.figures.agents.is_empty() || !self.figures.tasks.is_empty() {
+            self.agents(f)?;
+            writeln!(f)?;
+        }
         self.rest(f)?;
         writeln!(f)?;
         self.alerts(f)
@@ -139,6 +175,20 @@ fn request_line(f: &mut Formatter<'_>, of: &Requests) -> fmt::Result {
         time(of.p95),
         time(of.p99)
     )
+}
+
+fn task_line(f: &mut Formatter<'_>, of: &TasksOf) -> fmt::Result {
+    let oldest = graded(Some(of.oldest), (60.0, 300.0), 9, |age| format!("{age:.0} s"));
+    let failed = graded(Some(of.failed), (1.0, f64::INFINITY), 10, whole);
+    writeln!(
+        f,
+        "{:<12}{:>10}{oldest}{:>10}{failed}{:>10}",
+        of.task_type, of.waiting, of.ended, of.released
+    )
+}
+
+fn whole(count: f64) -> String {
+    format!("{count:.0}")
 }
 
 fn heading(f: &mut Formatter<'_>, text: &str) -> fmt::Result {

@@ -52,8 +52,9 @@ pub trait Agents: Send + Sync {
     /// Stores a new agent. Conflict on `name` when the name is taken.
     async fn add(&self, tenant: TenantId, agent: &Agent) -> Result<()>;
     /// Stores an agent whose `version` is one above the stored one, and the tasks that it loses by that, in one transaction.
-    /// [`StoreError::Stale`](crate::StoreError::Stale) when one of them has moved otherwise meanwhile. `wakes`: whether
-    /// tasks that wait for an agent are to be looked at again.
+    /// [`StoreError::Stale`](crate::StoreError::Stale) when one of them has moved otherwise meanwhile, or when
+    /// an agent that is gone or begins anew would still hold a task. `wakes`: whether tasks that wait for an agent are to be
+    /// looked at again.
     async fn save(&self, tenant: TenantId, agent: &Agent, lost: &[TaskChange], wakes: bool) -> Result<()>;
     /// One agent.
     async fn get(&self, tenant: TenantId, id: AgentId) -> Result<Agent>;

@@ -44,6 +44,17 @@ pub struct TaskChange {
     pub assigns: bool,
 }
 
+/// The tasks of one sort that nobody has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingTasks {
+    /// What sort of work they are.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// When the oldest was created.
+    pub oldest: DateTime<Utc>,
+}
+
 /// Tasks, their histories, and who was chosen for them.
 #[async_trait]
 pub trait Tasks: Send + Sync {
@@ -75,6 +86,8 @@ pub trait Tasks: Send + Sync {
     async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>>;
     /// The tenant's tasks for which somebody is looked for, the most urgent and oldest first, due or not.
     async fn pending(&self, tenant: TenantId, limit: u32) -> Result<Vec<Task>>;
+    /// Across tenants: the tasks that nobody has, by their sort; sorts without any are missing.
+    async fn waiting(&self) -> Result<Vec<WaitingTasks>>;
     /// Rises whenever a task may have moved; waiters look again.
     fn moved(&self) -> watch::Receiver<u64>;
 }

@@ -1,0 +1,422 @@
+//! What people and agents do, and what they make of the answers.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use control::ControlError;
+use control::agents::NewAgent;
+use control::tasks::{Answer, NewDelegation, NewTask};
+use domain::agent::{AgentHealth, AgentType, Heartbeat};
+use domain::task::{Delegation, Needs, Progress, Strategy, TaskError, TaskState};
+use domain::{Priority, Task};
+use serde_json::{Value, json};
+
+use crate::replicas::{Belief, Heard, Running};
+use crate::world::{Broken, World};
+
+/// What an agent says of an assignment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    pub belief: Belief,
+    pub word: Word,
+}
+
+/// In a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    Accept,
+    Reject,
+    Progress,
+    Complete,
+    Fail,
+    FailAgain,
+}
+
+/// Tasks that a run asks for, at most.
+const MOST_TASKS: usize = 14;
+
+impl World {
+    /// Somebody does something, by chance.
+    pub fn somebody_acts(&mut self) {
+        let replica = self.dice.below(2);
+        let worker = self.dice.place(self.workers.len());
+        if self.workers[worker].away_until > self.millis() {
+            return self.sweep(replica);
+        }
+        match self.dice.below(100) {
+            0..12 => self.ask_for_a_task(replica),
+            12..15 => self.cancel(replica),
+            15..18 => self.delegate(replica),
+            18..30 => self.sweep(replica),
+            30..33 => self.go_away(worker),
+            33..36 => self.register(worker, replica),
+            36..38 => self.leave(worker, replica),
+            38..39 => self.send_away(worker, replica),
+            39..58 => self.beat(worker, replica),
+            58..74 => self.look(worker, replica),
+            _ => self.speak(worker, replica),
+        }
+    }
+
+    fn begin(&mut self, replica: u64, what: String, work: impl Future<Output = Heard> + 'static) {
+        self.running.push(Running {
+            replica,
+            what: format!("r{replica} {what}"),
+            work: Box::pin(work),
+        });
+    }
+
+    pub fn register(&mut self, worker: usize, replica: u64) {
+        let (mesh, caller) = (self.mesh.clone(), self.agents_key.clone());
+        let abilities = ["a@1", "b@1"].iter().take(1 + worker % 2);
+        let new = NewAgent {
+            name: format!("agent-{worker}"),
+            agent_type: AgentType::Custom,
+            capabilities: abilities.map(|name| name.parse().unwrap()).collect(),
+            model: String::new(),
+            region: String::new(),
+            labels: BTreeMap::new(),
+            capacity: 1 + u32::try_from(worker % 3).unwrap(),
+            heartbeat_seconds: None,
+            manifest: None,
+        };
+        self.begin(replica, format!("agent-{worker} registers"), async move {
+            Heard::Registered(worker, mesh.register(&caller, new).await)
+        });
+    }
+
+    pub fn beat(&mut self, worker: usize, replica: u64) {
+        let Some(id) = self.workers[worker].id else {
+            return self.register(worker, replica);
+        };
+        let (mesh, caller, epoch) = (
+            self.mesh.clone(),
+            self.agents_key.clone(),
+            self.workers[worker].epoch,
+        );
+        let said = Heartbeat {
+            workload: if self.workers[worker].beliefs.is_empty() {
+                0.0
+            } else {
+                0.5
+            },
+            health: if self.dice.percent(4) {
+                AgentHealth::Degraded
+            } else {
+                AgentHealth::Healthy
+            },
+        };
+        self.begin(replica, format!("agent-{worker} beats"), async move {
+            Heard::Beaten(worker, mesh.hear(&caller, id, epoch, said).await)
+        });
+    }
+
+    fn leave(&mut self, worker: usize, replica: u64) {
+        let Some(id) = self.workers[worker].id else { return };
+        let (mesh, caller, epoch) = (
+            self.mesh.clone(),
+            self.agents_key.clone(),
+            self.workers[worker].epoch,
+        );
+        self.begin(replica, format!("agent-{worker} leaves"), async move {
+            Heard::Done(mesh.leave(&caller, id, epoch).await.map(drop))
+        });
+    }
+
+    fn send_away(&mut self, worker: usize, replica: u64) {
+        let Some(id) = self.workers[worker].id else { return };
+        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        self.begin(replica, format!("agent-{worker} is sent away"), async move {
+            Heard::Done(mesh.remove(&caller, id).await.map(drop))
+        });
+    }
+
+    /// It is not heard for a while: a network that is gone, a process that hangs. What it believes stays with it.
+    fn go_away(&mut self, worker: usize) {
+        let millis = i64::try_from(500 + self.dice.below(30_000)).unwrap();
+        self.workers[worker].away_until = self.millis() + millis;
+        self.note(format!("agent-{worker} is away for {millis} ms"));
+    }
+
+    /// It asks what it holds.
+    pub fn look(&mut self, worker: usize, replica: u64) {
+        let Some(id) = self.workers[worker].id else { return };
+        let (mesh, caller) = (self.mesh.clone(), self.agents_key.clone());
+        self.begin(replica, format!("agent-{worker} looks"), async move {
+            let offers = mesh.control.agent_offers(&caller, id, Duration::ZERO).await;
+            let all = offers.map(|offers| [offers.offered, offers.working].concat());
+            Heard::Offered(worker, all)
+        });
+    }
+
+    /// It says the next word of an assignment that it believes to have; now and then twice.
+    fn speak(&mut self, worker: usize, replica: u64) {
+        if self.workers[worker].beliefs.is_empty() {
+            return self.look(worker, replica);
+        }
+        let place = self.dice.place(self.workers[worker].beliefs.len());
+        let belief = self.workers[worker].beliefs[place].clone();
+        let word = match (belief.accepted, self.dice.below(20)) {
+            (false, 0..2) => Word::Reject,
+            (false, _) => Word::Accept,
+            (true, 0..5) => Word::Progress,
+            (true, 5..7) => Word::FailAgain,
+            (true, 7) => Word::Fail,
+            (true, _) => Word::Complete,
+        };
+        self.say(worker, &belief, word, replica);
+        if self.dice.percent(10) {
+            self.say(worker, &belief, word, 1 - replica);
+        }
+    }
+
+    /// The honest course.
+    pub fn do_it(&mut self, worker: usize, belief: &Belief, replica: u64) {
+        let word = if belief.accepted {
+            Word::Complete
+        } else {
+            Word::Accept
+        };
+        self.say(worker, belief, word, replica);
+    }
+
+    fn say(&mut self, worker: usize, belief: &Belief, word: Word, replica: u64) {
+        let Some(id) = self.workers[worker].id else { return };
+        let (mesh, caller, truth) = (self.mesh.clone(), self.agents_key.clone(), self.storage.clone());
+        let said = Said {
+            belief: belief.clone(),
+            word,
+        };
+        let no_fences = self.broken == Broken::Fences;
+        let what = format!("agent-{worker} {word:?} {} #{}", short(belief), belief.fence);
+        self.begin(replica, what, async move {
+            let mut fence = said.belief.fence;
+            if no_fences && let Ok(task) = truth.tasks.get(caller.tenant_id, said.belief.task).await {
+                fence = task.fence;
+            }
+            let answer = answer(&said, worker);
+            let answered = mesh.answer(&caller, said.belief.task, (id, fence), answer);
+            let answered = answered.await;
+            Heard::Answered(worker, said, answered)
+        });
+    }
+
+    fn ask_for_a_task(&mut self, replica: u64) {
+        // What was not acknowledged is asked for again, with the same key.
+        let again = !self.unheard.is_empty() && self.dice.percent(50);
+        let key = if again {
+            self.unheard[self.dice.place(self.unheard.len())].clone()
+        } else if self.asked < MOST_TASKS {
+            self.asked += 1;
+            self.unheard.push(format!("task-{}", self.asked));
+            format!("task-{}", self.asked)
+        } else {
+            return;
+        };
+        let new = task_of(&key);
+        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        self.begin(replica, format!("{key} is asked for"), async move {
+            Heard::Created(key, mesh.create(&caller, new).await.map(|(task, _)| task))
+        });
+    }
+
+    fn cancel(&mut self, replica: u64) {
+        if self.acknowledged.is_empty() {
+            return;
+        }
+        let id = self.acknowledged[self.dice.place(self.acknowledged.len())];
+        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        self.begin(replica, format!("{} is cancelled", brief(id.0)), async move {
+            Heard::Done(mesh.cancel(&caller, id, None).await.map(drop))
+        });
+    }
+
+    fn delegate(&mut self, replica: u64) {
+        if self.acknowledged.is_empty() {
+            return;
+        }
+        let id = self.acknowledged[self.dice.place(self.acknowledged.len())];
+        let to = format!("agent-{}", self.dice.place(self.workers.len()));
+        let named = self.dice.percent(30);
+        let new = NewDelegation {
+            delegation: if named {
+                Delegation::Manual
+            } else {
+                Delegation::Automatic
+            },
+            agent: named.then_some(to),
+        };
+        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        self.begin(replica, format!("{} is delegated", brief(id.0)), async move {
+            Heard::Done(mesh.delegate(&caller, id, new).await.map(drop))
+        });
+    }
+
+    pub fn sweep(&mut self, replica: u64) {
+        let mesh = self.mesh.clone();
+        self.begin(replica, "sweep".to_owned(), async move {
+            Heard::Done(mesh.sweep().await.map(drop))
+        });
+    }
+
+    /// What somebody makes of an answer; in words.
+    pub fn take_in(&mut self, heard: Heard) -> Result<String, String> {
+        Ok(match heard {
+            Heard::Registered(worker, Ok(agent)) => {
+                let own = &mut self.workers[worker];
+                (own.id, own.epoch) = (Some(agent.id), agent.epoch);
+                format!("epoch {}", agent.epoch)
+            }
+            Heard::Beaten(worker, Err(ControlError::Conflict { .. })) => {
+                self.register(worker, 0);
+                "has to register again".to_owned()
+            }
+            Heard::Offered(worker, Ok(tasks)) => {
+                for task in &tasks {
+                    self.believe(worker, task);
+                }
+                format!("{} tasks", tasks.len())
+            }
+            Heard::Answered(worker, said, answer) => self.take_in_answer(worker, &said, answer)?,
+            Heard::Created(key, Ok(task)) => {
+                self.truths.acknowledged(&key, task.id)?;
+                self.unheard.retain(|unheard| *unheard != key);
+                if !self.acknowledged.contains(&task.id) {
+                    self.acknowledged.push(task.id);
+                }
+                format!("{} is {}", brief(task.id.0), task.state.as_str())
+            }
+            Heard::Beaten(_, Ok(agent)) => agent.state.as_str().to_owned(),
+            Heard::Done(Ok(())) => "done".to_owned(),
+            Heard::Registered(_, Err(error))
+            | Heard::Beaten(_, Err(error))
+            | Heard::Offered(_, Err(error))
+            | Heard::Created(_, Err(error))
+            | Heard::Done(Err(error)) => refusal(&error)?,
+        })
+    }
+
+    fn believe(&mut self, worker: usize, task: &Task) {
+        let belief = Belief {
+            task: task.id,
+            fence: task.fence,
+            accepted: task.state != TaskState::Assigned,
+        };
+        let beliefs = &mut self.workers[worker].beliefs;
+        beliefs.retain(|known| (known.task, known.fence) != (belief.task, belief.fence));
+        beliefs.push(belief);
+    }
+
+    fn take_in_answer(
+        &mut self,
+        worker: usize,
+        said: &Said,
+        answer: Result<Task, ControlError>,
+    ) -> Result<String, String> {
+        let same = |belief: &Belief| (belief.task, belief.fence) == (said.belief.task, said.belief.fence);
+        let stubborn = self.dice.percent(20);
+        let beliefs = &mut self.workers[worker].beliefs;
+        match answer {
+            Ok(task) => {
+                let over = matches!(
+                    said.word,
+                    Word::Reject | Word::Complete | Word::Fail | Word::FailAgain
+                );
+                // One in five says it again all the same.
+                beliefs.retain(|belief| !same(belief) || !over || stubborn);
+                for belief in beliefs.iter_mut().filter(|belief| same(belief)) {
+                    belief.accepted = true;
+                }
+                if said.word == Word::Complete {
+                    self.truths.completed(&task, &result(&said.belief, worker))?;
+                }
+                Ok(task.state.as_str().to_owned())
+            }
+            Err(error) => {
+                let why = refusal(&error)?;
+                if matches!(error, ControlError::Conflict { .. }) {
+                    beliefs.retain(|belief| !same(belief) || stubborn);
+                }
+                Ok(why)
+            }
+        }
+    }
+}
+
+/// The same key is the same task.
+fn task_of(key: &str) -> NewTask {
+    let number: u32 = key.trim_start_matches("task-").parse().unwrap();
+    let ability = ["a@1", "b@1", "a@1", "c@1"][number as usize % 4];
+    let (delegation, agent) = match number % 7 {
+        3 => (Delegation::LoadBalance, None),
+        // Refused as long as there was no such agent.
+        5 => (Delegation::Failover, Some("agent-0".to_owned())),
+        _ => (Delegation::Automatic, None),
+    };
+    NewTask {
+        kind: format!("kind-{}", number % 3),
+        title: String::new(),
+        input: json!({ "number": number }),
+        needs: Needs {
+            capabilities: vec![ability.parse().unwrap()],
+            ..Needs::default()
+        },
+        priority: [Priority::Low, Priority::Normal, Priority::High][number as usize % 3],
+        strategy: [Strategy::Auto, Strategy::RoundRobin, Strategy::LeastLoaded][number as usize % 3],
+        delegation,
+        agent,
+        expected_tokens: 0,
+        budget_usd: None,
+        deadline_seconds: number.is_multiple_of(5).then_some(120),
+        accept_seconds: None,
+        silence_seconds: None,
+        max_attempts: Some(1 + number % 4),
+        parent_id: None,
+        idempotency_key: Some(key.to_owned()),
+        trace: BTreeMap::new(),
+    }
+}
+
+fn answer(said: &Said, worker: usize) -> Answer {
+    let error = |kind: &str| TaskError {
+        kind: kind.to_owned(),
+        message: String::new(),
+    };
+    match said.word {
+        Word::Accept => Answer::Accept,
+        Word::Reject => Answer::Reject(None),
+        Word::Progress => Answer::Progress(Progress {
+            percent: 50.0,
+            message: None,
+        }),
+        Word::Complete => Answer::Complete(result(&said.belief, worker)),
+        Word::Fail => Answer::Fail(error("hopeless"), false),
+        Word::FailAgain => Answer::Fail(error("unlucky"), true),
+    }
+}
+
+/// What an agent makes of an assignment: no two assignments have the same.
+fn result(belief: &Belief, worker: usize) -> Value {
+    json!({ "agent": worker, "fence": belief.fence })
+}
+
+/// A refusal in words. What may not happen to anybody, whatever the others do, is an error.
+fn refusal(error: &ControlError) -> Result<String, String> {
+    match error {
+        ControlError::Conflict { .. }
+        | ControlError::Stale
+        | ControlError::NotFound
+        | ControlError::Invalid { .. } => Ok(format!("refused: {error}")),
+        other => Err(format!("it fails: {other:?}")),
+    }
+}
+
+fn short(belief: &Belief) -> String {
+    brief(belief.task.0)
+}
+
+fn brief(id: uuid::Uuid) -> String {
+    let text = id.simple().to_string();
+    text[text.len() - 4..].to_owned()
+}

@@ -1,0 +1,47 @@
+"""Agents of every kind of fate, and tasks for them, while the mesh is asked."""
+
+import contextlib
+import time
+
+from ..drills.agents import Agent, Deaf, here
+from ..drills.scenes.agents import asking, key
+from ..drills.traffic import request
+
+KINDS = ("custom", "cicd", "monitoring")
+
+
+@contextlib.contextmanager
+def at_work(lab):
+    """Agents that work, fail and hold, somebody who creates tasks for them, one task that nobody can do, one who searches; every few
+    seconds an agent vanishes, and one does not read."""
+    for kind in KINDS:
+        lab.api("POST", "/manifests", {"name": f"any-{kind}", "type": kind})
+    edges = [lab.address["mcp-server-1"], lab.address["mcp-server-2"]]
+    of = lambda name, at, **more: Agent(edges[at], key(lab), name, capabilities=[f"{more.get('does', 'works')}@1"], **more)  # noqa: E731
+    wanted = lambda capability, **more: {"needs": {"capabilities": [f"{capability}@1"]}, "deadline_seconds": 600, **more}  # noqa: E731
+    with (here(of("worker-1", 0, heartbeat=3), of("worker-2", 1, kind="cicd", heartbeat=3), of("unlucky", 0, kind="monitoring", does="fails"),
+               of("holder", 1, does="holds")),
+          asking(lab, "build", **wanted("works")), asking(lab, "try", **wanted("fails")),
+          asking(lab, "hold", pause=2, **wanted("holds", accept_seconds=1, deadline_seconds=20)),
+          asking(lab, "paint", pause=5, **wanted("paint", deadline_seconds=20)),
+          lab.calling(lambda: search(lab), threads=1, pause=1), lab.calling(lambda: vanish(lab, edges[1]), threads=1, pause=4),
+          lab.calling(lambda: turn_away(lab, edges[0]), threads=1, pause=4)):
+        yield
+
+
+def search(lab):
+    return request(lab.address["rest-api"], "GET", "/api/v1/agents/discover?capability=works@1", lab.key)
+
+
+def vanish(lab, address):
+    """An agent that is there, and then is not."""
+    with here(Agent(address, key(lab), "ghost", heartbeat=2)):
+        time.sleep(0.5)
+    return 200, None
+
+
+def turn_away(lab, address):
+    """One that does not read, until it is sent away."""
+    with here(Deaf(address, key(lab))) as [deaf]:
+        deaf.threads[0].join(30)
+    return 200, None
