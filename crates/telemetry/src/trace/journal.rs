@@ -8,13 +8,13 @@
 //! Records are appended in one `write` each, without a flush: the page cache outlives the process. The file is begun anew
 //! when it is half full of what is settled.
 
+mod file;
 mod left;
 mod record;
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::Resource;
 
+use file::{Open, part};
 pub(crate) use left::{Left, LeftSpans};
 use record::Replay;
 
@@ -30,9 +31,10 @@ use super::Ended;
 use super::wire::{self, Known};
 use crate::metrics::Counter;
 
-/// A disk that takes longer for a few hundred bytes is not waited for again until the file is begun anew. Long enough that a
-/// thread that has to wait for a processor is not taken for a slow disk.
+/// A disk that takes longer than this for a few hundred bytes, so often in a row, is not waited for again until the file is
+/// begun anew. Once alone may be a thread that had to wait for a processor.
 const SLOW: Duration = Duration::from_secs(1);
+const SLOW_IN_A_ROW: u32 = 2;
 
 /// The journal of one process.
 #[derive(Debug)]
@@ -49,15 +51,6 @@ pub(crate) struct Journal {
     lost: Counter,
     /// Held for as long as the process lives.
     _lock: File,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: File,
-    number: u64,
-    path: PathBuf,
-    /// Of its whole records.
-    size: u64,
 }
 
 impl Journal {
@@ -79,7 +72,7 @@ impl Journal {
         let number = left.next_number();
         left.bound(2 * bound as u64);
         let header = record::header(&wire::resource(resource));
-        let open = begin(dir, number, &header)?;
+        let open = Open::begin(dir, number, &header)?;
         let journal = Journal {
             dir: dir.to_owned(),
             header,
@@ -120,7 +113,8 @@ impl Journal {
         }
         // What follows a part of a record could not be read.
         let is_torn = !is_whole && written.is_ok() && open.file.set_len(open.size).is_err();
-        if is_torn || began.elapsed() > SLOW {
+        open.slow = if began.elapsed() > SLOW { open.slow + 1 } else { 0 };
+        if is_torn || open.slow >= SLOW_IN_A_ROW {
             self.is_shut.store(true, Relaxed);
         }
         is_whole
@@ -147,24 +141,36 @@ impl Journal {
         }
     }
 
-    /// Begins a new file with what is not settled of the old one.
+    /// Begins a new file with what is not settled of the old one. Where the disk does not take it, the old one stays.
     fn renew(&self, settled: &[SpanId]) {
         let Ok(_alone) = self.renewing.try_lock() else {
             return;
         };
-        let number = self.opened().number + 1;
-        let Ok(new) = begin(&self.dir, number, &self.header) else {
+        let (number, path, read) = {
+            let open = self.opened();
+            (open.number + 1, open.path.clone(), open.size)
+        };
+        let Ok(mut new) = Open::begin(&self.dir, number, &self.header) else {
             return;
         };
-        let old = std::mem::replace(&mut *self.opened(), new);
-        self.is_shut.store(false, Relaxed);
-        let mut replay = Replay::new(settled.iter().map(|id| id.to_bytes()).collect::<HashSet<_>>());
-        if let Ok(bytes) = std::fs::read(&old.path) {
-            replay.read(&bytes);
-        }
-        self.append(&replay.unsettled());
+        let carried = self.carry(&path, read, settled, &mut new);
         // What cannot be removed is read once more at the next start, where sending it twice does no harm.
-        let _ = std::fs::remove_file(&old.path);
+        let _ = std::fs::remove_file(if carried.is_ok() { path } else { new.path });
+    }
+
+    /// Fills `new` with what is not settled of the first `read` bytes of the old file, and, while nobody writes, with all
+    /// that came since; then it is the one that is written to.
+    fn carry(&self, old: &Path, read: u64, settled: &[SpanId], new: &mut Open) -> io::Result<()> {
+        let old = File::open(old)?;
+        let mut replay = Replay::new(settled.iter().map(|id| id.to_bytes()).collect::<HashSet<_>>());
+        replay.read(&part(&old, 0, read)?);
+        new.take(&replay.unsettled())?;
+        let mut open = self.opened();
+        new.take(&part(&old, read, open.size)?)?;
+        new.slow = open.slow;
+        std::mem::swap(&mut *open, new);
+        self.is_shut.store(false, Relaxed);
+        Ok(())
     }
 
     /// Says that the process lives: a span that was open when it was killed ends at the last time.
@@ -174,27 +180,47 @@ impl Journal {
     }
 }
 
-fn begin(dir: &Path, number: u64, header: &[u8]) -> io::Result<Open> {
-    let path = dir.join(format!("{number:012}.spans"));
-    let mut file = File::options()
-        .create_new(true)
-        .append(true)
-        .mode(0o600)
-        .open(&path)?;
-    if let Err(error) = file.write_all(header) {
-        // The next attempt has the same number.
-        let _ = std::fs::remove_file(&path);
-        return Err(error);
-    }
-    Ok(Open {
-        file,
-        number,
-        path,
-        size: header.len() as u64,
-    })
-}
-
 /// The record of a span that is still open.
 pub(crate) fn note(records: &mut Vec<u8>, span: &Known<'_>) {
     record::open(records, span);
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TraceId;
+
+    use super::super::recording::Recording;
+    use super::super::{Debug, TraceContext};
+    use super::*;
+
+    fn span(id: u64) -> Ended {
+        let context = TraceContext {
+            trace_id: TraceId::from(7_u128),
+            span_id: SpanId::from(id),
+            sampled: true,
+            debug: Debug::No,
+            state: None,
+            baggage: None,
+        };
+        Recording::begin("short").end(&context, SpanId::INVALID, false)
+    }
+
+    #[test]
+    fn what_was_not_sent_outlives_a_renewal_of_a_file_that_is_full_of_it() {
+        const BOUND: usize = 8 << 10;
+        let dir = tempfile::tempdir().unwrap();
+        let who = Resource::builder_empty().build();
+        let (journal, _) = Journal::open(dir.path(), BOUND, &who, Counter::default()).unwrap();
+        let mut written = 0;
+        while journal.opened().size < BOUND as u64 - 200 {
+            written += 1;
+            journal.ended(Vec::new(), &span(written));
+        }
+        let before = journal.opened().number;
+        journal.settle(&[SpanId::from(1_u64)]);
+        assert_eq!(journal.opened().number, before + 1);
+        drop(journal);
+        let left = Left::find(dir.path()).unwrap().read();
+        assert_eq!(left[0].count(), usize::try_from(written).unwrap() - 1);
+    }
 }
