@@ -11,9 +11,9 @@ KINDS = ("custom", "cicd", "monitoring")
 
 
 @contextlib.contextmanager
-def at_work(lab):
+def at_work(lab, deaf=True):
     """Agents that work, fail and hold, somebody who creates tasks for them, one task that nobody can do, one who searches; every few
-    seconds an agent vanishes, and one does not read."""
+    seconds an agent vanishes. One that does not read asks for all that it can get, which keeps a core busy."""
     for kind in KINDS:
         lab.api("POST", "/manifests", {"name": f"any-{kind}", "type": kind})
     edges = [lab.address["mcp-server-1"], lab.address["mcp-server-2"]]
@@ -21,11 +21,11 @@ def at_work(lab):
     wanted = lambda capability, **more: {"needs": {"capabilities": [f"{capability}@1"]}, "deadline_seconds": 600, **more}  # noqa: E731
     with (here(of("worker-1", 0, heartbeat=3), of("worker-2", 1, kind="cicd", heartbeat=3), of("unlucky", 0, kind="monitoring", does="fails"),
                of("holder", 1, does="holds")),
-          asking(lab, "build", **wanted("works")), asking(lab, "try", **wanted("fails")),
+          asking(lab, "build", pause=0.7, **wanted("works")), asking(lab, "try", pause=1, **wanted("fails")),
           asking(lab, "hold", pause=2, **wanted("holds", accept_seconds=1, deadline_seconds=20)),
           asking(lab, "paint", pause=5, **wanted("paint", deadline_seconds=20)),
           lab.calling(lambda: search(lab), threads=1, pause=1), lab.calling(lambda: vanish(lab, edges[1]), threads=1, pause=4),
-          lab.calling(lambda: turn_away(lab, edges[0]), threads=1, pause=4)):
+          lab.calling(lambda: turn_away(lab, edges[0]), threads=1, pause=4) if deaf else contextlib.nullcontext()):
         yield
 
 

@@ -16,7 +16,7 @@ SCALE = 30
 SERVICE, FIRES, HELD_BACK = "mcp-server", "MCPHighErrorRate", "HighErrorRate"
 # What more than traffic with errors has to happen for; full/live-queries.sh makes it happen.
 INCIDENTS = ("alertmanager_", "mcp_database_connection_errors", 'outcome!="ok"', "mcp_jobs_in_doubt", "redis_", "mcp_audit_records_lost",
-             "telemetry_dropped", "up{job", "tokio_global_queue_depth", 'sum by (service) (rate(http_requests_total{status=~"5.."}')
+             "telemetry_dropped", "slow_consumer", "up{job", "tokio_global_queue_depth", 'sum by (service) (rate(http_requests_total{status=~"5.."}')
 
 
 def chosen():
@@ -41,7 +41,7 @@ def run(binaries, folder):
 
 
 def course(lab, stack, inquiry):
-    with lab.everyday(), incidents.stream(lab), sockets.agents(lab), agents.at_work(lab):
+    with lab.everyday(), incidents.stream(lab), sockets.agents(lab), agents.at_work(lab, deaf=False):
         incidents.limits(lab)
         with contextlib.ExitStack() as callers:
             for one in errors(lab):
@@ -53,6 +53,7 @@ def course(lab, stack, inquiry):
             inquiry.ask_for(30)
             problems = arrived(stack) + stayed_away(stack)
         ended(lab, stack)
+        eventually(60, "every target is up", lambda: stack.value("count(up == 1)") == lab.targets())
         problems += doctor.prometheus(lab, stack, {}) + doctor.mislabelled(lab, stack)
     return problems + inquiry.problems()
 
