@@ -1,13 +1,21 @@
 //! Identifiers in lower-case hexadecimal. They are in every answer, line and request: through `fmt` one costs as much as
 //! the rest of its header.
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Both digits of every byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// Writes `bytes` to the beginning of `out`, two digits each, as far as there is room.
 pub(crate) fn put(bytes: &[u8], out: &mut [u8]) {
-    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        // Not `[…].map(…)`: that is not always inlined.
-        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    for (byte, pair) in bytes.iter().zip(out.as_chunks_mut().0) {
+        *pair = PAIRS[usize::from(*byte)];
     }
 }
 

@@ -76,7 +76,7 @@ impl TraceContext {
         digits::put(&self.trace_id.to_bytes(), &mut text[3..35]);
         digits::put(&self.span_id.to_bytes(), &mut text[36..52]);
         digits::put(&[u8::from(self.sampled)], &mut text[53..]);
-        String::from_utf8_lossy(&text).into_owned()
+        std::str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 }
 

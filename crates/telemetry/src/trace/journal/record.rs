@@ -20,6 +20,8 @@ const SETTLED: u8 = 3;
 /// Length and kind.
 const HEAD: usize = 5;
 const ID: usize = 8;
+/// What most open spans take: room that is taken at once.
+const USUAL: usize = 512;
 
 pub(super) fn header(resource: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEAD + resource.len());
@@ -28,6 +30,7 @@ pub(super) fn header(resource: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn open(out: &mut Vec<u8>, span: &Known<'_>) {
+    out.reserve(USUAL);
     frame(out, SPAN, |out| {
         out.extend_from_slice(&span.context.span_id().to_bytes());
         out.push(0);
