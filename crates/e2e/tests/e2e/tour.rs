@@ -45,7 +45,7 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     })
 }
 
-/// A task that is done, and an agent that is missed.
+/// A task that is done, one that nobody can do, and an agent that is missed.
 async fn tasks(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
     let (admin, api) = (mesh.admin()?, mesh.api(key)?);
     let allowed = json!({ "name": "tourists", "type": "custom" });
@@ -62,6 +62,8 @@ async fn tasks(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
     let asked = json!({ "type": "tour", "needs": { "capabilities": ["show"] } });
     admin.post("/tasks", &asked).await?;
     notes.keep(&guide.work(json!("seen")).await?);
+    let beyond = json!({ "type": "tour", "needs": { "capabilities": ["fly"] } });
+    notes.keep(&admin.post("/tasks", &beyond).await?);
     let gone = || async {
         let agent = api.get(&format!("/agents/{}", silent.id)).await?;
         ensure!(agent["state"] == "offline", "{agent}");
