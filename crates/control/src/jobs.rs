@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use domain::{Effect, Job, JobId, JobKind, JobState, KeyId, Priority, TenantId};
 use serde_json::Value;
 
-pub use people::MAX_WAIT;
+pub use people::{MAX_WAIT, wait};
 
 use crate::Control;
 

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod alerts;
+pub mod assignments;
 pub mod audit;
 pub mod authenticate;
 pub mod bootstrap;
@@ -20,6 +21,7 @@ pub mod seals;
 pub mod tasks;
 pub mod tenants;
 pub mod tools;
+pub mod users;
 pub mod vault;
 
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use domain::{Clock, Principal, Scope};
 pub use entropy::{Entropy, Ids, SystemEntropy, SystemIds};
 pub use error::ControlError;
 pub use tasks::Rules;
+pub use users::SignIn;
 pub use vault::Vault;
 
 /// Everything that the verbs need. Cheap to clone.
@@ -46,6 +49,8 @@ pub struct Control {
     pub ids: Arc<dyn Ids>,
     /// What seals and opens credentials.
     pub vault: Arc<Vault>,
+    /// How users sign in.
+    pub sign_in: Arc<SignIn>,
     /// The bounds of agents and tasks.
     pub rules: Rules,
 }

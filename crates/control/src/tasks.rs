@@ -9,12 +9,19 @@ mod delegate;
 mod due;
 mod learn;
 mod read;
+mod replay;
 mod scene;
 
-pub use answer::Answer;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::task::Price;
+
+pub use answer::{Answer, Said};
 pub use create::NewTask;
 pub use delegate::NewDelegation;
 pub use read::{Explained, Offers};
+pub use replay::{MAX_SINCE_SECONDS, Means, Replayed};
 
 /// The bounds of agents and tasks, from the settings.
 #[derive(Debug, Clone)]
@@ -33,6 +40,8 @@ pub struct Rules {
     pub max_input: usize,
     /// The largest result of a task, in bytes of JSON.
     pub max_result: usize,
+    /// What models cost, by name.
+    pub prices: Arc<BTreeMap<String, Price>>,
     /// How agents are chosen.
     pub routing: routing::Settings,
 }
@@ -47,6 +56,7 @@ impl Default for Rules {
             deadline_seconds: 24 * 3_600,
             max_input: 256 << 10,
             max_result: 1 << 20,
+            prices: Arc::default(),
             routing: routing::Settings::default(),
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! Each credential has a data key of its own; the data key is sealed under a key-encryption key (KEK) that only
 //! rest-api holds. Tenant and provider are authenticated with both, so that a row copied elsewhere does not open.
-//! The first KEK seals; the others still open, so that a KEK can be rotated (see [`crate::seals`]).
+//! The first KEK seals; the others still open, so that a KEK can be rotated (see [`crate::seals`]). What signs access tokens
+//! follows from a KEK and is rotated with it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use domain::credential::SealedCredential;
+use domain::token::{Claims, TokenKey, TokenSigner};
 use domain::{ProviderId, TenantId};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -41,6 +43,8 @@ pub enum VaultError {
 struct Kek {
     id: String,
     key: Zeroizing<[u8; KEY]>,
+    /// Signs access tokens; it follows from the key.
+    signer: TokenSigner,
 }
 
 /// Holds the key-encryption keys.
@@ -73,6 +77,25 @@ impl Vault {
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
         self.keks().iter().map(|kek| kek.id.clone()).collect()
+    }
+
+    /// Signs an access token, with what follows from the first key.
+    ///
+    /// # Errors
+    /// [`VaultError::Broken`] if the claims are no JSON, which they are.
+    pub fn sign(&self, claims: &Claims) -> Result<Zeroizing<String>, VaultError> {
+        let keks = self.keks();
+        let kek = keks.first().ok_or(VaultError::None)?;
+        kek.signer.sign(claims).map_err(|_| VaultError::Broken)
+    }
+
+    /// What checks access tokens: one public key for each key, so that those signed before a rotation still hold.
+    #[must_use]
+    pub fn token_keys(&self) -> Vec<TokenKey> {
+        self.keks()
+            .iter()
+            .map(|kek| kek.signer.public().clone())
+            .collect()
     }
 
     fn keks(&self) -> Arc<[Kek]> {
@@ -176,7 +199,12 @@ fn parse(keks: &[(String, Zeroizing<String>)]) -> Result<Arc<[Kek]>, VaultError>
         if parsed.iter().any(|kek| kek.id == *id) {
             return Err(VaultError::Twice(id.clone()));
         }
-        parsed.push(Kek { id: id.clone(), key });
+        let signer = TokenSigner::derived(&key).ok_or_else(|| VaultError::Malformed(id.clone()))?;
+        parsed.push(Kek {
+            id: id.clone(),
+            key,
+            signer,
+        });
     }
     if parsed.is_empty() {
         return Err(VaultError::None);

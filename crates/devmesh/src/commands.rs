@@ -13,12 +13,14 @@ mod keys;
 mod limits;
 mod mcp;
 mod probe;
+mod routing;
 mod secrets;
 mod tasks;
 mod tools;
 mod top;
 mod trace;
 mod up;
+mod users;
 
 use clap::Subcommand;
 
@@ -35,6 +37,8 @@ pub enum Command {
     Init(init::Init),
     /// API keys: who may do what.
     Keys(keys::Keys),
+    /// People who sign in with a password.
+    Users(users::Users),
     /// What seals credentials, and how to rotate it.
     Secrets(secrets::Secrets),
     /// How often tools may be called.
@@ -47,6 +51,8 @@ pub enum Command {
     Agents(agents::Agents),
     /// Tasks: work that agents are given.
     Tasks(tasks::Tasks),
+    /// How agents are chosen for tasks, and what another way would have meant.
+    Routing(routing::Routing),
     /// Who called what.
     Audit(audit::Audit),
     /// What happened inside of a call, and whether all of it was recorded.
@@ -80,12 +86,14 @@ impl Command {
             Self::Up(up) => up.run(global, terminal),
             Self::Init(init) => init.run(global, terminal),
             Self::Keys(keys) => wait_for(keys.run(global, terminal)),
+            Self::Users(users) => wait_for(users.run(global, terminal)),
             Self::Secrets(secrets) => wait_for(secrets.run(global, terminal)),
             Self::Limits(limits) => wait_for(limits.run(global, terminal)),
             Self::Tools(tools) => wait_for(tools.run(global, terminal)),
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
             Self::Agents(agents) => wait_for(agents.run(global, terminal)),
             Self::Tasks(tasks) => wait_for(tasks.run(global, terminal)),
+            Self::Routing(routing) => wait_for(routing.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),
             Self::Trace(trace) => wait_for(trace.run(global, terminal)),
             Self::Alerts(alerts) => wait_for(alerts.run(global, terminal)),

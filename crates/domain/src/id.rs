@@ -40,6 +40,10 @@ ids! {
     TenantId,
     /// An API key.
     KeyId,
+    /// A user: a person with a password.
+    UserId,
+    /// A task that was given to somebody by name.
+    AssignmentId,
     /// A provider: one upstream that offers tools.
     ProviderId,
     /// One tool of a provider.

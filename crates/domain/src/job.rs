@@ -25,16 +25,19 @@ pub enum JobKind {
     ProviderHealth,
     /// Looks whether a write that was cut off had its effect. Payload: [`crate::readback::ReadBackPayload`].
     ReadBack,
+    /// Tells somebody of an assignment. Payload: [`crate::assignment::NotificationPayload`].
+    Notification,
 }
 
 impl JobKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ToolCall,
         Self::ProviderImport,
         Self::ProviderRefresh,
         Self::ProviderHealth,
         Self::ReadBack,
+        Self::Notification,
     ];
 
     /// The text form and the `job_type` label, for example `tool_call`.
@@ -46,6 +49,7 @@ impl JobKind {
             Self::ProviderRefresh => "provider_refresh",
             Self::ProviderHealth => "provider_health",
             Self::ReadBack => "read_back",
+            Self::Notification => "notification",
         }
     }
 }

@@ -278,6 +278,14 @@ impl ApiKey {
         if !bool::from(presented.hash().ct_eq(self.hash.as_slice())) {
             return Err(KeyRefusal::Unknown);
         }
+        self.accept(now)
+    }
+
+    /// Whether it may be used at `now` by whoever has shown already that it is theirs.
+    ///
+    /// # Errors
+    /// The reason for the refusal.
+    pub fn accept(&self, now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
         if self.revoked_at.is_some_and(|at| at <= now) {
             return Err(KeyRefusal::Revoked);
         }

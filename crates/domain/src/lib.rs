@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod alert;
+pub mod assignment;
 pub mod audit;
 pub mod breaker;
 pub mod call;
@@ -24,7 +25,9 @@ pub mod provider;
 pub mod readback;
 pub mod task;
 pub mod tenant;
+pub mod token;
 pub mod tool;
+pub mod user;
 
 pub use agent::{Agent, Manifest};
 pub use audit::AuditRecord;
@@ -33,8 +36,8 @@ pub use catalogue::{Change, Entity, EntityKind};
 pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
 pub use id::{
-    AgentId, AlertId, DecisionId, JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId, TaskId,
-    TenantId, ToolId,
+    AgentId, AlertId, AssignmentId, DecisionId, JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId,
+    TaskId, TenantId, ToolId, UserId,
 };
 pub use job::{Effect, Job, JobKind, JobState, Priority};
 pub use key::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
@@ -43,4 +46,6 @@ pub use page::{Cursor, Page, PageRequest};
 pub use provider::Provider;
 pub use task::Task;
 pub use tenant::{Isolation, Organization, Tenant};
+pub use token::Presented;
 pub use tool::Tool;
+pub use user::{Role, User};

@@ -2,6 +2,7 @@
 //! the task's history. No rule reads a clock.
 
 mod answers;
+mod bill;
 mod event;
 mod moves;
 mod state;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use answers::{Refusal, Word};
+pub use bill::{Bill, Price, Usage};
 pub use event::{EventKind, TaskEvent};
 pub use moves::{Due, LostReason};
 pub use state::TaskState;
@@ -110,7 +112,7 @@ pub struct Progress {
 /// Why a task did not come to a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskError {
-    /// The agent's word, or one of `attempts_exhausted`, `cancelled`, `deadline`.
+    /// The agent's word, or one of `attempts_exhausted`, `cancelled`, `deadline`, `over_budget`.
     pub kind: String,
     /// For a person.
     pub message: String,
@@ -156,6 +158,12 @@ pub struct Task {
     pub expected_tokens: u64,
     /// The most that it may cost.
     pub budget_usd: Option<f64>,
+    /// What it has cost so far, in all attempts.
+    #[serde(default)]
+    pub spent_usd: f64,
+    /// What the current attempt has taken, by its agent's word; the last one's once it is finished.
+    #[serde(default)]
+    pub billed: Bill,
     /// Where it stands.
     pub state: TaskState,
     /// Who has it; who had it, once it is finished.

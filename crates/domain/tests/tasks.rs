@@ -67,6 +67,8 @@ fn task() -> Task {
         named: None,
         expected_tokens: 0,
         budget_usd: None,
+        spent_usd: 0.0,
+        billed: domain::task::Bill::default(),
         state: TaskState::Pending,
         assignee: None,
         fence: 0,

@@ -23,6 +23,7 @@ use domain::catalogue::EntityKind;
 use domain::key::KeyRefusal;
 use domain::limit::Subject;
 use domain::provider::AuthScheme;
+use domain::token::TokenKey;
 use domain::{Entity, KeyId, Limit, PresentedKey, Principal, Provider, ProviderId, TenantId, Tool};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -114,6 +115,33 @@ impl Catalogue {
             Some(_) => Err(KeyRefusal::Revoked),
             None => Ok(principal),
         }
+    }
+
+    /// Who acts with this access token: the key of a user that it stands for says what they may do, and whether they still
+    /// may.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn authenticate_user(&self, token: &str, now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
+        let view = self.0.view.load();
+        let claims = domain::token::verify(token, &view.token_keys, now)?;
+        let known = view.keys.get(claims.key).ok_or(KeyRefusal::Unknown)?;
+        if known.tenant_id != claims.tenant {
+            return Err(KeyRefusal::Unknown);
+        }
+        match known.revoked_at {
+            Some(_) => Err(KeyRefusal::Revoked),
+            None => known.accept(now),
+        }
+    }
+
+    /// Takes what checks access tokens from now on.
+    pub fn put_token_keys(&self, keys: Vec<TokenKey>) {
+        // The lock of whoever writes: two views at once would lose one.
+        let _writing = self.contents();
+        let mut view = View::clone(&self.0.view.load());
+        view.token_keys = keys.into();
+        self.0.view.store(Arc::new(view));
     }
 
     /// Whether the key may still be used.

@@ -81,19 +81,28 @@ impl Limits {
     /// # Errors
     /// The limit that is used up.
     pub async fn take(&self, caller: &Principal, tool: &Tool, provider: &Provider) -> Result<(), Exceeded> {
-        self.limiter.take(&self.buckets(caller, tool, provider)).await
+        let buckets = self.buckets(caller, &tool.name, Some(&provider.name));
+        self.limiter.take(&buckets).await
     }
 
-    fn buckets(&self, caller: &Principal, tool: &Tool, provider: &Provider) -> Vec<Bucket> {
+    /// The same for a tool of the mesh's own, which no provider has.
+    ///
+    /// # Errors
+    /// The limit that is used up.
+    pub async fn take_own(&self, caller: &Principal, tool: &str) -> Result<(), Exceeded> {
+        self.limiter.take(&self.buckets(caller, tool, None)).await
+    }
+
+    fn buckets(&self, caller: &Principal, tool: &str, provider: Option<&str>) -> Vec<Bucket> {
         let set = self.catalogue.limits(caller.tenant_id);
         if set.is_none() && self.defaults.are_none() {
             return Vec::new();
         }
         let subjects = [
-            Subject::Tenant,
-            Subject::Key(caller.name.clone()),
-            Subject::Provider(provider.name.clone()),
-            Subject::Tool(tool.name.clone()),
+            Some(Subject::Tenant),
+            Some(Subject::Key(caller.name.clone())),
+            provider.map(|name| Subject::Provider(name.to_owned())),
+            Some(Subject::Tool(tool.to_owned())),
         ];
         let bucket = |subject: Subject| {
             let own = set.as_ref().and_then(|set| set.get(&subject).copied());
@@ -103,6 +112,6 @@ impl Limits {
                 subject,
             })
         };
-        subjects.into_iter().filter_map(bucket).collect()
+        subjects.into_iter().flatten().filter_map(bucket).collect()
     }
 }

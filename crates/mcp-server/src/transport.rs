@@ -26,7 +26,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::any;
 use domain::key::KeyRefusal;
-use domain::{Clock, KeyId, PresentedKey, Principal};
+use domain::{Clock, KeyId, Presented, Principal};
 use rmcp::transport::StreamableHttpService;
 use rmcp::transport::streamable_http_server::StreamableHttpServerConfig;
 use tokio_util::sync::CancellationToken;
@@ -47,13 +47,13 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 /// Who may call: the catalogue, or the conformance suite's one key.
 pub trait Keys: Send + Sync + 'static {
-    /// Who acts with this key.
+    /// Who acts with this key, or access token.
     ///
     /// # Errors
     /// Why it is refused.
     fn authenticate(
         &self,
-        key: &PresentedKey,
+        presented: &Presented,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<Principal, KeyRefusal>;
 
@@ -230,10 +230,13 @@ fn rmcp_config(
 impl Keys for Catalogue {
     fn authenticate(
         &self,
-        key: &PresentedKey,
+        presented: &Presented,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<Principal, KeyRefusal> {
-        Self::authenticate(self, key, now)
+        match presented {
+            Presented::Key(key) => Self::authenticate(self, key, now),
+            Presented::Token(token) => self.authenticate_user(token, now),
+        }
     }
 
     fn is_live(&self, key: KeyId, now: chrono::DateTime<chrono::Utc>) -> bool {

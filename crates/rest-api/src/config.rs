@@ -2,6 +2,7 @@
 
 mod limits;
 mod mesh;
+mod users;
 
 use std::path::PathBuf;
 
@@ -12,7 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use limits::LimitsConfig;
-pub use mesh::{AgentsConfig, RoutingConfig, TasksConfig, rules};
+pub use mesh::{AgentsConfig, ModelPrice, RoutingConfig, TasksConfig, rules};
+pub use users::UsersConfig;
 
 /// The settings of rest-api.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +49,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How credentials are encrypted at rest.
     pub credentials: CredentialsConfig,
+    /// People who sign in with a password.
+    pub users: UsersConfig,
     /// Jobs and schedules.
     pub jobs: JobsConfig,
     /// Agents.
@@ -55,6 +59,9 @@ pub struct Config {
     pub tasks: TasksConfig,
     /// How agents are chosen for tasks.
     pub routing: RoutingConfig,
+    /// What models cost: `cost_optimized`, budgets of tasks and cost metrics go by it. A model that is not in the list costs
+    /// nothing. Empty by default: prices change, and are yours to know.
+    pub prices: Vec<ModelPrice>,
     /// How long things are kept.
     pub retention: RetentionConfig,
     /// Logs and the bounds of metrics.
@@ -80,10 +87,12 @@ impl Default for Config {
             cache: CacheConfig::default(),
             limits: LimitsConfig::default(),
             credentials: CredentialsConfig::default(),
+            users: UsersConfig::default(),
             jobs: JobsConfig::default(),
             agents: AgentsConfig::default(),
             tasks: TasksConfig::default(),
             routing: RoutingConfig::default(),
+            prices: Vec::new(),
             retention: RetentionConfig::default(),
             monitoring: telemetry::MonitoringConfig::default(),
             tracing: telemetry::TracingConfig::default(),

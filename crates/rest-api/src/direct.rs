@@ -9,7 +9,7 @@ use storage::StorageOptions;
 use telemetry::Telemetry;
 
 use crate::config::Config;
-use crate::service::{BuildError, SealingKeys, sqlite_file};
+use crate::service::{BuildError, SealingKeys, sign_in, sqlite_file};
 
 /// Opens the database that these settings name, which must be there already and of this version.
 ///
@@ -39,6 +39,7 @@ pub async fn open(config: &Config, telemetry: &Telemetry) -> Result<Control, Bui
         entropy,
         ids: Arc::new(SystemIds),
         vault: Arc::new(vault),
-        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing),
+        sign_in: Arc::new(sign_in(config)?),
+        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing, &config.prices),
     })
 }

@@ -23,6 +23,17 @@ const AGENT: &[(&str, &str)] = &[
     ("tasks_released", "How many tasks were taken from it."),
 ];
 
+const ASSIGNMENT: &[(&str, &str)] = &[
+    ("assignment_id", "The assignment."),
+    ("assignee", "The name of the user or agent."),
+    ("recipient_type", "`user` or `agent`."),
+    ("priority", "Its class."),
+    ("task_id", "As which task an agent does it."),
+    ("outcome", "`completed` or `cancelled`."),
+    ("duration", "Seconds since it was given."),
+    ("duration_ms", "The same in milliseconds."),
+];
+
 /// What the closing line of a task says.
 const TASK: &[(&str, &str)] = &[
     ("task_id", "The task."),
@@ -35,12 +46,25 @@ const TASK: &[(&str, &str)] = &[
     ("assignments", "How often it was given to an agent."),
     ("error_type", "Why it did not come to a result."),
     ("worked", "Seconds from the last acceptance to the end."),
+    ("cost_usd", "What it cost, by the tokens that its agents told of."),
     ("duration", "Seconds from creation to the end."),
     ("duration_ms", "The same in milliseconds."),
 ];
 
 /// The named events.
 pub const EVENTS: &[EventDeclaration] = &[
+    EventDeclaration {
+        name: "signed_in",
+        level: "INFO",
+        help: "A user got an access token.",
+        fields: &[("role", "What they may do.")],
+    },
+    EventDeclaration {
+        name: "sign_in_failed",
+        level: "INFO",
+        help: "Somebody tried to sign in, and did not. Whom they tried to be is not said: it may be a password, mistyped.",
+        fields: &[("reason", "`unknown`, `wrong_password` or `disabled`.")],
+    },
     EventDeclaration {
         name: "agent_registered",
         level: "INFO",
@@ -84,6 +108,24 @@ pub const EVENTS: &[EventDeclaration] = &[
         level: "WARN",
         help: "The closing line of a task that failed, was cancelled, or whose deadline passed.",
         fields: TASK,
+    },
+    EventDeclaration {
+        name: "assignment_created",
+        level: "INFO",
+        help: "Somebody was given a task by name.",
+        fields: ASSIGNMENT,
+    },
+    EventDeclaration {
+        name: "assignment_notified",
+        level: "INFO",
+        help: "The assignee was told: an agent by a task, a user by this line and in the list of theirs.",
+        fields: ASSIGNMENT,
+    },
+    EventDeclaration {
+        name: "assignment_closed",
+        level: "INFO",
+        help: "The closing line of what a user was given; an agent's is that of its task.",
+        fields: ASSIGNMENT,
     },
     EventDeclaration {
         name: "incident_opened",

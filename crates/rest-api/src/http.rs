@@ -1,6 +1,7 @@
 //! The HTTP door: parse, authenticate, call one verb of [`control`], answer.
 
 pub mod answer;
+pub mod attempts;
 pub mod authenticate;
 pub mod idempotency;
 pub mod problem;
@@ -24,6 +25,7 @@ use utoipa::openapi::OpenApi;
 use crate::config::HttpConfig;
 use crate::mesh::Mesh;
 use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics};
+use attempts::Attempts;
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -36,6 +38,8 @@ pub struct Http {
     pub queue: Arc<dyn Queue>,
     /// How often callers may call.
     pub limiter: Arc<Limiter>,
+    /// How often passwords may be tried.
+    pub attempts: Arc<Attempts>,
     /// How often those may call who have no limit of their own.
     pub default_limits: Defaults,
     /// What is counted of jobs.

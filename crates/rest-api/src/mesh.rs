@@ -1,12 +1,11 @@
 //! Agents and tasks, for every door alike: one verb of [`control`] each, then what follows from it: what is counted, the
 //! closing line, and tasks that wait for the place that has become free.
 
+mod assign;
 mod tell;
 
-use std::time::Duration;
-
 use control::agents::{AgentChange, NewAgent, Wanted};
-use control::tasks::{Answer, NewDelegation, NewTask};
+use control::tasks::{Answer, NewDelegation, NewTask, Said};
 use control::{Control, ControlError};
 use domain::agent::Heartbeat;
 use domain::ports::storage::TaskChange;
@@ -14,7 +13,7 @@ use domain::{Agent, AgentId, Principal, Task, TaskId, TenantId};
 use telemetry::Telemetry;
 use tracing::Instrument;
 
-use crate::metrics::{AgentMetrics, AssignmentMetrics, TaskMetrics};
+use crate::metrics::{AgentMetrics, AssignmentMetrics, CostMetrics, TaskMetrics};
 
 /// How many that moved are looked at in one round of the sweeper.
 const BATCH: u32 = 500;
@@ -27,6 +26,7 @@ pub struct Mesh {
     agents: AgentMetrics,
     assignments: AssignmentMetrics,
     tasks: TaskMetrics,
+    costs: CostMetrics,
 }
 
 impl Mesh {
@@ -40,6 +40,7 @@ impl Mesh {
             agents,
             assignments: AssignmentMetrics::new(telemetry),
             tasks: TaskMetrics::new(telemetry),
+            costs: CostMetrics::new(telemetry),
         }
     }
 
@@ -109,6 +110,7 @@ impl Mesh {
             .await;
         let (change, was_there) = created?;
         tell::fill_in(&span, &change.task);
+        tell::foreseen(&span, &change);
         if !was_there {
             self.tell(&change).instrument(span).await;
         }
@@ -124,16 +126,17 @@ impl Mesh {
         caller: &Principal,
         id: TaskId,
         assignment: (AgentId, u64),
-        answer: Answer,
+        said: impl Into<Said>,
     ) -> Result<Task, ControlError> {
-        let span = tell::span(match answer {
+        let said = said.into();
+        let span = tell::span(match said.answer {
             Answer::Accept => "AcceptTask",
             Answer::Reject(_) => "RejectTask",
             Answer::Progress(_) => "ProgressTask",
             Answer::Complete(_) => "CompleteTask",
             Answer::Fail(..) => "FailTask",
         });
-        let answered = self.control.answer_task(caller, id, assignment, answer);
+        let answered = self.control.answer_task(caller, id, assignment, said);
         let change = answered.instrument(span.clone()).await?;
         tell::fill_in(&span, &change.task);
         self.tell(&change).instrument(span.clone()).await;
@@ -223,6 +226,7 @@ impl Mesh {
     async fn tell(&self, change: &TaskChange) {
         tell::task(&self.agents, &self.assignments, change);
         tell::released(&self.tasks, change);
+        tell::costs(&self.costs, change);
         if let Err(error) = self.control.learn(change).await {
             tracing::warn!(%error, "what a task has taught of its agent is lost");
         }
@@ -249,16 +253,3 @@ impl Mesh {
 }
 
 pub use tell::Shown;
-
-/// The longest wait for something to happen.
-pub(crate) fn wait(seconds: u64) -> Result<Duration, crate::http::problem::Problem> {
-    let wait = Duration::from_secs(seconds);
-    if wait > control::jobs::MAX_WAIT {
-        return Err(crate::http::problem::Problem::field(
-            http::StatusCode::BAD_REQUEST,
-            "wait_seconds",
-            "0 to 60",
-        ));
-    }
-    Ok(wait)
-}

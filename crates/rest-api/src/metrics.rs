@@ -126,6 +126,16 @@ impl AgentMetrics {
 }
 
 telemetry::metrics! {
+    /// What models cost, by the tokens that agents tell of and the price list.
+    pub struct CostMetrics {
+        /// US dollars that attempts at tasks have cost, counted when they end.
+        usd: counter "mcp_cost_usd_total" [tenant_id, model],
+        /// Tokens that they took: `input` was read, `output` written.
+        tokens: counter "mcp_llm_tokens_total" [tenant_id, model, direction],
+    }
+}
+
+telemetry::metrics! {
     /// The relay and the sweeper.
     pub struct JobMetrics {
         /// Jobs whose message the broker has confirmed.
@@ -151,6 +161,7 @@ pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
         AlertMetrics::DECLARATIONS,
         AssignmentMetrics::DECLARATIONS,
         AuthMetrics::DECLARATIONS,
+        CostMetrics::DECLARATIONS,
         KeyMetrics::DECLARATIONS,
         SealMetrics::DECLARATIONS,
         JobMetrics::DECLARATIONS,

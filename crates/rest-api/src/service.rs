@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::grpc::{CalledTools, Grpc, services};
 use crate::http::Http;
+use crate::http::attempts::Attempts;
 use crate::mesh::Mesh;
 use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
@@ -111,6 +112,14 @@ impl From<BuildError> for StartError {
     }
 }
 
+/// How users sign in, by the settings.
+pub(crate) fn sign_in(config: &Config) -> Result<control::SignIn, BuildError> {
+    config.users.sign_in().map_err(|why| BuildError::Setting {
+        key: "users.password_memory",
+        expected: format!("parameters that argon2id knows: {why}"),
+    })
+}
+
 /// rest-api, built and bound, not yet serving.
 pub struct Service {
     http: (Listener, Router),
@@ -187,7 +196,8 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         entropy,
         ids: Arc::new(SystemIds),
         vault,
-        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing),
+        sign_in: Arc::new(sign_in(&config)?),
+        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing, &config.prices),
     };
     first_start::run(&control, &config).await?;
     if in_process {
@@ -207,7 +217,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
                 .named("grpc", &telemetry),
         )),
     };
-    let api = api(&mesh, &queue, &limiter, &config, &telemetry);
+    let api = api(&mesh, &queue, (&limiter, &cache), &config, &telemetry);
     let token = config.admin_token.as_ref();
     let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
         .await?
@@ -251,7 +261,7 @@ fn grpc(mesh: &Mesh, fleet: &Arc<Fleet>, config: &Config, private: bool, life: &
 fn api(
     mesh: &Mesh,
     queue: &Arc<dyn Queue>,
-    limiter: &Arc<Limiter>,
+    (limiter, cache): (&Arc<Limiter>, &Arc<dyn Cache>),
     config: &Config,
     telemetry: &Telemetry,
 ) -> Router {
@@ -263,6 +273,7 @@ fn api(
         mesh: mesh.clone(),
         queue: Arc::clone(queue),
         limiter: Arc::clone(limiter),
+        attempts: Arc::new(Attempts::new(Arc::clone(cache), config.users.attempts())),
         default_limits: config.limits.defaults(),
         jobs: JobMetrics::new(telemetry),
         auth,

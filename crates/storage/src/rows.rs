@@ -3,6 +3,7 @@
 //! Each file has the column list as a macro beside the struct that reads it, so that a new column is one place.
 
 pub mod alert;
+pub mod assignment;
 pub mod audit;
 pub mod job;
 pub mod key;
@@ -10,3 +11,4 @@ pub mod limit;
 pub mod provider;
 pub mod tenant;
 pub mod tool;
+pub mod user;

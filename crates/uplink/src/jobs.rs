@@ -10,7 +10,8 @@ use bytes::Bytes;
 use domain::job::{Attempt, AttemptEnd, ToolCallPayload};
 use domain::ports::storage::Import;
 use domain::{
-    Effect, Job, JobId, JobKind, KeyId, Priority, Provider, ProviderId, StoreError, TenantId, Tool,
+    AssignmentId, Effect, Job, JobId, JobKind, KeyId, Priority, Provider, ProviderId, StoreError, TenantId,
+    Tool,
 };
 use proto::MAX_MESSAGE_BYTES;
 use proto::v1::apply_import_request::Piece;
@@ -20,7 +21,7 @@ use proto::v1::job_service_client::JobServiceClient;
 use proto::v1::{
     self, ApplyImportRequest, BeginEffectRequest, CancelJobRequest, ClaimRequest, EndAttemptRequest,
     EnqueueRequest, GetJobRequest, GetProviderRequest, GetToolRequest, ImportHeader, RecordHealthRequest,
-    ReleaseRequest, RenewRequest,
+    ReleaseRequest, RenewRequest, TellAssigneeRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -277,6 +278,19 @@ impl Jobs {
             .await
             .map_err(store_error)?;
         Ok(())
+    }
+
+    /// Tells the assignee of an assignment. Answers whether there was somebody to tell.
+    ///
+    /// # Errors
+    /// When rest-api cannot be reached.
+    pub async fn tell_assignee(&self, tenant: TenantId, assignment: AssignmentId) -> Result<bool> {
+        let request = TellAssigneeRequest {
+            tenant_id: tenant.to_string(),
+            assignment_id: assignment.to_string(),
+        };
+        let answer = self.jobs.clone().tell_assignee(self.within(request)).await;
+        Ok(answer.map_err(store_error)?.into_inner().told)
     }
 
     /// One tool with its provider, as stored now.

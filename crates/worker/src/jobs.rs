@@ -2,6 +2,7 @@
 
 mod call_audit;
 mod description;
+mod notification;
 mod provider_health;
 mod provider_import;
 mod provider_refresh;
@@ -57,6 +58,7 @@ impl Kinds {
             JobKind::ProviderImport => stoppable(&run, provider_import::run(self, &run)).await,
             JobKind::ProviderRefresh => stoppable(&run, provider_refresh::run(self, &run)).await,
             JobKind::ProviderHealth => stoppable(&run, provider_health::run(self, &run)).await,
+            JobKind::Notification => stoppable(&run, notification::run(&run)).await,
             JobKind::ReadBack => stoppable(&run, read_back::run(self, &run)).await,
         }
     }

@@ -184,6 +184,10 @@ impl JobService for ControlPlane {
     async fn record_health(&self, _: Request<RecordHealthRequest>) -> Answer<RecordHealthResponse> {
         unasked()
     }
+
+    async fn tell_assignee(&self, _: Request<TellAssigneeRequest>) -> Answer<TellAssigneeResponse> {
+        unasked()
+    }
 }
 
 #[tonic::async_trait]

@@ -11,6 +11,12 @@ use crate::{Control, ControlError, require};
 /// The longest wait for a final state: below the idle time-outs of common proxies.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
+/// So many seconds of waiting, if that is no longer than anybody may wait.
+#[must_use]
+pub fn wait(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds)).filter(|wait| *wait <= MAX_WAIT)
+}
+
 impl Control {
     /// One job of the caller's tenant; waits up to `wait` for a final state.
     ///

@@ -1,7 +1,7 @@
 //! What an agent says of a task that it was given.
 
 use domain::ports::storage::TaskChange;
-use domain::task::{Progress, Refusal, TaskError, TaskEvent, Word};
+use domain::task::{Bill, Progress, Refusal, TaskError, TaskEvent, Usage, Word};
 use domain::{AgentId, Principal, Scope, Task, TaskId};
 use serde_json::Value;
 
@@ -11,6 +11,9 @@ use crate::{Control, ControlError, require};
 
 /// The most that an agent may say in words.
 const MAX_WORDS: usize = 4_000;
+
+/// The most tokens that one attempt may say it took: more is a mistake.
+pub const MAX_TOKENS: u64 = 1_000_000_000;
 
 /// What an agent says.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +30,21 @@ pub enum Answer {
     Fail(TaskError, bool),
 }
 
+/// What an agent says, and how many tokens its work on the task has taken so far, if it knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// What it says.
+    pub answer: Answer,
+    /// Tokens since it accepted.
+    pub usage: Option<Usage>,
+}
+
+impl From<Answer> for Said {
+    fn from(answer: Answer) -> Self {
+        Self { answer, usage: None }
+    }
+}
+
 impl Control {
     /// Takes in what an agent says of the assignment with the number `fence`. What is said of an assignment that is over
     /// is refused with the reason, and stands in the task's history.
@@ -39,18 +57,27 @@ impl Control {
         caller: &Principal,
         id: TaskId,
         (agent, fence): (AgentId, u64),
-        answer: Answer,
+        said: impl Into<Said>,
     ) -> Result<TaskChange, ControlError> {
         require(caller, Scope::AgentsConnect)?;
+        let Said { answer, usage } = said.into();
         self.check_answer(&answer)?;
+        check_usage(usage)?;
         let task = self.storage.tasks.get(caller.tenant_id, id).await?;
         let word = Word {
             agent_id: agent,
             name: self.speaker(caller, &task, agent).await?,
             fence,
         };
+        let bill = self.bill(caller, agent, usage).await?;
         let said = self
             .change_task(caller.tenant_id, id, |task| {
+                if let Some(bill) = &bill
+                    && task.is_current(&word)
+                    && task.state.is_held()
+                {
+                    task.bill(bill.clone());
+                }
                 self.say(task, &word, answer.clone()).map_err(refused)
             })
             .await;
@@ -58,6 +85,23 @@ impl Control {
             self.note_late(caller, id, &word, &answer).await?;
         }
         said
+    }
+
+    /// What these tokens cost at this agent. A model without a price costs nothing.
+    async fn bill(
+        &self,
+        caller: &Principal,
+        agent: AgentId,
+        usage: Option<Usage>,
+    ) -> Result<Option<Bill>, ControlError> {
+        let Some(usage) = usage else { return Ok(None) };
+        let model = self.storage.agents.get(caller.tenant_id, agent).await?.model;
+        let price = self.rules.prices.get(&model);
+        Ok(Some(Bill {
+            usd: price.map_or(0.0, |price| price.of(usage)),
+            model,
+            usage,
+        }))
     }
 
     fn say(&self, task: &mut Task, word: &Word, answer: Answer) -> Result<Vec<TaskEvent>, Refusal> {
@@ -127,4 +171,14 @@ impl Control {
         }
         check.finish()
     }
+}
+
+fn check_usage(usage: Option<Usage>) -> Result<(), ControlError> {
+    let mut check = Check::default();
+    if let Some(usage) = usage {
+        let expected = format!("0 to {MAX_TOKENS}");
+        check.that(usage.input_tokens <= MAX_TOKENS, "usage.input_tokens", &expected);
+        check.that(usage.output_tokens <= MAX_TOKENS, "usage.output_tokens", expected);
+    }
+    check.finish()
 }

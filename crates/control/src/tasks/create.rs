@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use domain::ports::storage::{Created, TaskChange};
-use domain::task::{Delegation, Needs, Patience, Strategy, TaskState};
+use domain::task::{Bill, Delegation, Needs, Patience, Strategy, TaskState};
 use domain::{AgentId, Principal, Priority, Scope, StoreError, Task, TaskId};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -144,6 +144,8 @@ impl Control {
             named,
             expected_tokens: new.expected_tokens,
             budget_usd: new.budget_usd,
+            spent_usd: 0.0,
+            billed: Bill::default(),
             state: TaskState::Pending,
             assignee: None,
             fence: 0,

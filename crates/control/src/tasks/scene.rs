@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use domain::agent::{AgentHealth, AgentState};
 use domain::ports::storage::Known;
-use domain::task::{Decision, Delegation, Strategy};
+use domain::task::{Decision, Delegation, Price, Strategy};
 use domain::{Agent, AgentId, DecisionId, Task, TenantId};
 use routing::{Health, Name, Need, Settings, Snapshot, State, Version};
 use serde_json::Value;
@@ -21,6 +21,9 @@ pub(super) struct Scene {
     known: Vec<Agent>,
     snapshot: Snapshot,
 }
+
+/// What models cost, by name.
+type Prices = BTreeMap<String, Price>;
 
 /// Those of several tenants, for as long as what is decided with them takes.
 pub(super) type Scenes = HashMap<TenantId, Scene>;
@@ -41,13 +44,13 @@ impl Control {
     pub(super) async fn scene(&self, tenant: TenantId) -> Result<Scene, ControlError> {
         let known = self.storage.agents.known(tenant).await?;
         let held = self.storage.tasks.load(tenant).await?.into_iter().collect();
-        Ok(Scene::of(known, &held, self.now()))
+        Ok(Scene::of(known, &held, &self.rules.prices, self.now()))
     }
 }
 
 impl Scene {
-    fn of(known: Vec<Known>, held: &HashMap<AgentId, u32>, now: DateTime<Utc>) -> Self {
-        let agents = known.iter().map(|known| routed(known, held)).collect();
+    fn of(known: Vec<Known>, held: &HashMap<AgentId, u32>, prices: &Prices, now: DateTime<Utc>) -> Self {
+        let agents = known.iter().map(|known| routed(known, held, prices)).collect();
         let taken_at = millis(now);
         Self {
             known: known.into_iter().map(|known| known.agent).collect(),
@@ -130,7 +133,7 @@ impl Scene {
     }
 }
 
-fn routed(known: &Known, held: &HashMap<AgentId, u32>) -> routing::Agent {
+fn routed(known: &Known, held: &HashMap<AgentId, u32>, prices: &Prices) -> routing::Agent {
     let agent = &known.agent;
     let mut labels = agent.labels.clone();
     if !agent.region.is_empty() {
@@ -144,7 +147,7 @@ fn routed(known: &Known, held: &HashMap<AgentId, u32>) -> routing::Agent {
         health: health(agent.health),
         capabilities: agent.capabilities.iter().map(capability).collect(),
         labels,
-        usd_per_1k_tokens: 0.0,
+        usd_per_1k_tokens: prices.get(&agent.model).map_or(0.0, Price::foreseen),
         workload: agent.workload,
         open: held.get(&agent.id).copied().unwrap_or(0),
         capacity: agent.capacity,

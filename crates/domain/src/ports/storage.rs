@@ -7,6 +7,7 @@
 
 mod agents;
 mod alerts;
+mod assignments;
 mod audit;
 mod changes;
 mod database;
@@ -18,6 +19,7 @@ mod providers;
 mod seals;
 mod tasks;
 mod tenants;
+mod users;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use crate::error::StoreError;
 
 pub use agents::{AgentFilter, Agents, Known, Learned};
 pub use alerts::{AlertFilter, Alerts};
+pub use assignments::Assignments;
 pub use audit::{Audit, AuditFilter};
 pub use changes::Changes;
 pub use database::{Database, Pruned, Retention};
@@ -36,6 +39,7 @@ pub use providers::{Description, Import, Providers, ToolDiff};
 pub use seals::{Seal, SealPlace, Seals};
 pub use tasks::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
 pub use tenants::Tenants;
+pub use users::Users;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -46,6 +50,8 @@ pub struct Storage {
     pub tenants: Arc<dyn Tenants>,
     /// API keys.
     pub keys: Arc<dyn Keys>,
+    /// Users.
+    pub users: Arc<dyn Users>,
     /// Rate limits.
     pub limits: Arc<dyn Limits>,
     /// Providers, their tools and credentials.
@@ -60,6 +66,8 @@ pub struct Storage {
     pub agents: Arc<dyn Agents>,
     /// Tasks, their histories, and who was chosen for them.
     pub tasks: Arc<dyn Tasks>,
+    /// Tasks that were given to somebody by name.
+    pub assignments: Arc<dyn Assignments>,
     /// The numbered changes of the catalogue.
     pub changes: Arc<dyn Changes>,
     /// Answers kept for `Idempotency-Key`.

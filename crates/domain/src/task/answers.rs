@@ -85,7 +85,7 @@ impl Task {
         Ok(vec![event])
     }
 
-    /// The agent is at it, so far.
+    /// The agent is at it, so far. A task that has cost more than it may by now is over with this.
     ///
     /// # Errors
     /// See [`Refusal`].
@@ -95,6 +95,10 @@ impl Task {
         self.progress = Some(progress);
         self.updated_at = now;
         self.due_in(self.patience.silence_seconds, now);
+        if self.is_over_budget() {
+            let error = self.over_budget();
+            return self.fail(word, error, false, now);
+        }
         if self.state == TaskState::InProgress {
             return Ok(Vec::new());
         }
@@ -117,7 +121,7 @@ impl Task {
         Ok(vec![self.said(word, EventKind::Completed, None, now)])
     }
 
-    /// The agent could not do it: it is tried again, if another try may help and one is left.
+    /// The agent could not do it: it is tried again, if another try may help, and one and money are left.
     ///
     /// # Errors
     /// See [`Refusal`].
@@ -127,7 +131,7 @@ impl Task {
         let message = format!("{}: {}", error.kind, error.message);
         let event = |task: &mut Self| task.said(word, EventKind::Failed, Some(message), now);
         self.error = Some(error);
-        if again && self.attempt < self.patience.max_attempts {
+        if again && self.attempt < self.patience.max_attempts && !self.is_over_budget() {
             self.go(TaskState::Pending, now);
             let event = event(self);
             self.avoid_later(self.holder());
@@ -137,6 +141,14 @@ impl Task {
         }
         self.finish(TaskState::Failed, now);
         Ok(vec![event(self)])
+    }
+
+    fn over_budget(&self) -> TaskError {
+        let (spent, budget) = (self.spent_usd, self.budget_usd.unwrap_or_default());
+        TaskError {
+            kind: "over_budget".to_owned(),
+            message: format!("it has cost {spent:.4} USD and may cost {budget:.4} USD: it was stopped"),
+        }
     }
 
     /// Notes that an answer came too late. None once enough of them are noted.

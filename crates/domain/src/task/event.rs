@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::TaskState;
+use super::{Bill, TaskState};
 use crate::id::AgentId;
 
 /// What happened.
@@ -105,6 +105,9 @@ pub struct TaskEvent {
     /// Seconds that the agent had worked on it, where this ends its work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worked: Option<f64>,
+    /// What the agent's work on it took, where this ends it and the agent has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Bill>,
     /// More, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Assignee, EventKind, Refusal, Task, TaskError, TaskEvent, TaskState};
+use super::{Assignee, Bill, EventKind, Refusal, Task, TaskError, TaskEvent, TaskState};
 use crate::agent::Agent;
 use crate::id::AgentId;
 
@@ -273,6 +273,7 @@ impl Task {
     pub(super) fn forget_assignee(&mut self) {
         self.assignee = None;
         (self.assigned_at, self.accepted_at, self.progress) = (None, None, None);
+        self.billed = Bill::default();
     }
 
     pub(super) fn due_in(&mut self, seconds: u32, now: DateTime<Utc>) {
@@ -316,6 +317,7 @@ impl Task {
             agent_id,
             fence: self.fence,
             worked: self.worked(at).filter(|_| kind.ends_work()),
+            bill: Some(self.billed.clone()).filter(|bill| kind.ends_work() && !bill.is_empty()),
             detail,
         }
     }

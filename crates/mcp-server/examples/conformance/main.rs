@@ -30,7 +30,7 @@ use axum::middleware::{Next, from_fn};
 use chrono::{DateTime, Utc};
 use domain::key::KeyRefusal;
 use domain::ports::Cache;
-use domain::{Clock, KeyId, KeyKind, PresentedKey, Principal, SystemClock, TenantId};
+use domain::{Clock, KeyId, KeyKind, Presented, PresentedKey, Principal, SystemClock, TenantId};
 use mcp_server::audit::AuditSink;
 use mcp_server::engine::{Engine, EngineConfig, EngineMetrics, EngineParts, Listeners};
 use mcp_server::session::{SessionConfig, Sessions};
@@ -54,11 +54,10 @@ struct OneKey {
 }
 
 impl Keys for OneKey {
-    fn authenticate(&self, key: &PresentedKey, _now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
-        if key.hash() == self.hash {
-            Ok(self.principal.clone())
-        } else {
-            Err(KeyRefusal::Unknown)
+    fn authenticate(&self, presented: &Presented, _now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
+        match presented {
+            Presented::Key(key) if key.hash() == self.hash => Ok(self.principal.clone()),
+            _ => Err(KeyRefusal::Unknown),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::key::KeyRefusal;
-use domain::{KeyId, PresentedKey, Principal};
+use domain::{KeyId, Presented, Principal};
 use tokio_util::sync::CancellationToken;
 use uplink::{KeyUses, Link};
 
@@ -32,8 +32,8 @@ impl CatalogueKeys {
 }
 
 impl Keys for CatalogueKeys {
-    fn authenticate(&self, key: &PresentedKey, now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
-        let principal = self.catalogue.authenticate(key, now)?;
+    fn authenticate(&self, presented: &Presented, now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
+        let principal = Keys::authenticate(&self.catalogue, presented, now)?;
         self.uses.note(principal.tenant_id, principal.key_id, now);
         Ok(principal)
     }

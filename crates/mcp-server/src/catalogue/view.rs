@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::limit::Subject;
+use domain::token::TokenKey;
 use domain::{ApiKey, KeyId, Limit, Provider, ProviderId, RateLimit, TenantId, Tool};
 
 use super::CatalogueEvent;
@@ -14,6 +15,8 @@ pub(super) struct View {
     pub(super) keys: Arc<Keys>,
     pub(super) limits: Arc<Limits>,
     pub(super) tenants: Arc<HashMap<TenantId, Arc<TenantTools>>>,
+    /// What checks access tokens.
+    pub(super) token_keys: Arc<[TokenKey]>,
 }
 
 /// The keys, by the ways they are looked up.

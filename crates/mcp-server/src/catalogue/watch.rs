@@ -9,6 +9,7 @@ mod connection;
 use std::convert::Infallible;
 use std::future::Future;
 
+use domain::token::TokenKey;
 use futures::FutureExt;
 use proto::v1::catalogue_service_client::CatalogueServiceClient;
 use proto::v1::watch_event::Event;
@@ -201,6 +202,13 @@ impl Watch {
                 return Err(Broken::Protocol("changes were left out"));
             }
             Event::Heartbeat(_) => {}
+            Event::TokenKeys(keys) => {
+                let keys = keys.keys.into_iter().map(|key| TokenKey {
+                    kid: key.kid,
+                    public: key.public.to_vec(),
+                });
+                self.catalogue.put_token_keys(keys.collect());
+            }
         }
         Ok(())
     }

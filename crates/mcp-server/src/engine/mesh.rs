@@ -184,6 +184,9 @@ impl Backend for Mesh {
             if self.task_tool(call.caller, call.name).is_none() {
                 return Err(Refusal::UnknownTool);
             }
+            if let Err(exceeded) = self.limits.take_own(&call.caller.principal, call.name).await {
+                return Ok(answers::limited(&exceeded, None));
+            }
             let answer = task_tools::call(self.control_plane.as_ref(), call).await;
             return answer.ok_or(Refusal::UnknownTool);
         };
@@ -193,7 +196,7 @@ impl Backend for Mesh {
         }
         // At the door, also for what becomes a task: the worker has nothing to refuse then.
         if let Err(exceeded) = self.limits.take(&call.caller.principal, &tool, &provider).await {
-            return Ok(answers::limited(&exceeded, &provider));
+            return Ok(answers::limited(&exceeded, Some(&provider)));
         }
         if self.becomes_task(&call, &provider) {
             return self.enqueue(&call, &tool, &provider).await;

@@ -7,7 +7,7 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use domain::key::{KeyKind, KeyRefusal};
-use domain::{PresentedKey, Principal};
+use domain::{Presented, Principal};
 use telemetry::http::RequestSpan;
 use telemetry::propagation::Parent;
 
@@ -44,7 +44,7 @@ pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller
 pub(crate) fn identify(
     gate: &Gate,
     way: &str,
-    presented: Result<PresentedKey, KeyRefusal>,
+    presented: Result<Presented, KeyRefusal>,
 ) -> Result<(Principal, Held), KeyRefusal> {
     let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
     let outcome = principal
@@ -57,7 +57,7 @@ pub(crate) fn identify(
 }
 
 /// The key, and the way it came: `bearer`, `api_key` or `none`, the words that rest-api uses too.
-pub(crate) fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedKey, KeyRefusal>) {
+pub(crate) fn presented(headers: &HeaderMap) -> (&'static str, Result<Presented, KeyRefusal>) {
     let text = |value: &HeaderValue| {
         value
             .to_str()
@@ -69,7 +69,7 @@ pub(crate) fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedK
             let (scheme, key) = value.split_once(' ').ok_or(KeyRefusal::Malformed)?;
             let is_bearer = scheme.eq_ignore_ascii_case("bearer");
             if is_bearer {
-                PresentedKey::parse(key.trim())
+                Presented::parse(key.trim())
             } else {
                 Err(KeyRefusal::Malformed)
             }
@@ -79,7 +79,7 @@ pub(crate) fn presented(headers: &HeaderMap) -> (&'static str, Result<PresentedK
     match headers.get(API_KEY) {
         Some(value) => (
             "api_key",
-            text(value).and_then(|value| PresentedKey::parse(value.trim())),
+            text(value).and_then(|value| Presented::parse(value.trim())),
         ),
         None => ("none", Err(KeyRefusal::Missing)),
     }

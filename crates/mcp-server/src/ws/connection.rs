@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::ws::{Message as Frame, WebSocket};
-use domain::{PresentedKey, Principal};
+use domain::{Presented, Principal};
 use frames::wire::{Ready, read_binary, read_text};
 use frames::{Class, Form, Message, Received, Version};
 use futures::StreamExt;
@@ -198,7 +198,7 @@ impl<B: Backend> Talk<B> {
 
     /// Whose connection it is, if the key is good and there is a seat.
     pub(super) fn authenticate(&mut self, key: &str) -> Result<(), End> {
-        let presented = PresentedKey::parse(key);
+        let presented = Presented::parse(key);
         let (principal, held) = identify(&self.shared.gate, "message", presented).map_err(|reason| {
             tracing::info!(
                 event = "authentication_failed",

@@ -89,4 +89,8 @@ impl JobService for GrpcJobs {
     async fn record_health(&self, _: Request<RecordHealthRequest>) -> Answer<RecordHealthResponse> {
         of_workers()
     }
+
+    async fn tell_assignee(&self, _: Request<TellAssigneeRequest>) -> Answer<TellAssigneeResponse> {
+        of_workers()
+    }
 }

@@ -1,6 +1,9 @@
 //! Agents and the tasks that they are given.
 
+use std::sync::Arc;
+
 use control::Rules;
+use domain::task::Price;
 use runtime::config::{ByteSize, Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,9 +82,37 @@ impl Default for RoutingConfig {
     }
 }
 
+/// What a model costs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPrice {
+    /// Its name, as agents say it when they register.
+    pub model: String,
+    /// USD for 1,000 tokens that it reads.
+    pub input_usd_per_1k: f64,
+    /// USD for 1,000 tokens that it writes.
+    pub output_usd_per_1k: f64,
+}
+
+impl ModelPrice {
+    /// Less than nothing, and what is no number, is nothing.
+    fn entry(&self) -> (String, Price) {
+        let price = Price {
+            input_usd_per_1k: self.input_usd_per_1k.max(0.0),
+            output_usd_per_1k: self.output_usd_per_1k.max(0.0),
+        };
+        (self.model.clone(), price)
+    }
+}
+
 /// As the verbs want them.
 #[must_use]
-pub fn rules(agents: &AgentsConfig, tasks: &TasksConfig, routing: &RoutingConfig) -> Rules {
+pub fn rules(
+    agents: &AgentsConfig,
+    tasks: &TasksConfig,
+    routing: &RoutingConfig,
+    prices: &[ModelPrice],
+) -> Rules {
     let seconds = |duration: Duration| u32::try_from(duration.get().as_secs()).unwrap_or(u32::MAX).max(1);
     Rules {
         heartbeat_seconds: seconds(agents.heartbeat),
@@ -91,6 +122,7 @@ pub fn rules(agents: &AgentsConfig, tasks: &TasksConfig, routing: &RoutingConfig
         max_attempts: tasks.max_attempts.max(1),
         max_input: tasks.max_input.as_len(),
         max_result: tasks.max_result.as_len(),
+        prices: Arc::new(prices.iter().map(ModelPrice::entry).collect()),
         routing: routing::Settings {
             exploration: routing.exploration,
             half_life_seconds: routing.half_life.get().as_secs_f64(),

@@ -201,6 +201,19 @@ impl JobService for Grpc {
         recorded.map_err(|error| status(ControlError::from(error)))?;
         Ok(Response::new(RecordHealthResponse {}))
     }
+
+    async fn tell_assignee(
+        &self,
+        request: Request<TellAssigneeRequest>,
+    ) -> Result<Response<TellAssigneeResponse>, Status> {
+        let asked = request.into_inner();
+        let tenant = id("tenant_id", &asked.tenant_id)?;
+        let assignment = id("assignment_id", &asked.assignment_id)?;
+        let told = self.mesh.tell_assignee(tenant, assignment).await;
+        Ok(Response::new(TellAssigneeResponse {
+            told: told.map_err(status)?,
+        }))
+    }
 }
 
 fn attempt(attempt: Option<v1::Attempt>) -> Result<Attempt, Status> {

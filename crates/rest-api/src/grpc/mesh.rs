@@ -221,9 +221,7 @@ fn wait(params: &mut Params) -> Result<Duration, Status> {
         None => Some(0),
         Some(seconds) => seconds.as_u64(),
     };
-    let wait = seconds
-        .map(Duration::from_secs)
-        .filter(|wait| *wait <= control::jobs::MAX_WAIT);
+    let wait = seconds.and_then(control::jobs::wait);
     wait.ok_or_else(|| Status::invalid_argument("wait_seconds: expected 0 to 60"))
 }
 

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use control::{Control, ControlError};
+use domain::token::TokenKey;
 use domain::{Change, Entity, EntityKind};
 use futures::stream::{BoxStream, StreamExt, try_unfold};
 use proto::v1::watch_event::Event;
-use proto::v1::{self, CatalogueChange, CatalogueEntity, Heartbeat, SnapshotBegin, SnapshotEnd, WatchEvent};
+use proto::v1::{
+    self, CatalogueChange, CatalogueEntity, Heartbeat, SnapshotBegin, SnapshotEnd, TokenKeys, WatchEvent,
+};
 use tokio::sync::watch;
 use tonic::Status;
 use uuid::Uuid;
@@ -33,6 +36,7 @@ pub(super) fn events(
         number: after,
         snapshot: Snapshot::Unchecked,
         waiting: VecDeque::new(),
+        token_keys: Vec::new(),
     };
     try_unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
@@ -58,6 +62,8 @@ struct Watcher {
     number: i64,
     snapshot: Snapshot,
     waiting: VecDeque<Event>,
+    /// What the watcher was told to check access tokens with.
+    token_keys: Vec<TokenKey>,
 }
 
 impl Watcher {
@@ -66,12 +72,29 @@ impl Watcher {
             if let Some(event) = self.waiting.pop_front() {
                 return Ok(event);
             }
+            if let Some(event) = self.changed_token_keys() {
+                return Ok(event);
+            }
             match std::mem::replace(&mut self.snapshot, Snapshot::Over) {
                 Snapshot::Unchecked => self.begin().await?,
                 Snapshot::At(place) => self.read_snapshot(place).await?,
                 Snapshot::Over => self.read_changes().await?,
             }
         }
+    }
+
+    /// First of all, and when the key-encryption keys are others.
+    fn changed_token_keys(&mut self) -> Option<Event> {
+        let keys = self.control.vault.token_keys();
+        if keys == self.token_keys {
+            return None;
+        }
+        self.token_keys.clone_from(&keys);
+        let keys = keys.into_iter().map(|key| v1::TokenKey {
+            kid: key.kid,
+            public: key.public.into(),
+        });
+        Some(Event::TokenKeys(TokenKeys { keys: keys.collect() }))
     }
 
     /// Decides between going on and a snapshot. A change that is committed while the snapshot is read has a higher

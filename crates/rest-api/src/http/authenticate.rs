@@ -73,6 +73,7 @@ fn presented(headers: &HeaderMap) -> (&'static str, Option<&str>) {
 }
 
 fn refused() -> Problem {
-    let detail = "a valid API key is needed, as `Authorization: Bearer KEY` or `X-API-Key: KEY`";
+    let detail =
+        "a valid API key or access token is needed, as `Authorization: Bearer KEY` or `X-API-Key: KEY`";
     Problem::new(StatusCode::UNAUTHORIZED, detail)
 }

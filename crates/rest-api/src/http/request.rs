@@ -1,6 +1,8 @@
 //! Parts of a request, parsed at the door: JSON bodies, queries, paths, pages, conditions. Every refusal names the
 //! field and what was expected.
 
+use std::time::Duration;
+
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Request};
 use bytes::Bytes;
@@ -162,6 +164,27 @@ impl PageQuery {
             limit: self.limit,
             after: self.cursor.map(Cursor),
         })
+    }
+}
+
+/// How long to wait for something to happen.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WaitQuery {
+    /// Wait at most this long for it, in seconds; the answer comes as soon as it happens.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 60, default = 0)]
+    wait_seconds: u64,
+}
+
+impl WaitQuery {
+    /// Checks the bound.
+    ///
+    /// # Errors
+    /// 400 when it is too long.
+    pub fn wait(self) -> Result<Duration, Problem> {
+        let refused = || Problem::field(StatusCode::BAD_REQUEST, "wait_seconds", "0 to 60");
+        control::jobs::wait(self.wait_seconds).ok_or_else(refused)
     }
 }
 

@@ -10,7 +10,7 @@ use domain::task::{EventKind, LostReason, TaskState};
 use domain::{Agent, Task, TenantId};
 use tracing::{Span, field};
 
-use crate::metrics::{AgentMetrics, AssignmentMetrics, TaskMetrics};
+use crate::metrics::{AgentMetrics, AssignmentMetrics, CostMetrics, TaskMetrics};
 
 /// The span of one move of a task, by the contract's attributes.
 pub(super) fn span(name: &'static str) -> Span {
@@ -23,6 +23,12 @@ pub(super) fn span(name: &'static str) -> Span {
         task.priority = field::Empty,
         task.priority_level = field::Empty,
         task.processing_time_ms = field::Empty,
+        task.estimated_cost_usd = field::Empty,
+        task.actual_cost_usd = field::Empty,
+        cost.model = field::Empty,
+        cost.input_tokens = field::Empty,
+        cost.output_tokens = field::Empty,
+        cost.total_usd = field::Empty,
         agent.id = field::Empty,
         agent.r#type = field::Empty,
         tenant.id = field::Empty,
@@ -40,9 +46,49 @@ pub(super) fn fill_in(span: &Span, task: &Task) {
     if let Some(took) = task.took() {
         span.record("task.processing_time_ms", took * 1_000.0);
     }
+    if task.spent_usd > 0.0 {
+        span.record("task.actual_cost_usd", task.spent_usd);
+    }
+    if !task.billed.is_empty() {
+        let usage = task.billed.usage;
+        span.record("cost.model", task.billed.model.as_str());
+        span.record("cost.input_tokens", usage.input_tokens);
+        span.record("cost.output_tokens", usage.output_tokens);
+        span.record("cost.total_usd", task.billed.usd);
+    }
     if let Some(holder) = &task.assignee {
         span.record("agent.id", field::display(holder.id));
         span.record("agent.type", holder.agent_type.as_str());
+    }
+}
+
+/// What the agent that was chosen will probably cost.
+pub(super) fn foreseen(span: &Span, change: &TaskChange) {
+    let decision = change.decision.as_ref();
+    let told = decision.and_then(|decision| {
+        let chosen = decision.chosen?.to_string();
+        let eligible = decision.explanation.get("eligible")?.as_array()?;
+        let winner = eligible.iter().find(|one| one["agent"] == chosen.as_str())?;
+        winner["cost_usd"].as_f64()
+    });
+    if let Some(usd) = told.filter(|usd| *usd > 0.0) {
+        span.record("task.estimated_cost_usd", usd);
+    }
+}
+
+/// Counts what attempts that ended with this have taken.
+pub(super) fn costs(metrics: &CostMetrics, change: &TaskChange) {
+    let tenant = change.task.tenant_id.to_string();
+    for bill in change.events.iter().filter_map(|event| event.bill.as_ref()) {
+        let (tenant, model) = (tenant.as_str(), bill.model.as_str());
+        metrics.usd.with([tenant, model]).add(bill.usd);
+        let tokens = [
+            ("input", bill.usage.input_tokens),
+            ("output", bill.usage.output_tokens),
+        ];
+        for (direction, count) in tokens {
+            metrics.tokens.with([tenant, model, direction]).increment(count);
+        }
     }
 }
 
@@ -141,6 +187,7 @@ fn close(agents: &AgentMetrics, assignments: &AssignmentMetrics, task: &Task) {
                 assignments = task.fence,
                 error_type = task.error.as_ref().map(|error| error.kind.as_str()),
                 worked = worked,
+                cost_usd = task.spent_usd,
                 duration = took,
                 duration_ms = (took * 1_000.0) as u64,
                 "task {} {status}",

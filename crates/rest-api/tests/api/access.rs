@@ -33,6 +33,8 @@ struct Things {
     agent: String,
     task: String,
     manifest: String,
+    user: String,
+    assignment: String,
 }
 
 impl Things {
@@ -48,10 +50,15 @@ impl Things {
             agent: id(),
             task: id(),
             manifest: "nowhere".into(),
+            user: "nowhere".into(),
+            assignment: id(),
         }
     }
 
     fn fill(&self, template: &str) -> String {
+        if template == "/auth/token" {
+            return template.to_owned();
+        }
         let (_, rest) = template.split_once("/api/v1/").unwrap();
         let noun = rest.split('/').next().unwrap();
         let thing = match noun {
@@ -64,6 +71,8 @@ impl Things {
             "agents" => &self.agent,
             "tasks" => &self.task,
             "manifests" => &self.manifest,
+            "users" => &self.user,
+            "assignments" => &self.assignment,
             // Of the installation; here it keeps none.
             "traces" => "4bf92f3577b34da6a3ce929d0e0e4736",
             _ => "",
@@ -86,11 +95,19 @@ fn body(path: &str) -> serde_json::Value {
         }
         _ if path.ends_with("/review") => json!({ "verdict": "actionable" }),
         _ if path.ends_with("/heartbeat") || path.ends_with("/leave") => json!({ "epoch": 1 }),
-        _ if path.ends_with("/accept") || path.ends_with("/reject") || path.ends_with("/complete") => {
+        _ if path.starts_with("/api/v1/tasks/")
+            && ["/accept", "/reject", "/complete"]
+                .iter()
+                .any(|end| path.ends_with(end)) =>
+        {
             assignment()
         }
         _ if path.ends_with("/progress") => with(assignment(), "percent", json!(1)),
         _ if path.ends_with("/fail") => with(assignment(), "kind", json!("x")),
+        "/auth/token" => json!({ "username": "x", "password": "x" }),
+        "/api/v1/users" => json!({ "name": "x", "password": "correct horse" }),
+        _ if path.ends_with("/password") => json!({ "password": "correct horse" }),
+        "/api/v1/assignments" => json!({ "title": "x", "assignee": "x" }),
         "/api/v1/agents" => json!({ "name": "x" }),
         "/api/v1/manifests" => json!({ "name": "x", "type": "ide" }),
         "/api/v1/tasks" => json!({ "type": "x" }),
@@ -158,7 +175,11 @@ on_both! {
         let agent = app.post(&app.admin, "/api/v1/agents", json!({ "name": "theirs" })).await.expect(201);
         let task = app.post(&app.admin, "/api/v1/tasks", json!({ "type": "theirs" })).await.expect(201);
         let [agent, task] = [agent, task].map(|made| made["id"].as_str().unwrap().to_owned());
-        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert, agent, task, manifest: "theirs".into() };
+        app.post(&app.admin, "/api/v1/users", json!({ "name": "theirs-user", "password": "correct horse" })).await.expect(201);
+        let given = json!({ "title": "theirs", "assignee": "theirs-user" });
+        let given = app.post(&app.admin, "/api/v1/assignments", given).await.expect(201);
+        let assignment = given["id"].as_str().unwrap().to_owned();
+        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert, agent, task, manifest: "theirs".into(), user: "theirs-user".into(), assignment };
         app.put(&app.admin, "/api/v1/limits/tool:theirs_get", json!({ "rate": "1/s" })).await.expect(200);
         let stranger = app.tenant("stranger").await;
         for (method, template) in routes().into_iter().filter(|(_, template)| template.contains('{')) {

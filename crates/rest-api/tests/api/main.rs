@@ -11,6 +11,7 @@
 mod access;
 mod alerts;
 mod app;
+mod assignments;
 mod conditions;
 mod credentials;
 mod fleet;
@@ -22,6 +23,7 @@ mod providers;
 mod rotation;
 mod shape;
 mod tasks;
+mod users;
 
 /// Runs a test once on each database.
 macro_rules! on_both {

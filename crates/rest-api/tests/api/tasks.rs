@@ -343,3 +343,198 @@ on_both! {
         assert_eq!(names(&app.get(&key, "/api/v1/agents?state=offline").await.expect(200)), ["eu"]);
     }
 }
+
+/// Two models, of which one is dear; nobody is chosen by chance.
+async fn with_prices() -> App {
+    let price = |model: &str, input, output| rest_api::config::ModelPrice {
+        model: model.to_owned(),
+        input_usd_per_1k: input,
+        output_usd_per_1k: output,
+    };
+    App::with(|config| {
+        config.prices = vec![price("small", 0.001, 0.002), price("large", 0.1, 0.3)];
+        config.routing.exploration = 0.0;
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_say_who_may_have_a_task_with_a_budget_and_what_it_has_cost() {
+    let app = with_prices().await;
+    let key = key(&app, "models").await;
+    agent(&app, &key, json!({ "name": "large", "model": "large" })).await;
+    let asked = json!({ "type": "x", "budget_usd": 0.01, "expected_tokens": 1000 });
+    let dear = create(&app, &app.admin, asked.clone()).await;
+    let path = format!("/api/v1/tasks/{}/decisions", dear["id"].as_str().unwrap());
+    let decisions = app.get(&app.admin, &path).await;
+    assert!(decisions.text.contains("over_budget"), "{}", decisions.text);
+    assert_eq!(dear["state"], "pending", "{dear}");
+
+    let small = agent(&app, &key, json!({ "name": "small", "model": "small" })).await;
+    let offered = small.offered(&app, &key).await;
+    assert_eq!(
+        offered["id"], dear["id"],
+        "it waited for somebody who is cheap enough"
+    );
+    small
+        .say(&app, &key, &offered, "accept", json!({}))
+        .await
+        .expect(200);
+    let usage = json!({ "percent": 10, "usage": { "input_tokens": 1000, "output_tokens": 500 } });
+    let at_it = small
+        .say(&app, &key, &offered, "progress", usage)
+        .await
+        .expect(200);
+    assert!(
+        (at_it["cost_usd"].as_f64().unwrap() - 0.002).abs() < 1e-9,
+        "{at_it}"
+    );
+    // What is said is all so far, not what came since.
+    let usage = json!({ "result": 1, "usage": { "input_tokens": 2000, "output_tokens": 1000 } });
+    for _ in 0..2 {
+        let done = small
+            .say(&app, &key, &offered, "complete", usage.clone())
+            .await
+            .expect(200);
+        assert!(
+            (done["cost_usd"].as_f64().unwrap() - 0.004).abs() < 1e-9,
+            "{done}"
+        );
+    }
+    let page = app.telemetry.render();
+    let value = |name: &str, labels: &[&str]| {
+        let fits = |line: &&str| line.starts_with(name) && labels.iter().all(|label| line.contains(label));
+        page.lines()
+            .find(fits)
+            .and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+    };
+    assert!((value("mcp_cost_usd_total{", &["model=\"small\""]).unwrap() - 0.004).abs() < 1e-9);
+    assert_eq!(
+        value("mcp_llm_tokens_total{", &["direction=\"input\""]),
+        Some(2000.0)
+    );
+    assert_eq!(
+        value("mcp_llm_tokens_total{", &["direction=\"output\""]),
+        Some(1000.0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_has_cost_more_than_it_may_is_stopped_and_not_tried_again() {
+    let app = with_prices().await;
+    let key = key(&app, "models").await;
+    let small = agent(&app, &key, json!({ "name": "small", "model": "small" })).await;
+    let asked = json!({ "type": "x", "budget_usd": 0.003, "expected_tokens": 1000 });
+    let usage = json!({ "input_tokens": 2000, "output_tokens": 1000 });
+    create(&app, &app.admin, asked.clone()).await;
+    let offered = small.offered(&app, &key).await;
+    small
+        .say(&app, &key, &offered, "accept", json!({}))
+        .await
+        .expect(200);
+    let stopped = small
+        .say(
+            &app,
+            &key,
+            &offered,
+            "progress",
+            json!({ "percent": 10, "usage": usage }),
+        )
+        .await
+        .expect(200);
+    assert_eq!(
+        (&stopped["state"], &stopped["error"]["kind"]),
+        (&json!("failed"), &json!("over_budget")),
+        "{stopped}"
+    );
+    small
+        .say(&app, &key, &offered, "complete", json!({ "result": 1 }))
+        .await
+        .expect(409);
+
+    create(&app, &app.admin, asked).await;
+    let offered = small.offered(&app, &key).await;
+    small
+        .say(&app, &key, &offered, "accept", json!({}))
+        .await
+        .expect(200);
+    let failed = json!({ "kind": "x", "retry": true, "usage": usage });
+    let failed = small.say(&app, &key, &offered, "fail", failed).await.expect(200);
+    assert_eq!(
+        (&failed["state"], &failed["attempt"]),
+        (&json!("failed"), &json!(1)),
+        "no money is left for another try"
+    );
+    let too_many = json!({ "percent": 1, "usage": { "input_tokens": 1_000_000_001_u64 } });
+    let refused = small
+        .say(&app, &key, &offered, "progress", too_many)
+        .await
+        .expect(422);
+    assert_eq!(refused["errors"][0]["field"], "usage.input_tokens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_tells_what_another_strategy_would_have_meant() {
+    let app = App::with(|config| config.routing.exploration = 0.5).await;
+    let key = key(&app, "workers").await;
+    let body = |name: &str| json!({ "name": name, "capacity": 100 });
+    let both = [
+        agent(&app, &key, body("one")).await,
+        agent(&app, &key, body("two")).await,
+    ];
+    let mut failed = 0.0;
+    for _ in 0..80 {
+        let made = create(
+            &app,
+            &app.admin,
+            json!({ "type": "x", "strategy": "round_robin" }),
+        )
+        .await;
+        let one = both.iter().find(|agent| made["agent_id"] == agent.id).unwrap();
+        one.say(&app, &key, &made, "accept", json!({})).await.expect(200);
+        if one.id == both[0].id {
+            one.say(&app, &key, &made, "complete", json!({ "result": 1 }))
+                .await
+                .expect(200);
+        } else {
+            one.say(&app, &key, &made, "fail", json!({ "kind": "x" }))
+                .await
+                .expect(200);
+            failed += 1.0;
+        }
+    }
+    let open = create(&app, &app.admin, json!({ "type": "x" })).await;
+    assert_eq!(open["state"], "assigned");
+    let told = app
+        .get(
+            &app.admin,
+            "/api/v1/routing/replay?strategy=performance_based&since_seconds=3600",
+        )
+        .await
+        .expect(200);
+    assert_eq!(
+        (&told["decisions"], &told["open"]),
+        (&json!(81), &json!(1)),
+        "{told}"
+    );
+    assert!(
+        (told["seen"]["failures"].as_f64().unwrap() - failed / 80.0).abs() < 1e-9,
+        "{told}"
+    );
+    assert!(
+        told["effective"].as_f64().unwrap() >= 30.0 && told["too_little"].is_null(),
+        "{told}"
+    );
+    // It would have learned who fails.
+    let failures = |part: &str| told["failures"][part].as_f64().unwrap();
+    assert!(
+        failures("low") <= failures("mean") && failures("mean") < failed / 80.0,
+        "{told}"
+    );
+    let stranger = app.tenant("stranger").await;
+    let told = app
+        .get(&stranger, "/api/v1/routing/replay?strategy=auto")
+        .await
+        .expect(200);
+    assert_eq!(told["decisions"], 0);
+}

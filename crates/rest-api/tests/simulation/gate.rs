@@ -14,7 +14,7 @@ use domain::ports::storage::{
     AgentFilter, Agents, Created, Known, Learned, TaskChange, TaskFilter, Tasks, WaitingTasks,
 };
 use domain::task::{Decision, TaskEvent, TaskState};
-use domain::{AgentId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
+use domain::{AgentId, DecisionId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
 use tokio::sync::watch;
 
 /// Where whoever calls storage waits for its turn.
@@ -135,6 +135,8 @@ behind_the_gate! { Tasks
     fn parts(tenant: TenantId, parent: TaskId) -> Vec<(TaskState, u64)>;
     fn history(tenant: TenantId, id: TaskId) -> Vec<TaskEvent>;
     fn decisions(tenant: TenantId, id: TaskId) -> Vec<Decision>;
+    fn decisions_since(tenant: TenantId, since: DateTime<Utc>, before: Option<DecisionId>, limit: u32) -> Vec<Decision>;
+    fn histories(tenant: TenantId, ids: &[TaskId]) -> Vec<(TaskId, TaskEvent)>;
     fn held_by(tenant: TenantId, agents: &[AgentId]) -> Vec<Task>;
     fn load(tenant: TenantId) -> Vec<(AgentId, u32)>;
     fn due(now: DateTime<Utc>, limit: u32) -> Vec<Task>;

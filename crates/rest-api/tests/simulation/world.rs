@@ -6,6 +6,7 @@ use control::{Control, Rules, Vault};
 use domain::agent::AgentState;
 use domain::ports::Storage;
 use domain::{AgentId, Clock, KeyId, KeyKind, Principal, TaskId, TenantId};
+use rest_api::config::UsersConfig;
 use rest_api::mesh::Mesh;
 use storage::StorageOptions;
 use telemetry::{Telemetry, TelemetryConfig};
@@ -96,6 +97,7 @@ impl World {
             entropy: Arc::clone(&entropy) as _,
             ids: Arc::new(Counted::default()),
             vault: Arc::new(Vault::new(&keys, entropy).unwrap()),
+            sign_in: Arc::new(UsersConfig::default().sign_in().unwrap()),
             rules: Rules {
                 heartbeat_seconds: 10,
                 accept_seconds: 8,

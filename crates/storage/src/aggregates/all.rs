@@ -3,6 +3,7 @@
 mod agents;
 mod alerts;
 mod answers;
+mod assignments;
 mod attempts;
 mod audit;
 mod changes;
@@ -24,6 +25,7 @@ mod tenants;
 mod together;
 mod tools;
 mod unit;
+mod users;
 
 use std::sync::Arc;
 
@@ -52,6 +54,7 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
     Storage {
         tenants: Arc::clone(&store) as _,
         keys: Arc::clone(&store) as _,
+        users: Arc::clone(&store) as _,
         limits: Arc::clone(&store) as _,
         providers: Arc::clone(&store) as _,
         jobs: Arc::clone(&store) as _,
@@ -59,6 +62,7 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
         alerts: Arc::clone(&store) as _,
         agents: Arc::clone(&store) as _,
         tasks: Arc::clone(&store) as _,
+        assignments: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
         seals: Arc::clone(&store) as _,

@@ -32,12 +32,21 @@ const GET: &str = concat!(
       WHERE tenant_id = $1 AND id = $2"
 );
 
+/// Not one that a user's tokens stand for: that is changed with the user.
+const GET_OWN: &str = concat!(
+    "SELECT ",
+    key_columns!(),
+    "
+       FROM api_keys
+      WHERE tenant_id = $1 AND id = $2 AND user_id IS NULL"
+);
+
 const LIST: &str = concat!(
     "SELECT ",
     key_columns!(),
     "
        FROM api_keys
-      WHERE tenant_id = $1
+      WHERE tenant_id = $1 AND user_id IS NULL
         AND ($2 IS NULL OR id < $2)
       ORDER BY id DESC
       LIMIT $3"
@@ -46,7 +55,7 @@ const LIST: &str = concat!(
 const REVOKE: &str = concat!(
     "UPDATE api_keys
         SET revoked_at = $3
-      WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+      WHERE tenant_id = $1 AND id = $2 AND user_id IS NULL AND revoked_at IS NULL
      RETURNING ",
     key_columns!()
 );
@@ -54,7 +63,7 @@ const REVOKE: &str = concat!(
 const PIN: &str = concat!(
     "UPDATE api_keys
         SET pins = $3
-      WHERE tenant_id = $1 AND id = $2
+      WHERE tenant_id = $1 AND id = $2 AND user_id IS NULL
      RETURNING ",
     key_columns!()
 );
@@ -64,7 +73,7 @@ const REPLACE: &str = "
     UPDATE api_keys
        SET replaced_by = $3,
            expires_at = CASE WHEN expires_at < $4 THEN expires_at ELSE $4 END
-     WHERE tenant_id = $1 AND id = $2
+     WHERE tenant_id = $1 AND id = $2 AND user_id IS NULL
        AND revoked_at IS NULL AND replaced_by IS NULL";
 
 const BY_PREFIX: &str = concat!("SELECT ", key_columns!(), " FROM api_keys WHERE prefix = $1");
@@ -78,7 +87,7 @@ const TOUCH: &str = "
 const COUNT_ACTIVE: &str = "
     SELECT COUNT(*)
       FROM api_keys
-     WHERE revoked_at IS NULL
+     WHERE revoked_at IS NULL AND user_id IS NULL
        AND (expires_at IS NULL OR expires_at > $1)";
 
 #[async_trait]
@@ -102,7 +111,7 @@ impl Keys for Store {
 
     async fn get(&self, tenant: TenantId, id: KeyId) -> Result<ApiKey, StoreError> {
         self.call("get", "api_keys", async {
-            self.read(tenant).await?.key(tenant, id).await
+            self.read(tenant).await?.key(GET, tenant, id).await
         })
         .await
     }
@@ -133,7 +142,7 @@ impl Keys for Store {
                 .fetch_optional(unit.conn())
                 .await?;
             let Some(key) = revoked else {
-                return unit.key(tenant, id).await;
+                return unit.key(GET_OWN, tenant, id).await;
             };
             unit.changed(tenant, EntityKind::Key, id.0);
             unit.commit().await?;
@@ -176,7 +185,7 @@ impl Keys for Store {
                 .execute(unit.conn())
                 .await?;
             if replaced.rows_affected() == 0 {
-                unit.key(tenant, old).await?;
+                unit.key(GET_OWN, tenant, old).await?;
                 let message = "the key was revoked, or rotated already";
                 return Err(StoreError::conflict("id", message).into());
             }
@@ -252,8 +261,8 @@ impl Unit {
         Ok(())
     }
 
-    async fn key(&mut self, tenant: TenantId, id: KeyId) -> Result<ApiKey, Fault> {
-        let row: KeyRow = sqlx::query_as(GET)
+    async fn key(&mut self, which: &'static str, tenant: TenantId, id: KeyId) -> Result<ApiKey, Fault> {
+        let row: KeyRow = sqlx::query_as(which)
             .bind(tenant.0)
             .bind(id.0)
             .fetch_one(self.conn())

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::ports::storage::{TaskFilter, WaitingTasks};
 use domain::task::{Decision, TaskEvent, TaskState};
-use domain::{AgentId, Page, PageRequest, Task, TaskId, TenantId};
+use domain::{AgentId, DecisionId, Page, PageRequest, Task, TaskId, TenantId};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -58,6 +58,14 @@ const EVENTS: &str = "SELECT document FROM task_events WHERE tenant_id = $1 AND 
 
 const DECISIONS: &str =
     "SELECT document FROM routing_decisions WHERE tenant_id = $1 AND task_id = $2 ORDER BY id";
+
+const RECENT_DECISIONS: &str = "
+    SELECT document
+      FROM routing_decisions
+     WHERE tenant_id = $1 AND decided_at >= $2
+       AND ($3 IS NULL OR id < $3)
+     ORDER BY id DESC
+     LIMIT $4";
 
 const LOAD: &str = "
     SELECT assignee, COUNT(*)
@@ -151,6 +159,44 @@ impl Store {
             .bind(id.0)
             .fetch_all(unit.conn());
         Ok(all(rows.await?))
+    }
+
+    pub(super) async fn recent_decisions(
+        &self,
+        tenant: TenantId,
+        since: DateTime<Utc>,
+        before: Option<DecisionId>,
+        limit: u32,
+    ) -> Result<Vec<Decision>, Fault> {
+        let mut unit = self.read(tenant).await?;
+        let rows = sqlx::query_scalar(RECENT_DECISIONS)
+            .bind(tenant.0)
+            .bind(since)
+            .bind(before.map(|id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(unit.conn());
+        Ok(all(rows.await?))
+    }
+
+    pub(super) async fn events_of_tasks(
+        &self,
+        tenant: TenantId,
+        ids: &[TaskId],
+    ) -> Result<Vec<(TaskId, TaskEvent)>, Fault> {
+        let mut unit = self.read(tenant).await?;
+        let mut events = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            let mut query =
+                QueryBuilder::<Db>::new("SELECT task_id, document FROM task_events WHERE tenant_id = ");
+            query.push_bind(tenant.0);
+            query.push(" AND task_id IN (");
+            push_ids(&mut query, batch.iter().map(|id| id.0));
+            query.push(") ORDER BY task_id, number");
+            let rows: Vec<(Uuid, Document<TaskEvent>)> =
+                query.build_query_as().fetch_all(unit.conn()).await?;
+            events.extend(rows.into_iter().map(|(task, event)| (TaskId(task), event.0)));
+        }
+        Ok(events)
     }
 
     pub(super) async fn tasks_held_by(

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::agent::AgentState;
 use domain::ports::storage::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
 use domain::task::{Decision, TaskEvent, TaskState};
-use domain::{Agent, AgentId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
+use domain::{Agent, AgentId, DecisionId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
 use tokio::sync::watch;
 
 use super::dialect;
@@ -126,6 +126,26 @@ impl Tasks for Store {
 
     async fn decisions(&self, tenant: TenantId, id: TaskId) -> Result<Vec<Decision>, StoreError> {
         self.call("decisions", "routing_decisions", self.task_decisions(tenant, id))
+            .await
+    }
+
+    async fn decisions_since(
+        &self,
+        tenant: TenantId,
+        since: DateTime<Utc>,
+        before: Option<DecisionId>,
+        limit: u32,
+    ) -> Result<Vec<Decision>, StoreError> {
+        let read = self.recent_decisions(tenant, since, before, limit);
+        self.call("decisions_since", "routing_decisions", read).await
+    }
+
+    async fn histories(
+        &self,
+        tenant: TenantId,
+        ids: &[TaskId],
+    ) -> Result<Vec<(TaskId, TaskEvent)>, StoreError> {
+        self.call("histories", "task_events", self.events_of_tasks(tenant, ids))
             .await
     }
 

@@ -8,6 +8,7 @@
     reason = "a panic is how a test says no, and its tasks end with it"
 )]
 
+mod assignments;
 mod audit;
 mod backend;
 mod bootstrap;
@@ -35,6 +36,7 @@ mod sqlite;
 mod tasks;
 mod telemetry;
 mod together;
+mod users;
 
 /// Runs each of these functions on a fresh storage of both back ends.
 macro_rules! on_both {

@@ -241,6 +241,8 @@ pub fn task(tenant_id: TenantId, kind: &str) -> Task {
         named: None,
         expected_tokens: 0,
         budget_usd: None,
+        spent_usd: 0.0,
+        billed: domain::task::Bill::default(),
         state: TaskState::Pending,
         assignee: None,
         fence: 0,
@@ -331,3 +333,40 @@ macro_rules! refused {
     }};
 }
 pub(crate) use refused;
+
+/// A user of this name, and the key that their tokens stand for.
+pub fn user(tenant_id: TenantId, name: &str) -> (domain::User, ApiKey) {
+    let key = key(tenant_id, name);
+    let user = domain::User {
+        id: domain::UserId::generate(),
+        tenant_id,
+        name: name.into(),
+        role: domain::Role::Member,
+        password: domain::user::HashedPassword("$argon2id$1".into()),
+        key_id: key.id,
+        disabled_at: None,
+        password_at: at(0),
+        created_at: at(0),
+    };
+    (user, key)
+}
+
+/// An assignment for a user, and the job that tells of it.
+pub fn assignment(tenant_id: TenantId, title: &str) -> (domain::assignment::Assignment, Job) {
+    let assignment = domain::assignment::Assignment {
+        id: domain::AssignmentId::generate(),
+        tenant_id,
+        title: title.into(),
+        description: String::new(),
+        priority: domain::Priority::High,
+        assignee: "ann".into(),
+        recipient: domain::assignment::Recipient::User(domain::UserId::generate()),
+        task_id: None,
+        creator: "ci".into(),
+        created_by: Some(KeyId::generate()),
+        created_at: at(0),
+        notified_at: None,
+        done_at: None,
+    };
+    (assignment, job(tenant_id, Effect::Idempotent))
+}

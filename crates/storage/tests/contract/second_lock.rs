@@ -7,11 +7,12 @@ use storage::{StorageOptions, connect};
 
 use crate::backend::{Backend, options, quiet};
 use crate::samples::{
-    agent, alert, at, credential, decision, import, job, key, limit, manifest, provider, record, task,
+    agent, alert, assignment, at, credential, decision, import, job, key, limit, manifest, provider, record,
+    task, user,
 };
 
 /// Every table with a column `tenant_id`.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "api_keys",
     "providers",
     "credentials",
@@ -28,6 +29,8 @@ const TABLES: [&str; 16] = [
     "tasks",
     "task_events",
     "routing_decisions",
+    "users",
+    "assignments",
 ];
 
 /// Two tenants with a row in every table.
@@ -72,6 +75,14 @@ async fn two_tenants() -> (Backend, [TenantId; 2]) {
             assigns: true,
         };
         backend.tasks.create(tenant, &change).await.unwrap();
+        let (user, key) = user(tenant, &format!("ann-{tenant}"));
+        backend.users.create(tenant, &user, &key).await.unwrap();
+        let (assignment, job) = assignment(tenant, "x");
+        backend
+            .assignments
+            .create(tenant, &assignment, &job)
+            .await
+            .unwrap();
         backend.audit.append(&[record(tenant, "t")]).await.unwrap();
         backend
             .idempotency
@@ -140,8 +151,8 @@ async fn a_query_that_forgets_the_tenant_reaches_no_other_tenants_row() {
 async fn what_crosses_tenants_sees_all_of_them_but_no_credential() {
     let (backend, _) = two_tenants().await;
     let mut relay = owner(&backend, "SET ROLE devmesh_relay").await;
-    for table in ["tenants", "outbox", "jobs", "tools"] {
-        assert_eq!(count(&mut relay, table).await, 2, "{table}");
+    for (table, rows) in [("tenants", 2), ("outbox", 4), ("jobs", 4), ("tools", 2)] {
+        assert_eq!(count(&mut relay, table).await, rows, "{table}");
     }
     for forbidden in [
         "SELECT * FROM credentials",

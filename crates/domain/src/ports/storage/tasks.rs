@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::Result;
-use crate::id::{AgentId, TaskId, TenantId};
+use crate::id::{AgentId, DecisionId, TaskId, TenantId};
 use crate::page::{Page, PageRequest};
 use crate::task::{Decision, Task, TaskEvent, TaskState};
 
@@ -78,6 +78,16 @@ pub trait Tasks: Send + Sync {
     async fn history(&self, tenant: TenantId, id: TaskId) -> Result<Vec<TaskEvent>>;
     /// Who was chosen for it and why, in order.
     async fn decisions(&self, tenant: TenantId, id: TaskId) -> Result<Vec<Decision>>;
+    /// Choices of the tenant since then, newest first; only those made before `before`, if there is one.
+    async fn decisions_since(
+        &self,
+        tenant: TenantId,
+        since: DateTime<Utc>,
+        before: Option<DecisionId>,
+        limit: u32,
+    ) -> Result<Vec<Decision>>;
+    /// What happened to each of these tasks, in order.
+    async fn histories(&self, tenant: TenantId, ids: &[TaskId]) -> Result<Vec<(TaskId, TaskEvent)>>;
     /// The tasks that these agents hold, the most urgent and oldest first.
     async fn held_by(&self, tenant: TenantId, agents: &[AgentId]) -> Result<Vec<Task>>;
     /// How many tasks each agent holds; those without any are missing.

@@ -23,13 +23,20 @@ pub(super) fn answer(outcome: CallOutcome, provider: &Provider) -> Answer {
 
 /// The answer to a call that a rate limit refused: words for the model, and the wait for programs. A tool result, because
 /// clients keep HTTP and protocol errors from the model, which would then not know to wait.
-pub(super) fn limited(exceeded: &Exceeded, provider: &Provider) -> Answer {
+pub(super) fn limited(exceeded: &Exceeded, provider: Option<&Provider>) -> Answer {
     let seconds = exceeded.retry_after_seconds();
     let message = format!(
         "rate limit of `{}` reached ({}, bursts of {}): nothing was called; try again in {seconds} s",
         exceeded.subject, exceeded.limit.rate, exceeded.limit.burst,
     );
-    let mut answer = answer(CallOutcome::failed(CallErrorKind::RateLimited, message), provider);
+    let outcome = CallOutcome::failed(CallErrorKind::RateLimited, message);
+    let mut answer = match provider {
+        Some(provider) => answer(outcome, provider),
+        None => Answer {
+            error: outcome.error,
+            ..Answer::of(result(outcome))
+        },
+    };
     if let CallToolResponse::Complete(result) = &mut answer.response {
         let meta = result.meta.get_or_insert_with(MetaObject::new);
         meta.insert(META_RETRY_AFTER.to_owned(), seconds.into());

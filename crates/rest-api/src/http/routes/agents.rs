@@ -19,8 +19,7 @@ use crate::http::Http;
 use crate::http::answer::PageView;
 use crate::http::authenticate::Caller;
 use crate::http::problem::{Problem, Problems};
-use crate::http::request::{JsonBody, PageQuery, Path, Query};
-use crate::mesh::wait;
+use crate::http::request::{JsonBody, PageQuery, Path, Query, WaitQuery};
 
 /// Which agents.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -222,16 +221,6 @@ pub async fn drain(
     Ok(Json(http.mesh.control.drain_agent(&caller, id).await?.into()))
 }
 
-/// How long to wait.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct WaitQuery {
-    /// Wait at most this long for a task that is not answered, in seconds.
-    #[serde(default)]
-    #[param(minimum = 0, maximum = 60, default = 0)]
-    wait_seconds: u64,
-}
-
 /// What an agent holds.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct OffersView {
@@ -260,7 +249,7 @@ pub async fn tasks(
     Path(id): Path<AgentId>,
     Query(query): Query<WaitQuery>,
 ) -> Result<Json<OffersView>, Problem> {
-    let wait = wait(query.wait_seconds)?;
+    let wait = query.wait()?;
     let offers = http.mesh.control.agent_offers(&caller, id, wait).await?;
     Ok(Json(offers.into()))
 }

@@ -1,14 +1,11 @@
 //! Jobs: background work and its results.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::job::Resolution;
 use domain::ports::storage::JobFilter;
 use domain::{Job, JobId, JobKind, JobState, KeyId, Priority};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +15,7 @@ use crate::http::Http;
 use crate::http::answer::PageView;
 use crate::http::authenticate::Caller;
 use crate::http::problem::{Problem, Problems};
-use crate::http::request::{JsonBody, PageQuery, Path, Query};
+use crate::http::request::{JsonBody, PageQuery, Path, Query, WaitQuery};
 
 mirrored! {
     /// What a job does.
@@ -28,6 +25,7 @@ mirrored! {
         ProviderRefresh = "provider_refresh",
         ProviderHealth = "provider_health",
         ReadBack = "read_back",
+        Notification = "notification",
     }
 }
 
@@ -168,16 +166,6 @@ pub async fn list(
     ))
 }
 
-/// How long to wait.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct WaitQuery {
-    /// Wait at most this long for a final state, in seconds.
-    #[serde(default)]
-    #[param(minimum = 0, maximum = 60, default = 0)]
-    wait_seconds: u64,
-}
-
 /// One job; waits for a final state when asked to.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}", operation_id = "get_job", tag = "jobs",
     params(("id" = uuid::Uuid, Path, description = "The job"), WaitQuery),
@@ -188,11 +176,8 @@ pub async fn get(
     Path(id): Path<JobId>,
     Query(wait): Query<WaitQuery>,
 ) -> Result<Json<JobView>, Problem> {
-    let wait = Duration::from_secs(wait.wait_seconds);
-    if wait > control::jobs::MAX_WAIT {
-        return Err(Problem::field(StatusCode::BAD_REQUEST, "wait_seconds", "0 to 60"));
-    }
-    Ok(Json(http.control.get_job(&caller, id, wait).await?.into()))
+    let job = http.control.get_job(&caller, id, wait.wait()?).await?;
+    Ok(Json(job.into()))
 }
 
 /// Cancels a job that has not begun.

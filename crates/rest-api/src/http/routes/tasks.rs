@@ -20,8 +20,7 @@ use crate::http::Http;
 use crate::http::answer::PageView;
 use crate::http::authenticate::Caller;
 use crate::http::problem::{Problem, Problems};
-use crate::http::request::{JsonBody, PageQuery, Path, Query};
-use crate::mesh::wait;
+use crate::http::request::{JsonBody, PageQuery, Path, Query, WaitQuery};
 
 /// Which tasks.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -70,16 +69,6 @@ pub async fn list(
     Ok(PageView::of(tasks, Into::into))
 }
 
-/// How long to wait.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct WaitQuery {
-    /// Wait at most this long for the task's end, in seconds.
-    #[serde(default)]
-    #[param(minimum = 0, maximum = 60, default = 0)]
-    wait_seconds: u64,
-}
-
 /// One task with its history; waits for its end when asked to.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", operation_id = "get_task", tag = "tasks",
     params(("id" = uuid::Uuid, Path, description = "The task"), WaitQuery),
@@ -90,7 +79,7 @@ pub async fn get(
     Path(id): Path<TaskId>,
     Query(query): Query<WaitQuery>,
 ) -> Result<Json<ExplainedTask>, Problem> {
-    let wait = wait(query.wait_seconds)?;
+    let wait = query.wait()?;
     Ok(Json(http.mesh.control.get_task(&caller, id, wait).await?.into()))
 }
 

@@ -3,8 +3,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use control::tasks::Answer;
-use domain::task::{Progress, TaskError};
+use control::tasks::{Answer, Said};
+use domain::task::{Progress, TaskError, Usage};
 use domain::{AgentId, TaskId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +15,29 @@ use crate::http::Http;
 use crate::http::authenticate::Caller;
 use crate::http::problem::{Problem, Problems};
 use crate::http::request::{JsonBody, Path};
+
+/// Tokens that a model took.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UsageRequest {
+    /// What it read.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    pub input_tokens: u64,
+    /// What it wrote.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    pub output_tokens: u64,
+}
+
+impl From<UsageRequest> for Usage {
+    fn from(usage: UsageRequest) -> Self {
+        Self {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+        }
+    }
+}
 
 /// An answer, with which assignment it is about.
 macro_rules! answers {
@@ -36,9 +59,9 @@ macro_rules! answers {
         impl $request {
             /// Which assignment, and what is said of it.
             #[must_use]
-            pub fn read(self) -> ((AgentId, u64), Answer) {
+            pub fn read(self) -> ((AgentId, u64), Said) {
                 let $said = self;
-                (($said.agent_id, $said.fence), $answer)
+                (($said.agent_id, $said.fence), $answer.into())
             }
         }
 
@@ -79,7 +102,13 @@ answers! {
         #[serde(default)]
         #[schema(max_length = 4000)]
         message: Option<String>,
-    } |said| Answer::Progress(Progress { percent: said.percent, message: said.message });
+            /// Tokens that the work has taken since it was accepted. A task that has cost more than its budget is over.
+        #[serde(default)]
+        usage: Option<UsageRequest>,
+    } |said| Said {
+        answer: Answer::Progress(Progress { percent: said.percent, message: said.message }),
+        usage: said.usage.map(Into::into),
+    };
 
     /// The agent has done it. Saying it again changes nothing.
     complete "/api/v1/tasks/{id}/complete" "complete_task" CompleteRequest {
@@ -87,7 +116,10 @@ answers! {
         #[serde(default)]
         #[schema(value_type = Value)]
         result: Value,
-    } |said| Answer::Complete(said.result);
+        /// Tokens that the work has taken since it was accepted.
+        #[serde(default)]
+        usage: Option<UsageRequest>,
+    } |said| Said { answer: Answer::Complete(said.result), usage: said.usage.map(Into::into) };
 
     /// The agent could not do it.
     fail "/api/v1/tasks/{id}/fail" "fail_task" FailRequest {
@@ -101,5 +133,11 @@ answers! {
         /// Whether another try may help.
         #[serde(default)]
         retry: bool,
-    } |said| Answer::Fail(TaskError { kind: said.kind, message: said.message }, said.retry);
+        /// Tokens that the work has taken since it was accepted.
+        #[serde(default)]
+        usage: Option<UsageRequest>,
+    } |said| Said {
+        answer: Answer::Fail(TaskError { kind: said.kind, message: said.message }, said.retry),
+        usage: said.usage.map(Into::into),
+    };
 }

@@ -92,6 +92,11 @@ pub struct TaskView {
     pub max_attempts: u32,
     /// How long an agent that has accepted it may be silent about it.
     pub silence_seconds: u32,
+    /// The most that it may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_usd: Option<f64>,
+    /// What it has cost so far, by the tokens that its agents told of and the price list.
+    pub cost_usd: f64,
     /// Why nobody has it, while nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
@@ -168,6 +173,8 @@ impl From<Task> for TaskView {
             attempt: task.attempt,
             max_attempts: task.patience.max_attempts,
             silence_seconds: task.patience.silence_seconds,
+            budget_usd: task.budget_usd,
+            cost_usd: task.spent_usd,
             waiting_for: task.waiting_for,
             progress,
             result: task.result,
