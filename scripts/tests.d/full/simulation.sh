@@ -4,9 +4,9 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cargo test -q -p rest-api --test simulation --no-run
+cargo test -q --workspace --test simulation --no-run
 part() {
-    SIMULATION_FIRST=$1 SIMULATION_SEEDS=250 cargo test -q -p rest-api --test simulation no_task_is_lost >"$2/$1.log" 2>&1 ||
+    SIMULATION_FIRST=$1 SIMULATION_SEEDS=250 cargo test -q --workspace --test simulation no_task_is_lost >"$2/$1.log" 2>&1 ||
         { sed 's/^/    /' "$2/$1.log"; echo "FAILED: seeds from $1"; }
 }
 export -f part
