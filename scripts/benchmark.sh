@@ -24,7 +24,7 @@ if [ $build = debug ]; then
     mkdir -p "$figures"
     cp docs/benchmarks.md "$document"
 else
-    cargo build --release --locked -p devmesh -p rest-api -p worker -p test-support -p bench
+    cargo build --release --locked -p devmesh -p rest-api -p mcp-server -p worker -p test-support -p bench
 fi
 
 # bench SCENARIO ARGUMENT…
@@ -38,4 +38,6 @@ bench import --description "$github"
 # On the servers of a run of the tests, or on some of its own.
 "$target/$build/test-servers" run --only postgres,rabbitmq -- \
     "$target/$build/bench" worker "${quick[@]}" --devmesh "$target/$build/devmesh" --figures "$figures"
+"$target/$build/test-servers" run -- \
+    "$target/$build/bench" agents "${quick[@]}" --devmesh "$target/$build/devmesh" --figures "$figures"
 "$target/$build/bench" report --figures "$figures" --document "$document"

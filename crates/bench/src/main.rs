@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "it tells its figures")]
 
+mod agents;
 mod bulkhead;
 mod calls;
 mod curves;
@@ -39,6 +40,8 @@ enum What {
     Bulkhead(Options),
     /// Instructions a call, with logs and traces and without; needs valgrind.
     Instructions(instructions::Instructions),
+    /// Agents over WebSocket: connections, the protocol, tasks a second. Runs inside `test-servers run`.
+    Agents(Options),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
@@ -87,6 +90,7 @@ fn main() -> Result<()> {
             What::Calls(options) => calls::run(&options).await,
             What::Bulkhead(options) => bulkhead::run(&options).await,
             What::Instructions(given) => instructions::run(&given).await,
+            What::Agents(options) => agents::run(&options).await,
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,

@@ -1,5 +1,7 @@
 //! A mesh under load: `devmesh up` as a process of its own, logging to a file.
 
+mod counts;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -76,7 +78,20 @@ impl Mesh {
     /// # Errors
     /// When it does not become ready.
     pub async fn start(devmesh: &Path, signals: Signals, data: Data) -> Result<Self> {
-        Self::spawn(Command::new(devmesh), signals, data).await
+        Self::start_with(devmesh, signals, data, &[]).await
+    }
+
+    /// The same with some settings.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_with(
+        devmesh: &Path,
+        signals: Signals,
+        data: Data,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        Self::spawn(Command::new(devmesh), signals, data, settings).await
     }
 
     /// Starts it under callgrind, which writes into `counts` at its end.
@@ -89,10 +104,15 @@ impl Mesh {
             .args(["--quiet", "--tool=callgrind"])
             .arg(format!("--callgrind-out-file={}", counts.display()))
             .arg(devmesh);
-        Self::spawn(command, signals, data).await
+        Self::spawn(command, signals, data, &[]).await
     }
 
-    async fn spawn(mut command: Command, signals: Signals, data: Data) -> Result<Self> {
+    async fn spawn(
+        mut command: Command,
+        signals: Signals,
+        data: Data,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let (mcp, api, worker) = (free_address()?, free_address()?, free_address()?);
         let collector = match signals {
             Signals::On | Signals::Tail => Some(servers::start(Kind::Collector, "").await?),
@@ -107,6 +127,7 @@ impl Mesh {
             .env("DEVMESH_MCP_SERVER__LISTEN__ADDRESS", mcp.to_string())
             .env("DEVMESH_REST_API__LISTEN__ADDRESS", api.to_string())
             .env("DEVMESH_WORKER__LISTEN__ADDRESS", worker.to_string())
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -270,28 +291,6 @@ impl Mesh {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(began.elapsed())
-    }
-
-    /// How many tools the description that was added has become; the mesh has some of its own.
-    ///
-    /// # Errors
-    /// When rest-api does not answer.
-    pub async fn added(&self) -> Result<usize> {
-        let (mut count, mut after) = (0, String::new());
-        loop {
-            let page = self.get(&format!("tools?limit=200{after}")).await?;
-            let tools = page["items"].as_array().context("no tools")?;
-            let is_added = |tool: &&Value| {
-                tool["name"]
-                    .as_str()
-                    .is_some_and(|name| name.starts_with("added_"))
-            };
-            count += tools.iter().filter(is_added).count();
-            match page["next"].as_str() {
-                Some(next) => after = format!("&cursor={next}"),
-                None => return Ok(count),
-            }
-        }
     }
 
     /// The calls of one of its agents, in a session of their own where the era has them.

@@ -1,5 +1,7 @@
 //! The figures as tables in the document, and as a drawing beside it.
 
+mod agents;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -36,6 +38,7 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
         latencies(&calls),
         part("bulkhead.json", bulkhead)?,
         part("worker.json", worker)?,
+        part("agents.json", agents::show)?,
         part("import.json", import)?,
         growth(&up),
     ]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::Path;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -41,6 +42,8 @@ pub enum Kind {
     Hanging,
     /// An rmcp server with one tool, which calls the API.
     Least,
+    /// A WebSocket that sends back what it gets.
+    Echo,
     /// An OTLP collector that reads what it gets and forgets it.
     Collector,
 }
@@ -57,6 +60,7 @@ pub async fn run(serve: Serve) -> Result<()> {
     let router = match serve.kind {
         Kind::Api => api(),
         Kind::Hanging => hanging(),
+        Kind::Echo => echo(),
         Kind::Collector => collector::router(),
         Kind::Proxy => proxy::router(&serve.upstream)?,
         Kind::Least => least::router(serve.upstream),
@@ -104,6 +108,19 @@ pub fn item(id: u64) -> String {
 fn api() -> Router {
     let item = async |Path(id): Path<u64>| ([(CONTENT_TYPE, "application/json")], item(id)).into_response();
     Router::new().route("/items/{id}", get(item))
+}
+
+fn echo() -> Router {
+    let back = async |mut socket: WebSocket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err()
+            {
+                break;
+            }
+        }
+    };
+    let open = async move |upgrade: WebSocketUpgrade| upgrade.protocols(["mcp.v1"]).on_upgrade(back);
+    Router::new().route("/ws", get(open))
 }
 
 fn hanging() -> Router {

@@ -4,7 +4,7 @@
 mod api;
 mod bare;
 mod consume;
-mod services;
+pub(crate) mod services;
 
 use std::fs;
 use std::path::PathBuf;

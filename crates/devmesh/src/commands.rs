@@ -1,5 +1,6 @@
 //! Every command, in one list.
 
+mod agent;
 mod agents;
 mod alerts;
 mod audit;
@@ -47,6 +48,8 @@ pub enum Command {
     Tools(tools::Tools),
     /// Background work and its results.
     Jobs(jobs::Jobs),
+    /// Be an agent: let a program do tasks.
+    Agent(agent::Agent),
     /// Agents: who is here and takes tasks.
     Agents(agents::Agents),
     /// Tasks: work that agents are given.
@@ -91,6 +94,7 @@ impl Command {
             Self::Limits(limits) => wait_for(limits.run(global, terminal)),
             Self::Tools(tools) => wait_for(tools.run(global, terminal)),
             Self::Jobs(jobs) => wait_for(jobs.run(global, terminal)),
+            Self::Agent(agent) => wait_for(agent.run(global, terminal)),
             Self::Agents(agents) => wait_for(agents.run(global, terminal)),
             Self::Tasks(tasks) => wait_for(tasks.run(global, terminal)),
             Self::Routing(routing) => wait_for(routing.run(global, terminal)),

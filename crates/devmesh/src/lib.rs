@@ -3,9 +3,11 @@
 //! - [`mesh`] is `devmesh up`: rest-api, mcp-server and worker in one process, on SQLite, each with a runtime, telemetry
 //!   and lifecycle of its own.
 //! - [`commands`] is the command line, one file a command. It reaches a mesh as everybody does: through [`api`]
-//!   (rest-api's HTTP API) and [`mcp`] (MCP over Streamable HTTP). What mends a mesh that lets nobody in goes by the
+//!   (rest-api's HTTP API) and [`mcp`] (MCP over Streamable HTTP). [`agent`]
+//!   makes an agent of a program. What mends a mesh that lets nobody in goes by the
 //!   database itself: [`direct`].
 
+pub mod agent;
 pub mod api;
 pub mod arguments;
 pub mod client;

@@ -10,6 +10,7 @@ mod api;
 mod binary;
 mod canary;
 pub mod chaos;
+pub mod fleet;
 mod mcp;
 mod mesh;
 mod page;

@@ -132,7 +132,11 @@ fn refused(status: &Status) -> ErrorData {
         Code::PermissionDenied | Code::Unauthenticated => {
             ErrorData::new(refusal::FORBIDDEN, message, data("forbidden"))
         }
-        Code::FailedPrecondition | Code::Aborted => ErrorData::invalid_request(message, data("conflict")),
+        Code::FailedPrecondition => ErrorData::invalid_request(message, data("conflict")),
+        // Others were quicker, again and again: nothing was decided.
+        Code::Aborted => {
+            ErrorData::internal_error("too many changes at once: try again", data("unavailable"))
+        }
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
             let text = "the control plane cannot be reached just now: try again";
             ErrorData::internal_error(text, data("unavailable"))

@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("routing", &[]),
     ("control", &["domain", "routing"]),
     ("frames", &[]),
+    // For other people's programs: it knows the protocol and nothing else of ours.
+    ("devmesh-agent", &["frames"]),
     ("storage", &["domain"]),
     ("queue", &["domain"]),
     ("cache", &["domain"]),
@@ -35,7 +37,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("devmesh", SHIPPED),
     ("test-support", &["domain"]),
     ("e2e", &["test-support"]),
-    ("bench", &["test-support", "domain", "queue"]),
+    (
+        "bench",
+        &["test-support", "domain", "queue", "frames", "devmesh-agent"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -66,6 +71,7 @@ const SHIPPED: &[&str] = &[
     "rest-api",
     "mcp-server",
     "worker",
+    "devmesh-agent",
 ];
 
 /// One of our crates and those of ours that it depends on.

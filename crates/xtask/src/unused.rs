@@ -49,7 +49,12 @@ fn unlisted(offered: &[String], packages: &[&Package]) -> Vec<String> {
 
 /// Every Rust source of a crate, its tests and build script included.
 fn sources(repository: &Repository, package: &Package) -> Vec<String> {
-    let folder = format!("crates/{}/", package.name);
+    // A folder need not have its crate's name.
+    let folder = package
+        .manifest_path
+        .parent()
+        .and_then(|folder| folder.file_name());
+    let folder = format!("crates/{}/", folder.unwrap_or(package.name.as_str()));
     let files = repository
         .files()
         .filter(|file| file.starts_with(&folder) && file.ends_with(".rs"));

@@ -20,4 +20,25 @@ url=${url%/mcp}/ws
 count_checks "Python websockets" "$WORK/python.log"
 "$node" $clients/ws_browser.mjs "$url" "$key" >"$WORK/browser.log" 2>&1 </dev/null || true
 count_checks "the WebSocket of browsers" "$WORK/browser.log"
+
+# The package for agents in Python (crates/agent/python), of which only the files are needed here.
+PYTHONPATH=crates/agent/python PYTHONDONTWRITEBYTECODE=1 "$python" -W error \
+    $clients/py_agent.py "$url" "$key" >"$WORK/agent.log" 2>&1 </dev/null &
+agent=$!
+started+=("$agent")
+result_of() { devmesh tasks create "$1" --input '{"n":21}' --needs python@3 --wait --output json | jq -c "$2"; }
+is() { [ "$(result_of "$1" "$2")" = "$3" ]; }
+called_off() {
+    local id
+    id=$(devmesh tasks create py_endless --needs python@3 --output json | jq -r .id)
+    wait_for 20 $agent is_at "$id" in_progress && devmesh tasks cancel "$id" && wait_for 20 $agent grep -q 'called off' "$WORK/agent.log"
+}
+is_at() { [ "$(devmesh tasks show "$1" --output json | jq -r .state)" = "$2" ]; }
+ends() { kill "$agent" && wait "$agent" && grep -q 'ended in order' "$WORK/agent.log"; }
+check "an agent in Python does a task" is py_double .result '{"n":42,"attempt":1}'
+check "what fails at first is tried again" is py_second .result 2
+check "a result outlives its connection" is py_break .result '"over another connection"'
+check "a task that is cancelled is called off" called_off
+check "it ends in order on SIGTERM" ends
+[ "$FAILED" = 0 ] || sed 's/^/    /' "$WORK/agent.log"
 finish

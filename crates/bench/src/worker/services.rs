@@ -21,7 +21,7 @@ const ASKING: usize = 16;
 const TOOL: &str = "shop_get_item";
 
 /// A running rest-api, and what a worker needs to join it.
-pub(super) struct Services {
+pub(crate) struct Services {
     binaries: PathBuf,
     dir: TempDir,
     api: String,
@@ -37,6 +37,13 @@ pub(super) struct Services {
 impl Services {
     /// Starts rest-api from beside `devmesh` and adds the API at `upstream` as its one provider.
     pub(super) async fn start(devmesh: &Path, upstream: &str, postgres: &Postgres) -> Result<Self> {
+        let services = Self::bare(devmesh, postgres).await?;
+        services.add(upstream).await?;
+        Ok(services)
+    }
+
+    /// The same without a provider.
+    pub(crate) async fn bare(devmesh: &Path, postgres: &Postgres) -> Result<Self> {
         let binaries = devmesh.parent().context("no folder")?.canonicalize()?;
         let dir = tempfile::tempdir()?;
         let (api, grpc) = (free_address()?.to_string(), free_address()?.to_string());
@@ -69,7 +76,7 @@ impl Services {
             .await?;
         #[expect(clippy::disallowed_methods, reason = "it talks to our own process")]
         let http = reqwest::Client::new();
-        let services = Self {
+        Ok(Self {
             binaries,
             admin: std::fs::read_to_string(dir.path().join("bootstrap.key"))?
                 .trim()
@@ -82,13 +89,11 @@ impl Services {
             database: PgPool::connect(&database).await?,
             http,
             _rest_api: process,
-        };
-        services.add(upstream).await?;
-        Ok(services)
+        })
     }
 
     /// A worker that is ready; it runs until it is dropped.
-    pub(super) async fn worker(&self) -> Result<Process> {
+    pub(crate) async fn worker(&self) -> Result<Process> {
         let listen = free_address()?.to_string();
         let process = service(&self.binaries, "worker")?
             .env("DEVMESH_LISTEN__ADDRESS", &listen)
@@ -101,6 +106,31 @@ impl Services {
             .wait_ready(&format!("http://{listen}/health/ready"), PATIENCE)
             .await?;
         Ok(process)
+    }
+
+    /// A replica of mcp-server that is ready, and its endpoint; it runs until it is dropped.
+    pub(crate) async fn edge(&self) -> Result<(Process, String)> {
+        let listen = free_address()?.to_string();
+        let process = service(&self.binaries, "mcp-server")?
+            .env("DEVMESH_LISTEN__ADDRESS", &listen)
+            .env("DEVMESH_SPOOL__DIR", self.dir.path().join("audit-edge"))
+            .env("DEVMESH_CONTROL_PLANE__URL", format!("http://{}", self.grpc))
+            .env("DEVMESH_CONTROL_PLANE__SERVICE_KEY", &self.service_key)
+            .env("CACHE_URL", test_support::redis_url().await?)
+            .env("DEVMESH_CACHE__PREFIX", test_support::fresh_redis_prefix())
+            .start()?;
+        process
+            .wait_ready(&format!("http://{listen}/health/ready"), PATIENCE)
+            .await?;
+        Ok((process, format!("http://{listen}/mcp")))
+    }
+
+    /// A new agent's key.
+    pub(crate) async fn agent(&self, name: &str) -> Result<String> {
+        let made = self
+            .post("keys", &json!({ "name": name, "kind": "agent" }))
+            .await?;
+        made["secret"].as_str().map(str::to_owned).context("no secret")
     }
 
     /// Lets a fresh worker run so many jobs that wait already; how many a second.

@@ -1,5 +1,6 @@
 //! Agents and the tasks that they are given, over whole processes.
 
+mod sdk;
 pub mod socket;
 
 use anyhow::{Context, Result, ensure};

@@ -25,6 +25,7 @@ mod conventions;
 mod crashes;
 mod debug_requests;
 mod exemplars;
+mod fleet;
 mod imports;
 mod kills;
 mod levels;

@@ -1,0 +1,40 @@
+"""An agent written with the Python package of the repository; see quick/websocket.sh. Arguments: the address of /ws, a key."""
+
+import asyncio
+import sys
+
+from devmesh_agent import Agent, Failure, Task
+
+agent = Agent(sys.argv[1], sys.argv[2], name="python", capabilities=["python@3"], capacity=4, heartbeat=3)
+
+
+@agent.on("py_double")
+async def double(task: Task):
+    return {"n": task.input["n"] * 2, "attempt": task.attempt}
+
+
+@agent.on("py_second")
+async def second(task: Task):
+    if task.attempt == 1:
+        raise Failure("busy", "come again", retry=True)
+    return task.attempt
+
+
+@agent.on("py_endless")
+async def endless(task: Task):
+    task.progress(10, "begun")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("called off", flush=True)
+
+
+@agent.on("py_break")
+async def broken(task: Task):
+    # The connection is cut without a word; the result is said over the next one.
+    agent.mesh._socket.transport.abort()
+    return "over another connection"
+
+
+asyncio.run(agent.run())
+print("ended in order", flush=True)
