@@ -144,6 +144,7 @@ impl Control {
             silence_seconds: None,
             max_attempts: None,
             parent_id: None,
+            tenant: None,
             idempotency_key: Some(format!("assignment:{}", assignment.id)),
             trace,
         };

@@ -1,6 +1,6 @@
 //! Why a verb was not carried out, by its consequence for the caller.
 
-use domain::{Scope, StoreError};
+use domain::{Scope, StoreError, Verb};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -22,6 +22,9 @@ pub enum ControlError {
     /// No such thing in the caller's tenant.
     #[error("not found")]
     NotFound,
+    /// The border between two tenants is closed to this. Whoever asks is not told more than that there is nothing.
+    #[error("not found")]
+    Blocked(Verb),
     /// These fields are not as expected; all of them, not only the first.
     #[error("the request is not valid")]
     Invalid(Vec<Invalid>),

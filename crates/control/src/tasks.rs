@@ -28,6 +28,8 @@ pub use replay::{MAX_SINCE_SECONDS, Means, Replayed};
 pub struct Rules {
     /// How long an agent that does not say otherwise may be silent, in seconds.
     pub heartbeat_seconds: u32,
+    /// How long an agent whose connection broke may be away, in seconds.
+    pub grace_seconds: u32,
     /// How long an agent may think about a task that it is given, in seconds.
     pub accept_seconds: u32,
     /// How long an agent may be silent about a task that it has accepted, in seconds.
@@ -42,6 +44,8 @@ pub struct Rules {
     pub max_result: usize,
     /// What models cost, by name.
     pub prices: Arc<BTreeMap<String, Price>>,
+    /// The bounds of messages.
+    pub messages: crate::messages::Bounds,
     /// How agents are chosen.
     pub routing: routing::Settings,
 }
@@ -50,6 +54,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             heartbeat_seconds: 30,
+            grace_seconds: 10,
             accept_seconds: 30,
             silence_seconds: 300,
             max_attempts: 3,
@@ -57,6 +62,7 @@ impl Default for Rules {
             max_input: 256 << 10,
             max_result: 1 << 20,
             prices: Arc::default(),
+            messages: crate::messages::Bounds::default(),
             routing: routing::Settings::default(),
         }
     }

@@ -18,6 +18,8 @@ pub use wait::wait_for_job;
 
 /// Longest time of one request; above the longest wait for a job, 60 s.
 const TIMEOUT: Duration = Duration::from_secs(90);
+/// Longest time of one stream; then it goes on with another.
+const FOLLOWED: Duration = Duration::from_hours(24);
 /// A trace context that is not sampled: its flags are 00.
 const UNSAMPLED: &str = "00-00000000000000000000000000000001-0000000000000001-00";
 /// Most items of one page.
@@ -60,6 +62,33 @@ impl Api {
     pub async fn get_untraced(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
         let request = self.request(Method::GET, path, query)?;
         self.send(request.header("traceparent", UNSAMPLED)).await
+    }
+
+    /// `GET path` as a stream of server-sent events, after the event `last`; it has no end of its own.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        last: Option<u64>,
+    ) -> Result<Response, Failure> {
+        let request = self.request(Method::GET, path, query)?;
+        let request = request.timeout(FOLLOWED).header("accept", "text/event-stream");
+        let request = match last {
+            Some(last) => request.header("last-event-id", last.to_string()),
+            None => request,
+        };
+        let response = request.send().await;
+        let response = response.map_err(|error| client::unreachable(&self.base, &error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await;
+        let text = text.map_err(|error| client::unreachable(&self.base, &error))?;
+        Err(problem::failure(status, &text))
     }
 
     /// `POST path` with a JSON body.

@@ -7,12 +7,15 @@ mod audit;
 mod completions;
 mod config;
 mod doctor;
+mod events;
 mod generate;
 mod init;
+mod isolation;
 mod jobs;
 mod keys;
 mod limits;
 mod mcp;
+mod messages;
 mod probe;
 mod routing;
 mod secrets;
@@ -56,6 +59,12 @@ pub enum Command {
     Tasks(tasks::Tasks),
     /// How agents are chosen for tasks, and what another way would have meant.
     Routing(routing::Routing),
+    /// Messages: what agents tell each other.
+    Messages(messages::Messages),
+    /// What happens: agents that come and go, tasks that move, messages.
+    Events(events::Events),
+    /// How far this tenant is open to others of its organization.
+    Isolation(isolation::Isolation),
     /// Who called what.
     Audit(audit::Audit),
     /// What happened inside of a call, and whether all of it was recorded.
@@ -98,6 +107,9 @@ impl Command {
             Self::Agents(agents) => wait_for(agents.run(global, terminal)),
             Self::Tasks(tasks) => wait_for(tasks.run(global, terminal)),
             Self::Routing(routing) => wait_for(routing.run(global, terminal)),
+            Self::Messages(messages) => wait_for(messages.run(global, terminal)),
+            Self::Events(events) => wait_for(events.run(global, terminal)),
+            Self::Isolation(isolation) => wait_for(isolation.run(global, terminal)),
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),
             Self::Trace(trace) => wait_for(trace.run(global, terminal)),
             Self::Alerts(alerts) => wait_for(alerts.run(global, terminal)),

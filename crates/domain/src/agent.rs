@@ -118,6 +118,9 @@ pub struct Agent {
     pub heartbeat_seconds: u32,
     /// When it was last heard.
     pub heard_at: DateTime<Utc>,
+    /// It counts as lost from then on, unless it is heard before: its connection broke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<DateTime<Utc>>,
     /// When this registration began.
     pub registered_at: DateTime<Utc>,
     /// When its state last changed.
@@ -154,6 +157,7 @@ impl Agent {
     pub fn hear(&mut self, epoch: u64, said: Heartbeat, now: DateTime<Utc>) -> Result<(), Unheard> {
         self.check(epoch)?;
         self.heard_at = now;
+        self.lost_at = None;
         self.workload = said.workload;
         self.health = said.health;
         let (state, reason) = match said.health {
@@ -189,18 +193,33 @@ impl Agent {
     #[must_use]
     pub fn check_at(&self) -> Option<DateTime<Utc>> {
         let patience = self.patience();
-        match (self.state, self.reason) {
-            (AgentState::Offline, _) => None,
+        let silent = match (self.state, self.reason) {
+            (AgentState::Offline, _) => return None,
             (AgentState::Degraded, StateReason::HeartbeatLate)
-            | (AgentState::Draining | AgentState::Pending, _) => Some(self.heard_at + patience),
-            _ => Some(self.heard_at + patience / 2),
+            | (AgentState::Draining | AgentState::Pending, _) => self.heard_at + patience,
+            _ => self.heard_at + patience / 2,
+        };
+        Some(self.lost_at.map_or(silent, |lost| lost.min(silent)))
+    }
+
+    /// Its connection broke over which it was last heard at `heard`: it has `grace` to be heard elsewhere. Answers whether
+    /// that changes anything: it does not when it was heard since.
+    pub fn cut_off(&mut self, heard: DateTime<Utc>, grace: Duration, now: DateTime<Utc>) -> bool {
+        let counts = self.state != AgentState::Offline && self.heard_at <= heard && self.lost_at.is_none();
+        if counts {
+            self.lost_at = Some(now + grace);
         }
+        counts
     }
 
     /// What its silence makes of it: late at half of its patience, lost at the end. Answers whether it is lost.
     pub fn miss(&mut self, now: DateTime<Utc>) -> bool {
         if self.state == AgentState::Offline {
             return false;
+        }
+        if self.lost_at.is_some_and(|lost| lost <= now) {
+            self.go(AgentState::Offline, StateReason::HeartbeatLost, now);
+            return true;
         }
         let silence = now - self.heard_at;
         if silence >= self.patience() {

@@ -62,4 +62,6 @@ ids! {
     TaskId,
     /// One choice of an agent for a task.
     DecisionId,
+    /// A message between agents.
+    MessageId,
 }

@@ -14,10 +14,13 @@ pub mod catalogue;
 pub mod clock;
 pub mod credential;
 pub mod error;
+pub mod event;
+pub mod grant;
 pub mod id;
 pub mod job;
 pub mod key;
 pub mod limit;
+pub mod message;
 pub mod page;
 pub mod pin;
 pub mod ports;
@@ -35,13 +38,16 @@ pub use call::{CallErrorKind, CallOutcome, Content};
 pub use catalogue::{Change, Entity, EntityKind};
 pub use clock::{Clock, SystemClock};
 pub use error::StoreError;
+pub use event::Event;
+pub use grant::{Grant, Verb};
 pub use id::{
-    AgentId, AlertId, AssignmentId, DecisionId, JobId, KeyId, LimitId, OrganizationId, ProviderId, RecordId,
-    TaskId, TenantId, ToolId, UserId,
+    AgentId, AlertId, AssignmentId, DecisionId, JobId, KeyId, LimitId, MessageId, OrganizationId, ProviderId,
+    RecordId, TaskId, TenantId, ToolId, UserId,
 };
 pub use job::{Effect, Job, JobKind, JobState, Priority};
 pub use key::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
 pub use limit::{Limit, RateLimit};
+pub use message::Message;
 pub use page::{Cursor, Page, PageRequest};
 pub use provider::Provider;
 pub use task::Task;

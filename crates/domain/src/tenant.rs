@@ -25,7 +25,7 @@ pub enum Isolation {
     Strict,
     /// Other tenants of the same organization may be granted access.
     Relaxed,
-    /// Any tenant may be granted access.
+    /// Other tenants of the same organization may discover and message its agents; tasks they give them when they are granted that.
     Open,
 }
 

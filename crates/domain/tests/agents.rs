@@ -33,6 +33,7 @@ fn agent(state: AgentState) -> Agent {
         epoch: 3,
         heartbeat_seconds: 30,
         heard_at: noon(0),
+        lost_at: None,
         registered_at: noon(0),
         changed_at: noon(0),
         version: 1,

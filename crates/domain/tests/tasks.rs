@@ -38,6 +38,7 @@ fn agent() -> Agent {
         epoch: 1,
         heartbeat_seconds: 30,
         heard_at: noon(0),
+        lost_at: None,
         registered_at: noon(0),
         changed_at: noon(0),
         version: 1,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use test_support::{eventually, http::Answer, http::Request};
 
 use crate::PATIENCE;
+use crate::mcp::Stream;
 
 /// rest-api, as one caller.
 #[derive(Clone)]
@@ -37,6 +38,21 @@ impl Api {
     /// On any other answer, with it.
     pub async fn get(&self, path: &str) -> Result<Value> {
         succeeded(path, &self.request(Method::GET, path).send().await?)
+    }
+
+    /// A stream of server-sent events, after the event `last`.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn stream(&self, path: &str, last: Option<u64>) -> Result<Stream> {
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        let mut headers = vec![
+            header("authorization", format!("Bearer {}", self.key)),
+            header("accept", "text/event-stream".to_owned()),
+        ];
+        headers.extend(last.map(|last| header("last-event-id", last.to_string())));
+        let url = format!("{}{path}", self.base);
+        Stream::open("GET", &url, headers, String::new()).await
     }
 
     /// The body of a 2xx answer to POST.

@@ -2,6 +2,7 @@
 //! an agent from its registration or a heartbeat over one of its connections until that connection is gone.
 
 mod methods;
+mod subscriptions;
 mod watch;
 
 use std::collections::HashMap;
@@ -23,12 +24,21 @@ use crate::methods::{MethodCall, Watcher};
 use crate::ws::Connection;
 
 pub use methods::table;
+pub use subscriptions::Subscriptions;
 pub use watch::run;
 
 /// The longest wait that a method takes, in seconds.
 const MAX_WAIT: u64 = 60;
 
-type Held = HashMap<(TenantId, AgentId), Connection>;
+type Held = HashMap<(TenantId, AgentId), Reached>;
+
+/// How an agent is reached.
+#[derive(Clone)]
+struct Reached {
+    connection: Connection,
+    /// When it was last heard over it, in the control plane's words.
+    heard_at: Value,
+}
 
 /// The agents that this replica holds.
 pub struct Agents {
@@ -78,11 +88,12 @@ impl Agents {
         };
         connection.is_agent(agent["type"].as_str().unwrap_or_default());
         let mut held = self.held();
-        let known = held
-            .get(&(tenant, id))
-            .is_some_and(|known| known.id() == connection.id());
-        if !known {
-            held.insert((tenant, id), connection.clone());
+        let reached = Reached {
+            connection: connection.clone(),
+            heard_at: agent["heard_at"].clone(),
+        };
+        let known = held.insert((tenant, id), reached);
+        if known.is_none_or(|known| known.connection.id() != connection.id()) {
             self.changed.send_modify(|count| *count += 1);
         }
     }
@@ -95,11 +106,11 @@ impl Agents {
         }
     }
 
-    /// Tells an agent what happened to a task of its.
-    async fn tell(&self, agent: (TenantId, AgentId), method: &str, task: Value) {
-        let connection = self.held().get(&agent).cloned();
-        if let Some(connection) = connection {
-            let params = json!({ "agent_id": agent.1, "task": task });
+    /// Tells an agent what happened to a task of its, or what somebody says to it.
+    async fn tell(&self, agent: (TenantId, AgentId), method: &str, noun: &str, thing: Value) {
+        let reached = self.held().get(&agent).cloned();
+        if let Some(Reached { connection, .. }) = reached {
+            let params = json!({ "agent_id": agent.1, noun: thing });
             connection.notify(method, params, Class::MustDeliver).await;
         }
     }
@@ -111,13 +122,28 @@ impl Agents {
 
 #[async_trait]
 impl Watcher for Agents {
-    /// Its agents are missed when they are not heard elsewhere.
+    /// Its agents are missed when they are not heard elsewhere, soon.
     async fn closed(&self, connection: &Connection) {
-        let mut held = self.held();
-        let before = held.len();
-        held.retain(|_, other| other.id() != connection.id());
-        if held.len() < before {
-            self.changed.send_modify(|count| *count += 1);
+        let gone: Vec<_> = {
+            let mut held = self.held();
+            let of_it =
+                |_: &(TenantId, AgentId), reached: &mut Reached| reached.connection.id() == connection.id();
+            held.extract_if(of_it).collect()
+        };
+        if gone.is_empty() {
+            return;
+        }
+        self.changed.send_modify(|count| *count += 1);
+        for ((tenant, agent), reached) in gone {
+            let key = connection.principal().key_id;
+            let params = json!({ "agent_id": agent, "heard_at": reached.heard_at });
+            let Value::Object(params) = params else { continue };
+            let said = self
+                .control_plane
+                .mesh(tenant, key, "agent.cut_off", params, Duration::ZERO);
+            if let Err(error) = said.await {
+                tracing::debug!(%error, "that an agent's connection broke is not known: its heartbeat will be missed");
+            }
         }
     }
 }

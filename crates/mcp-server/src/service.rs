@@ -21,7 +21,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uplink::{Credentials, KeyUses, Link, Spool, Target, UplinkError};
 
-use crate::agents::{self, Agents};
+use crate::agents::{self, Agents, Subscriptions};
 use crate::catalogue::{Catalogue, CatalogueKeys, Gone, Watch, tell_key_uses};
 use crate::config::{CacheConfig, Config};
 use crate::control_plane::RestApi;
@@ -174,7 +174,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         soft_stop: life.soft_stop(),
         hard_stop: life.hard_stop(),
     };
-    let (transport, sockets) = doors(parts, cache, &agents, &config, &telemetry, &life);
+    let (transport, sockets) = doors(parts, cache, (&agents, &link), &config, &telemetry, &life);
     let (router, admin) = routers((&transport, &sockets), &config, &telemetry, &life).await?;
     Ok(Service {
         listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
@@ -202,16 +202,17 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
 fn doors(
     parts: TransportParts<Mesh>,
     cache: Arc<dyn Cache>,
-    agents: &Arc<Agents>,
+    (agents, link): (&Arc<Agents>, &Link),
     config: &Config,
     telemetry: &Telemetry,
     life: &Lifecycle,
 ) -> (Transport, WebSockets) {
     let engine = parts.engine.for_session();
     let transport = Transport::new(parts);
+    let subscriptions = Subscriptions::new(link.clone(), life.clone());
     let sockets = WebSockets::new(WebSocketParts {
         engine,
-        methods: agents::table(agents),
+        methods: agents::table(agents, &Arc::new(subscriptions)),
         gate: transport.gate(),
         config: config.websocket.clone(),
         cache,

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use limits::LimitsConfig;
-pub use mesh::{AgentsConfig, ModelPrice, RoutingConfig, TasksConfig, rules};
+pub use mesh::{AgentsConfig, EventsConfig, MessagesConfig, ModelPrice, RoutingConfig, TasksConfig, rules};
 pub use users::UsersConfig;
 
 /// The settings of rest-api.
@@ -57,6 +57,10 @@ pub struct Config {
     pub agents: AgentsConfig,
     /// Tasks that agents are given.
     pub tasks: TasksConfig,
+    /// Messages between agents.
+    pub messages: MessagesConfig,
+    /// What happens, for those who follow it.
+    pub events: EventsConfig,
     /// How agents are chosen for tasks.
     pub routing: RoutingConfig,
     /// What models cost: `cost_optimized`, budgets of tasks and cost metrics go by it. A model that is not in the list costs
@@ -91,6 +95,8 @@ impl Default for Config {
             jobs: JobsConfig::default(),
             agents: AgentsConfig::default(),
             tasks: TasksConfig::default(),
+            messages: MessagesConfig::default(),
+            events: EventsConfig::default(),
             routing: RoutingConfig::default(),
             prices: Vec::new(),
             retention: RetentionConfig::default(),
@@ -312,6 +318,9 @@ pub struct RetentionConfig {
     /// Tasks that are finished, with their histories, and agents that are offline. 30 days: the choices of a month can be
     /// looked at and replayed.
     pub tasks: Duration,
+    /// What happened (`/api/v1/events`), and messages after their expiry. Seven days: who follows may be away over a long
+    /// week-end and still miss nothing.
+    pub events: Duration,
     /// Audit records.
     pub audit: Duration,
     /// Changes of the catalogue: an edge that was away for longer reads a new snapshot.
@@ -325,6 +334,7 @@ impl Default for RetentionConfig {
         Self {
             jobs: Duration::from_hours(7 * 24),
             tasks: Duration::from_hours(30 * 24),
+            events: Duration::from_hours(7 * 24),
             audit: Duration::from_hours(90 * 24),
             changes: Duration::from_hours(24),
             changes_kept: 10_000,

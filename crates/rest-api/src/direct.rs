@@ -40,6 +40,6 @@ pub async fn open(config: &Config, telemetry: &Telemetry) -> Result<Control, Bui
         ids: Arc::new(SystemIds),
         vault: Arc::new(vault),
         sign_in: Arc::new(sign_in(config)?),
-        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing, &config.prices),
+        rules: crate::config::rules(config),
     })
 }

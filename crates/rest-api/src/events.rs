@@ -51,6 +51,15 @@ const TASK: &[(&str, &str)] = &[
     ("duration_ms", "The same in milliseconds."),
 ];
 
+const MESSAGE: &[(&str, &str)] = &[
+    ("message_id", "The message."),
+    ("source", "The agent or the key that sent it."),
+    ("source_type", "The agent's type; `key` for people and services."),
+    ("receivers", "How many are to get it."),
+    ("full", "How many others have no room for it."),
+    ("size_bytes", "Bytes of its body, as JSON."),
+];
+
 /// The named events.
 pub const EVENTS: &[EventDeclaration] = &[
     EventDeclaration {
@@ -126,6 +135,47 @@ pub const EVENTS: &[EventDeclaration] = &[
         level: "INFO",
         help: "The closing line of what a user was given; an agent's is that of its task.",
         fields: ASSIGNMENT,
+    },
+    EventDeclaration {
+        name: "agent_message_sent",
+        level: "INFO",
+        help: "The closing line of a message between agents: it is stored for its receivers.",
+        fields: MESSAGE,
+    },
+    EventDeclaration {
+        name: "agent_message_acknowledged",
+        level: "DEBUG",
+        help: "A receiver has a message.",
+        fields: &[
+            ("message_id", "The message."),
+            ("agent_id", "The receiver."),
+            ("duration", "Seconds since it was sent."),
+        ],
+    },
+    EventDeclaration {
+        name: "agent_message_expired",
+        level: "WARN",
+        help: "A message's time was over before its receiver had it.",
+        fields: &[
+            ("message_id", "The message."),
+            ("agent_id", "The receiver."),
+            ("agent", "Its name."),
+        ],
+    },
+    EventDeclaration {
+        name: "border_closed",
+        level: "WARN",
+        help: "Somebody tried to reach into another tenant, whose border is closed to that.",
+        fields: &[("resource", "`agent`, `message` or `task`.")],
+    },
+    EventDeclaration {
+        name: "event_stream_closed",
+        level: "INFO",
+        help: "A stream of events was ended by the mesh.",
+        fields: &[(
+            "reason",
+            "`slow`: its reader took nothing for too long; `revoked`: its key is not valid any more; `failed`.",
+        )],
     },
     EventDeclaration {
         name: "incident_opened",

@@ -48,6 +48,8 @@ pub struct Http {
     pub alerts: AlertMetrics,
     /// What authentication counts.
     pub auth: AuthMetrics,
+    /// Streams of events.
+    pub streams: routes::events::Streams,
     /// The last traces, where this process keeps them.
     pub traces: Option<telemetry::ring::TraceRing>,
     /// Bounds.

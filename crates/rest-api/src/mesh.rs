@@ -2,10 +2,11 @@
 //! closing line, and tasks that wait for the place that has become free.
 
 mod assign;
+mod messages;
 mod tell;
 
 use control::agents::{AgentChange, NewAgent, Wanted};
-use control::tasks::{Answer, NewDelegation, NewTask, Said};
+use control::tasks::{Answer, Explained, NewDelegation, NewTask, Said};
 use control::{Control, ControlError};
 use domain::agent::Heartbeat;
 use domain::ports::storage::TaskChange;
@@ -13,7 +14,9 @@ use domain::{Agent, AgentId, Principal, Task, TaskId, TenantId};
 use telemetry::Telemetry;
 use tracing::Instrument;
 
-use crate::metrics::{AgentMetrics, AssignmentMetrics, CostMetrics, TaskMetrics};
+use crate::metrics::{
+    AgentMetrics, AssignmentMetrics, BorderMetrics, CostMetrics, MessageMetrics, TaskMetrics,
+};
 
 /// How many that moved are looked at in one round of the sweeper.
 const BATCH: u32 = 500;
@@ -27,6 +30,8 @@ pub struct Mesh {
     assignments: AssignmentMetrics,
     tasks: TaskMetrics,
     costs: CostMetrics,
+    messages: MessageMetrics,
+    borders: BorderMetrics,
 }
 
 impl Mesh {
@@ -35,13 +40,17 @@ impl Mesh {
     pub fn new(control: Control, telemetry: &Telemetry) -> Self {
         let agents = AgentMetrics::new(telemetry);
         agents.begin();
-        Self {
+        let mesh = Self {
             control,
             agents,
             assignments: AssignmentMetrics::new(telemetry),
             tasks: TaskMetrics::new(telemetry),
             costs: CostMetrics::new(telemetry),
-        }
+            messages: MessageMetrics::new(telemetry),
+            borders: BorderMetrics::new(telemetry),
+        };
+        mesh.begin_borders();
+        mesh
     }
 
     /// See [`Control::register_agent`].
@@ -108,13 +117,28 @@ impl Mesh {
             .create_task(caller, new)
             .instrument(span.clone())
             .await;
-        let (change, was_there) = created?;
+        let (change, was_there) = created.inspect_err(|error| self.at_the_border(error))?;
         tell::fill_in(&span, &change.task);
         tell::foreseen(&span, &change);
         if !was_there {
             self.tell(&change).instrument(span).await;
         }
         Ok((change.task, was_there))
+    }
+
+    /// See [`Control::get_task`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn task(
+        &self,
+        caller: &Principal,
+        of: Option<TenantId>,
+        id: TaskId,
+        wait: Duration,
+    ) -> Result<Explained, ControlError> {
+        let got = self.control.get_task(caller, of, id, wait).await;
+        got.inspect_err(|error| self.at_the_border(error))
     }
 
     /// See [`Control::answer_task`].
@@ -189,7 +213,8 @@ impl Mesh {
         }
         let moved = self.control.move_due_tasks(BATCH).await?;
         self.tell_all(&moved).await;
-        Ok(missed.len().max(moved.len()) >= BATCH as usize)
+        let expired = self.expire_messages(BATCH).await?;
+        Ok(missed.len().max(moved.len()).max(expired) >= BATCH as usize)
     }
 
     /// Gives tasks that wait to agents, for a place has become free. What fails here the sweeper does.
@@ -209,7 +234,8 @@ impl Mesh {
     /// # Errors
     /// As there.
     pub async fn discover(&self, caller: &Principal, wanted: &Wanted) -> Result<Vec<Agent>, ControlError> {
-        let found = self.control.discover_agents(caller, wanted).await?;
+        let found = self.control.discover_agents(caller, wanted).await;
+        let found = found.inspect_err(|error| self.at_the_border(error))?;
         let asked = wanted
             .capability
             .as_ref()
@@ -248,6 +274,7 @@ impl Mesh {
         shown.show(&self.agents, &agents, &manifests);
         let waiting = self.control.storage.tasks.waiting().await?;
         shown.show_waiting(&self.tasks, &waiting, self.control.clock.now());
+        self.show_modes().await?;
         Ok(())
     }
 }

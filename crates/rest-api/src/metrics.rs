@@ -102,6 +102,25 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// Messages between agents.
+    pub struct MessageMetrics {
+        /// Messages by who sent them and who is to get them: the types of the agents, `key` for people and services. A message
+        /// to a group counts once for each receiver.
+        sent: counter "mcp_cross_agent_messages_total" [source_type, target_type],
+    }
+}
+
+telemetry::metrics! {
+    /// The borders between tenants. The gauge is read by every replica from the database.
+    pub struct BorderMetrics {
+        /// Attempts to reach into another tenant that found its border closed, by what they reached for: agent, message, task.
+        blocked: counter "mcp_cross_org_attempts_blocked_total" [resource],
+        /// Tenants by how far their agents may see others: strict, relaxed, open.
+        modes: gauge "mcp_tenant_isolation_mode" [mode],
+    }
+}
+
+telemetry::metrics! {
     /// Tasks that nobody has, read by every replica from the database, and tasks that were taken from their agents.
     pub struct TaskMetrics {
         /// Tasks that no agent has.
@@ -162,7 +181,9 @@ pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
         AssignmentMetrics::DECLARATIONS,
         AuthMetrics::DECLARATIONS,
         CostMetrics::DECLARATIONS,
+        BorderMetrics::DECLARATIONS,
         KeyMetrics::DECLARATIONS,
+        MessageMetrics::DECLARATIONS,
         SealMetrics::DECLARATIONS,
         JobMetrics::DECLARATIONS,
         TaskMetrics::DECLARATIONS,

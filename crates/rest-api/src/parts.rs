@@ -1,5 +1,6 @@
 //! The parts of rest-api that run by themselves.
 
+pub mod events;
 pub mod gauges;
 pub mod mesh;
 pub mod relay;

@@ -27,6 +27,7 @@ use crate::fleet::Fleet;
 use crate::grpc::{CalledTools, Grpc, services};
 use crate::http::Http;
 use crate::http::attempts::Attempts;
+use crate::http::routes::events::Streams;
 use crate::mesh::Mesh;
 use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
@@ -197,7 +198,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         ids: Arc::new(SystemIds),
         vault,
         sign_in: Arc::new(sign_in(&config)?),
-        rules: crate::config::rules(&config.agents, &config.tasks, &config.routing, &config.prices),
+        rules: crate::config::rules(&config),
     };
     first_start::run(&control, &config).await?;
     if in_process {
@@ -217,7 +218,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
                 .named("grpc", &telemetry),
         )),
     };
-    let api = api(&mesh, &queue, (&limiter, &cache), &config, &telemetry);
+    let api = api(&mesh, &queue, (&limiter, &cache), &config, (&telemetry, &life));
     let token = config.admin_token.as_ref();
     let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
         .await?
@@ -263,7 +264,7 @@ fn api(
     queue: &Arc<dyn Queue>,
     (limiter, cache): (&Arc<Limiter>, &Arc<dyn Cache>),
     config: &Config,
-    telemetry: &Telemetry,
+    (telemetry, life): (&Telemetry, &Lifecycle),
 ) -> Router {
     let auth = AuthMetrics::new(telemetry);
     let alerts = AlertMetrics::new(telemetry);
@@ -278,6 +279,7 @@ fn api(
         jobs: JobMetrics::new(telemetry),
         auth,
         alerts,
+        streams: Streams::new(config.events.clone(), life.clone()),
         traces: telemetry.ring().cloned(),
         config: config.http.clone(),
     };
@@ -352,6 +354,7 @@ impl Service {
             parts::schedule::run(control.clone(), settings, stop.clone()),
         );
         let every = config.tasks.sweep_interval.get();
+        life.spawn("events", parts::events::run(control.clone(), stop.clone()));
         life.spawn("mesh", parts::mesh::run(mesh.clone(), every, stop.clone()));
         life.spawn("mesh_gauges", parts::mesh::gauges(mesh, stop.clone()));
         let answers = config.http.idempotency_ttl;

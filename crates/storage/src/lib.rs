@@ -12,6 +12,7 @@
     reason = "the aggregates are compiled once for each back end, from the same files"
 )]
 
+mod announcement;
 mod column;
 mod connect;
 mod cursor;

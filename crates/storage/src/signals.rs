@@ -1,14 +1,35 @@
 //! Wake-up calls: something may have changed, look again.
 
-use tokio::sync::watch;
+use domain::ports::storage::Woken;
+use tokio::sync::{broadcast, watch};
+
+/// So many wake-ups of agents may be on their way; who is behind by more looks at all agents.
+const WAKE_UPS: usize = 1_024;
 
 /// The channels that the port hands out. A number only ever rises; what it counts means nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Signals {
     changes: watch::Sender<u64>,
     jobs: watch::Sender<u64>,
     outbox: watch::Sender<u64>,
     tasks: watch::Sender<u64>,
+    fresh: watch::Sender<u64>,
+    numbered: watch::Sender<u64>,
+    agents: broadcast::Sender<Woken>,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self {
+            changes: watch::Sender::default(),
+            jobs: watch::Sender::default(),
+            outbox: watch::Sender::default(),
+            tasks: watch::Sender::default(),
+            fresh: watch::Sender::default(),
+            numbered: watch::Sender::default(),
+            agents: broadcast::Sender::new(WAKE_UPS),
+        }
+    }
 }
 
 impl Signals {
@@ -51,5 +72,36 @@ impl Signals {
     /// Whoever waits for tasks.
     pub fn tasks(&self) -> watch::Receiver<u64> {
         self.tasks.subscribe()
+    }
+
+    /// Something happened that has no number yet.
+    pub fn events_fresh(&self) {
+        self.fresh.send_modify(|count| *count += 1);
+    }
+
+    /// What happened has got its number.
+    pub fn events_numbered(&self) {
+        self.numbered.send_modify(|count| *count += 1);
+    }
+
+    /// These agents are to look at what they hold.
+    pub fn wake(&self, agents: Woken) {
+        // Nobody listens: nobody is to be woken.
+        let _ = self.agents.send(agents);
+    }
+
+    /// Whoever gives numbers to events.
+    pub fn events_fresh_since(&self) -> watch::Receiver<u64> {
+        self.fresh.subscribe()
+    }
+
+    /// Whoever follows events.
+    pub fn events_numbered_since(&self) -> watch::Receiver<u64> {
+        self.numbered.subscribe()
+    }
+
+    /// Whoever waits for what agents are given.
+    pub fn agents(&self) -> broadcast::Receiver<Woken> {
+        self.agents.subscribe()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::agent::{Agent, AgentType, Capability};
-use domain::{Principal, Scope};
+use domain::{Principal, Scope, TenantId, Verb};
 
 use crate::{Control, ControlError, require};
 
@@ -21,6 +21,8 @@ pub struct Wanted {
     pub region: Option<String>,
     /// It has these labels.
     pub labels: BTreeMap<String, String>,
+    /// It is of this tenant of the organization; the caller's own when absent.
+    pub tenant: Option<TenantId>,
 }
 
 impl Wanted {
@@ -39,14 +41,24 @@ impl Control {
     /// The agents that are here and fit, the least busy first, at most 200.
     ///
     /// # Errors
-    /// Without `agents:read`.
+    /// Without `agents:read`; when the border of the other tenant is closed.
     pub async fn discover_agents(
         &self,
         caller: &Principal,
         wanted: &Wanted,
     ) -> Result<Vec<Agent>, ControlError> {
         require(caller, Scope::AgentsRead)?;
-        let mut found = self.storage.agents.present(caller.tenant_id).await?;
+        let tenant = self.reach(caller, wanted.tenant, Verb::Discover).await?;
+        self.fitting(tenant, wanted).await
+    }
+
+    /// The agents of a tenant that are here and fit, the least busy first.
+    pub(crate) async fn fitting(
+        &self,
+        tenant: TenantId,
+        wanted: &Wanted,
+    ) -> Result<Vec<Agent>, ControlError> {
+        let mut found = self.storage.agents.present(tenant).await?;
         found.retain(|agent| wanted.fits(agent));
         found.sort_by(|one, other| one.workload.total_cmp(&other.workload));
         found.truncate(MAX_FOUND);

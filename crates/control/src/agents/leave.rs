@@ -59,9 +59,14 @@ impl Control {
         require(caller, Scope::AgentsWrite)?;
         for _ in 0..TRIES {
             let mut agent = self.storage.agents.get(caller.tenant_id, id).await?;
+            let before = agent.clone();
             agent.drain(self.now());
             agent.version += 1;
-            match self.storage.agents.save(agent.tenant_id, &agent, &[], true).await {
+            let saved = self
+                .storage
+                .agents
+                .save(agent.tenant_id, &agent, &before, &[], true);
+            match saved.await {
                 Ok(()) => return Ok(agent),
                 Err(StoreError::Stale) => {}
                 Err(error) => return Err(error.into()),
@@ -76,12 +81,13 @@ impl Control {
         reason: StateReason,
         why: LostReason,
     ) -> Result<AgentChange, ControlError> {
+        let before = agent.clone();
         agent.leave(reason, self.now());
         agent.version += 1;
         let lost = self.taken_from(agent.tenant_id, agent.id, why).await?;
         self.storage
             .agents
-            .save(agent.tenant_id, &agent, &lost, true)
+            .save(agent.tenant_id, &agent, &before, &lost, true)
             .await?;
         Ok(AgentChange { agent, lost })
     }

@@ -84,7 +84,7 @@ impl Control {
             .await?;
         self.storage
             .agents
-            .save(tenant, &agent, &lost, !lost.is_empty())
+            .save(tenant, &agent, &known, &lost, !lost.is_empty())
             .await?;
         Ok(AgentChange { agent, lost })
     }
@@ -110,6 +110,7 @@ impl Control {
             epoch: known.map_or(1, |known| known.epoch + 1),
             heartbeat_seconds: new.heartbeat_seconds.unwrap_or(self.rules.heartbeat_seconds),
             heard_at: now,
+            lost_at: None,
             registered_at: now,
             changed_at: now,
             version: known.map_or(1, |known| known.version + 1),

@@ -34,7 +34,12 @@ impl Control {
             } else {
                 Vec::new()
             };
-            match self.storage.agents.save(tenant, &agent, &lost, gone).await {
+            match self
+                .storage
+                .agents
+                .save(tenant, &agent, &before, &lost, gone)
+                .await
+            {
                 Ok(()) => return Ok(Some(AgentChange { agent, lost })),
                 // It was heard, or one of its tasks has moved: look again.
                 Err(domain::StoreError::Stale) => agent = self.storage.agents.get(tenant, id).await?,

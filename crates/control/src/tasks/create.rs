@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 use domain::ports::storage::{Created, TaskChange};
 use domain::task::{Bill, Delegation, Needs, Patience, Strategy, TaskState};
-use domain::{AgentId, Principal, Priority, Scope, StoreError, Task, TaskId};
+use domain::{AgentId, Principal, Priority, Scope, StoreError, Task, TaskId, TenantId, Verb};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -51,6 +51,8 @@ pub struct NewTask {
     pub max_attempts: Option<u32>,
     /// The task that it is a part of.
     pub parent_id: Option<TaskId>,
+    /// Another tenant of the organization, whose agents are to do it; the caller's own when absent.
+    pub tenant: Option<TenantId>,
     /// A second request with the same key is the first one.
     pub idempotency_key: Option<String>,
     /// W3C trace context of the caller.
@@ -61,7 +63,8 @@ impl Control {
     /// Creates a task. Answers it as it was stored, and whether it was there before under this idempotency key.
     ///
     /// # Errors
-    /// Without `tasks:write`; fields that are not as expected; when the key was used for another task.
+    /// Without `tasks:write`; fields that are not as expected; when the key was used for another task; when the border of
+    /// the other tenant is closed.
     pub async fn create_task(
         &self,
         caller: &Principal,
@@ -69,6 +72,7 @@ impl Control {
     ) -> Result<(TaskChange, bool), ControlError> {
         require(caller, Scope::TasksWrite)?;
         self.check_task(&new)?;
+        let caller = &self.over(caller, new.tenant, Verb::Assign).await?;
         let fingerprint = fingerprint(&new);
         let key = new.idempotency_key.as_ref();
         let key = key.map(|key| format!("{}:{key}", caller.key_id));

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use domain::ports::storage::TaskFilter;
 use domain::task::{Decision, TaskEvent, TaskState};
-use domain::{AgentId, Page, PageRequest, Principal, Scope, Task, TaskId};
+use domain::{AgentId, Page, PageRequest, Principal, Scope, Task, TaskId, TenantId, Verb};
 
 use crate::jobs::MAX_WAIT;
+use crate::messages::woken_before;
 use crate::{Control, ControlError, require};
 
 /// A task with all that is known of it.
@@ -30,25 +31,31 @@ pub struct Offers {
 }
 
 impl Control {
-    /// One task with its history; waits up to `wait` for its end.
+    /// One task with its history; waits up to `wait` for its end. Of another tenant's tasks the caller sees those that it gave
+    /// to it.
     ///
     /// # Errors
-    /// Without `tasks:read`; when there is no such task.
+    /// Without `tasks:read`; when there is no such task; when the border of the other tenant is closed.
     pub async fn get_task(
         &self,
         caller: &Principal,
+        of: Option<TenantId>,
         id: TaskId,
         wait: Duration,
     ) -> Result<Explained, ControlError> {
         require(caller, Scope::TasksRead)?;
-        let tenant = caller.tenant_id;
+        let over = self.over(caller, of, Verb::Assign).await?;
+        let tenant = over.tenant_id;
         let deadline = tokio::time::Instant::now() + wait.min(MAX_WAIT);
         let mut moved = self.storage.tasks.moved();
         let task = loop {
             moved.mark_unchanged();
             let task = self.storage.tasks.get(tenant, id).await?;
-            let over = task.state.is_final() || wait.is_zero();
-            if over || !changed_before(&mut moved, deadline).await {
+            if tenant != caller.tenant_id && task.creator != over.name {
+                return Err(ControlError::NotFound);
+            }
+            let ended = task.state.is_final() || wait.is_zero();
+            if ended || !changed_before(&mut moved, deadline).await {
                 break task;
             }
         };
@@ -100,16 +107,16 @@ impl Control {
     ) -> Result<Offers, ControlError> {
         self.own_agent(caller, agent).await?;
         let deadline = tokio::time::Instant::now() + wait.min(MAX_WAIT);
-        let mut moved = self.storage.tasks.moved();
+        let of = (caller.tenant_id, agent);
+        let mut woken = self.storage.events.woken();
         loop {
-            moved.mark_unchanged();
             let held = self.storage.tasks.held_by(caller.tenant_id, &[agent]).await?;
             let (offered, working): (Vec<_>, Vec<_>) = held
                 .into_iter()
                 .partition(|task| task.state == TaskState::Assigned);
             let offers = Offers { offered, working };
             let over = !offers.offered.is_empty() || wait.is_zero();
-            if over || !changed_before(&mut moved, deadline).await {
+            if over || !woken_before(&mut woken, of, deadline).await {
                 return Ok(offers);
             }
         }

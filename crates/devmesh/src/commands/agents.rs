@@ -45,6 +45,9 @@ enum Action {
         /// The agent.
         id: String,
     },
+    /// Show who is here, and then who comes, goes and changes, until interrupted.
+    #[command(after_help = "Examples:\n  devmesh agents watch\n  devmesh agents watch --output json")]
+    Watch,
     /// Let an agent finish what it has and give it nothing more.
     #[command(after_help = "Example:\n  devmesh agents drain 0199…")]
     Drain {
@@ -124,6 +127,18 @@ impl Agents {
                 let held: Vec<Value> = held.iter().filter(is_open).cloned().collect();
                 terminal.print("")?;
                 terminal.rows(HELD, &held, "it holds no tasks")
+            }
+            Action::Watch => {
+                // Where the log stands before the list is read: nothing falls between them.
+                let page = api.get(&["events"], &[("limit", "1".to_owned())]).await?;
+                let present = [("present", "true".to_owned())];
+                let agents = api.list(&["agents"], &present, 1_000).await?;
+                if !terminal.is_json() {
+                    terminal.rows(COLUMNS, &agents, "no agents")?;
+                    terminal.print("")?;
+                }
+                let after = page.get("last").and_then(Value::as_u64);
+                super::events::follow(&api, terminal, vec![("types", "agent.*".to_owned())], after).await
             }
             Action::Drain { id } => {
                 let agent = api.post(&["agents", &id, "drain"], &[], &json!({})).await?;

@@ -88,7 +88,7 @@ pub enum StateReason {
     HealthReported,
     /// Half of its time has passed in silence.
     HeartbeatLate,
-    /// All of its time has passed in silence.
+    /// All of its time has passed in silence, or its connection broke and it was not heard elsewhere.
     HeartbeatLost,
     /// It was asked to finish.
     DrainAsked,

@@ -11,10 +11,12 @@ mod assignments;
 mod audit;
 mod changes;
 mod database;
+mod events;
 mod idempotency;
 mod jobs;
 mod keys;
 mod limits;
+mod messages;
 mod providers;
 mod seals;
 mod tasks;
@@ -31,10 +33,12 @@ pub use assignments::Assignments;
 pub use audit::{Audit, AuditFilter};
 pub use changes::Changes;
 pub use database::{Database, Pruned, Retention};
+pub use events::{Events, LogBounds, Woken};
 pub use idempotency::{Expired, Idempotency, StoredAnswer};
 pub use jobs::{Claim, Ending, Enqueued, JobFilter, Jobs, OutboxEntry, QueueStats, Swept};
 pub use keys::Keys;
 pub use limits::Limits;
+pub use messages::{Messages, Sent};
 pub use providers::{Description, Import, Providers, ToolDiff};
 pub use seals::{Seal, SealPlace, Seals};
 pub use tasks::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
@@ -68,6 +72,10 @@ pub struct Storage {
     pub tasks: Arc<dyn Tasks>,
     /// Tasks that were given to somebody by name.
     pub assignments: Arc<dyn Assignments>,
+    /// The log of what happens.
+    pub events: Arc<dyn Events>,
+    /// Messages between agents.
+    pub messages: Arc<dyn Messages>,
     /// The numbered changes of the catalogue.
     pub changes: Arc<dyn Changes>,
     /// Answers kept for `Idempotency-Key`.

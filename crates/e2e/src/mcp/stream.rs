@@ -23,7 +23,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) async fn open(
+    pub(crate) async fn open(
         method: &str,
         url: &str,
         headers: Vec<(String, String)>,
@@ -37,7 +37,7 @@ impl Stream {
         tasks.spawn(async move { drop(connection.await) });
         let mut request = http::Request::builder()
             .method(method)
-            .uri(url.path())
+            .uri(url.path().to_owned() + &url.query().map(|query| format!("?{query}")).unwrap_or_default())
             .header("host", authority);
         for (name, value) in headers {
             request = request.header(name, value);

@@ -32,6 +32,7 @@ mod levels;
 mod limits;
 mod lists;
 mod logs;
+mod messages;
 mod metrics;
 mod outages;
 mod poison;

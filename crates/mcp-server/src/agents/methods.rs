@@ -5,11 +5,11 @@ use std::sync::Arc;
 use domain::Scope;
 use rmcp::model::JsonObject;
 
-use super::Agents;
+use super::{Agents, Subscriptions};
 use crate::methods::{MethodInfo, MethodTable};
 
 /// Name, scope, and what it does.
-const METHODS: [(&str, Scope, &str); 16] = [
+const METHODS: [(&str, Scope, &str); 20] = [
     (
         "agent.register",
         Scope::AgentsConnect,
@@ -78,13 +78,35 @@ const METHODS: [(&str, Scope, &str); 16] = [
         "`agent_id` has done it: here is the result.",
     ),
     ("task.fail", Scope::AgentsConnect, "`agent_id` could not do it."),
+    (
+        "message.send",
+        Scope::AgentsConnect,
+        "`agent_id` tells other agents something; with `idempotency_key` once.",
+    ),
+    (
+        "message.list",
+        Scope::AgentsConnect,
+        "What waits for `agent_id`; waits for a message for `wait_seconds`.",
+    ),
+    (
+        "message.ack",
+        Scope::AgentsConnect,
+        "`agent_id` has `message_id`: it is not handed to it again.",
+    ),
+    (
+        "message.get",
+        Scope::AgentsRead,
+        "The message `message_id`, and where it stands at its receivers.",
+    ),
 ];
 
 /// The methods, and who is told of connections.
 #[must_use]
-pub fn table(agents: &Arc<Agents>) -> MethodTable {
-    let table = MethodTable::default().watcher(Arc::clone(agents) as _);
-    METHODS.into_iter().fold(table, |table, (name, scope, summary)| {
+pub fn table(agents: &Arc<Agents>, subscriptions: &Arc<Subscriptions>) -> MethodTable {
+    let table = MethodTable::default()
+        .watcher(Arc::clone(agents) as _)
+        .watcher(Arc::clone(subscriptions) as _);
+    let table = METHODS.into_iter().fold(table, |table, (name, scope, summary)| {
         let info = MethodInfo {
             name,
             scope: Some(scope),
@@ -94,5 +116,28 @@ pub fn table(agents: &Arc<Agents>) -> MethodTable {
         table.method(info, move |call, params: JsonObject| {
             Arc::clone(&agents).ask(name, call, params)
         })
-    })
+    });
+    with_events(table, subscriptions)
+}
+
+/// What a key may see of what happens the control plane says.
+fn with_events(table: MethodTable, subscriptions: &Arc<Subscriptions>) -> MethodTable {
+    let subscribe = MethodInfo {
+        name: "event.subscribe",
+        scope: None,
+        summary: "Tells over this connection what happens: `types`, `task_id`, `agent_id`, `labels`, `after`.",
+    };
+    let unsubscribe = MethodInfo {
+        name: "event.unsubscribe",
+        scope: None,
+        summary: "Ends `subscription`.",
+    };
+    let (one, other) = (Arc::clone(subscriptions), Arc::clone(subscriptions));
+    table
+        .method(subscribe, move |call, wanted| {
+            Arc::clone(&one).subscribe(call, wanted)
+        })
+        .method(unsubscribe, move |call, which| {
+            Arc::clone(&other).unsubscribe(call, which)
+        })
 }

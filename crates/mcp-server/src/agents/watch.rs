@@ -65,7 +65,7 @@ fn say_held(agents: &Agents, told: &mut BTreeSet<Reached>, say: &mpsc::Unbounded
     let held = agents.held();
     let reached = held
         .iter()
-        .map(|((tenant, agent), connection)| (*tenant, *agent, connection.id().to_owned()));
+        .map(|((tenant, agent), reached)| (*tenant, *agent, reached.connection.id().to_owned()));
     let now: BTreeSet<Reached> = reached.collect();
     drop(held);
     let request = |(tenant, agent, _): &Reached, held| WatchAgentsRequest {
@@ -87,13 +87,14 @@ async fn hear(agents: &Agents, event: WatchAgentsResponse) {
     let (Ok(tenant), Ok(agent)) = (event.tenant_id.parse(), event.agent_id.parse()) else {
         return;
     };
-    let (method, task) = match event.event {
-        Some(Event::AssignedJson(task)) => ("task.assigned", task),
-        Some(Event::WithdrawnJson(task)) => ("task.withdrawn", task),
+    let (method, noun, thing) = match event.event {
+        Some(Event::AssignedJson(task)) => ("task.assigned", "task", task),
+        Some(Event::WithdrawnJson(task)) => ("task.withdrawn", "task", task),
+        Some(Event::MessageJson(message)) => ("message.received", "message", message),
         None => return,
     };
-    match serde_json::from_slice::<Value>(&task) {
-        Ok(task) => agents.tell((tenant, agent), method, task).await,
-        Err(error) => tracing::error!(%error, "the control plane told of a task that cannot be read"),
+    match serde_json::from_slice::<Value>(&thing) {
+        Ok(thing) => agents.tell((tenant, agent), method, noun, thing).await,
+        Err(error) => tracing::error!(%error, "the control plane told of something that cannot be read"),
     }
 }

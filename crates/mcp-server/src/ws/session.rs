@@ -5,6 +5,7 @@ mod delivery;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use domain::Principal;
 use frames::wire::Ready;
@@ -99,6 +100,15 @@ impl Connection {
             params: Some(params),
         };
         self.0.deliver(class, Ready::from(&message)).await;
+    }
+
+    /// Waits until its client is there and takes what it is sent: for what can wait elsewhere.
+    pub async fn has_room(&self) {
+        const LOOK: Duration = Duration::from_millis(20);
+        let free = || self.0.socket().is_some_and(|socket| socket.waiting() < 64);
+        while !free() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Which type of agent it is, for metrics; anything but the known types counts as `custom`.

@@ -116,6 +116,11 @@ impl Socket {
         self.wake.notify_one();
     }
 
+    /// How many messages wait to be sent.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.queue).len()
+    }
+
     pub(super) fn next(&self) -> Option<Outgoing> {
         lock(&self.queue).pop()
     }

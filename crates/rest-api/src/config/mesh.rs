@@ -15,12 +15,16 @@ pub struct AgentsConfig {
     /// How long an agent that does not say otherwise may be silent before it counts as lost and its tasks go to others; at
     /// half of it it counts as late. 30 s: with a heartbeat every ten seconds two may get lost.
     pub heartbeat: Duration,
+    /// How long an agent whose connection broke, and whose client cannot come back to it (any more), may be away before it
+    /// counts as lost. 10 s: enough to connect anew and be heard, and less than three missed heartbeats.
+    pub grace: Duration,
 }
 
 impl Default for AgentsConfig {
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_secs(30),
+            grace: Duration::from_secs(10),
         }
     }
 }
@@ -57,6 +61,57 @@ impl Default for TasksConfig {
             max_input: ByteSize::kib(256),
             max_result: ByteSize::mib(1),
             sweep_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Messages between agents.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MessagesConfig {
+    /// The largest body of a message, as JSON. 64 KiB: a message says something, what is larger belongs into a task or where
+    /// the receiver can read it.
+    pub max_body: ByteSize,
+    /// How many messages may wait for one agent. 1,000: an agent that is behind by more will not catch up, and its senders
+    /// are to know it.
+    pub max_waiting: u32,
+    /// How long a message that does not say otherwise is kept for its receivers; at most a week. A day: an agent that is
+    /// restarted or updated still gets it.
+    pub expires: Duration,
+}
+
+impl Default for MessagesConfig {
+    fn default() -> Self {
+        Self {
+            max_body: ByteSize::kib(64),
+            max_waiting: 1_000,
+            expires: Duration::from_hours(24),
+        }
+    }
+}
+
+/// What happens, for those who follow it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsConfig {
+    /// How many streams one tenant may have open at a replica. 100: people and dashboards; a program that needs more takes
+    /// one and passes it on.
+    pub max_per_tenant: u32,
+    /// How many of them one key may have. 20.
+    pub max_per_key: u32,
+    /// How often a stream that has nothing to tell shows that it lives. 15 s, below the time-outs of usual proxies.
+    pub heartbeat: Duration,
+    /// A reader that takes nothing for so long is let go. 30 s: it goes on with `Last-Event-ID` when it can.
+    pub slow_reader: Duration,
+}
+
+impl Default for EventsConfig {
+    fn default() -> Self {
+        Self {
+            max_per_tenant: 100,
+            max_per_key: 20,
+            heartbeat: Duration::from_secs(15),
+            slow_reader: Duration::from_secs(30),
         }
     }
 }
@@ -107,15 +162,13 @@ impl ModelPrice {
 
 /// As the verbs want them.
 #[must_use]
-pub fn rules(
-    agents: &AgentsConfig,
-    tasks: &TasksConfig,
-    routing: &RoutingConfig,
-    prices: &[ModelPrice],
-) -> Rules {
+pub fn rules(config: &super::Config) -> Rules {
+    let (agents, tasks, routing) = (&config.agents, &config.tasks, &config.routing);
+    let prices = &config.prices;
     let seconds = |duration: Duration| u32::try_from(duration.get().as_secs()).unwrap_or(u32::MAX).max(1);
     Rules {
         heartbeat_seconds: seconds(agents.heartbeat),
+        grace_seconds: seconds(agents.grace),
         accept_seconds: seconds(tasks.accept),
         silence_seconds: seconds(tasks.silence),
         deadline_seconds: seconds(tasks.deadline),
@@ -123,6 +176,11 @@ pub fn rules(
         max_input: tasks.max_input.as_len(),
         max_result: tasks.max_result.as_len(),
         prices: Arc::new(prices.iter().map(ModelPrice::entry).collect()),
+        messages: control::messages::Bounds {
+            max_body: config.messages.max_body.as_len(),
+            max_waiting: config.messages.max_waiting.max(1),
+            expires_seconds: seconds(config.messages.expires).min(7 * 24 * 3_600),
+        },
         routing: routing::Settings {
             exploration: routing.exploration,
             half_life_seconds: routing.half_life.get().as_secs_f64(),

@@ -1,14 +1,17 @@
 //! Agents and tasks on behalf of who is connected at the edge: one table of methods, each the same as its HTTP twin.
 
+mod follow;
 mod watch;
 
 use std::time::Duration;
 
 use control::ControlError;
-use domain::{AgentId, KeyId, Principal, TaskId, TenantId};
+use domain::{AgentId, KeyId, MessageId, Principal, TaskId, TenantId};
 use futures::stream::BoxStream;
 use proto::v1::mesh_service_server::MeshService;
-use proto::v1::{MeshCallRequest, MeshCallResponse, WatchAgentsRequest, WatchAgentsResponse};
+use proto::v1::{
+    FollowRequest, FollowResponse, MeshCallRequest, MeshCallResponse, WatchAgentsRequest, WatchAgentsResponse,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -20,6 +23,8 @@ use crate::http::problem::Problem;
 use crate::http::routes::agents::{
     AgentView, AgentsFound, DiscoverQuery, HeartbeatRequest, LeaveRequest, OffersView, RegisterRequest,
 };
+use crate::http::routes::events::InterestRequest;
+use crate::http::routes::messages::{AcknowledgeRequest, InboxView, MessageRequest, MessageView};
 use crate::http::routes::tasks::{
     AcceptRequest, CancelRequest, CancelledTasks, CompleteRequest, DecisionsView, DelegateRequest,
     ExplainedTask, FailRequest, ProgressRequest, RejectRequest, TaskQuery, TaskRequest, TaskView,
@@ -48,6 +53,18 @@ impl MeshService for Grpc {
     ) -> Result<Response<Self::WatchStream>, Status> {
         let events = watch::events(self.control.clone(), request.into_inner(), self.stop.clone());
         Ok(Response::new(events))
+    }
+
+    type FollowStream = BoxStream<'static, Result<FollowResponse, Status>>;
+
+    async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
+        let asked = request.into_inner();
+        let (tenant, key) = (id("tenant_id", &asked.tenant_id)?, id("key_id", &asked.key_id)?);
+        let caller = self.caller(tenant, key).await?;
+        let interest = read::<InterestRequest>(json("interest_json", &asked.interest_json)?)?.read();
+        let follower = self.control.follow(&caller, interest, asked.after).await;
+        let told = follow::told(follower.map_err(status)?, self.stop.clone());
+        Ok(Response::new(told))
     }
 }
 
@@ -83,6 +100,8 @@ async fn call(mesh: &Mesh, caller: &Principal, method: &str, mut params: Params)
             let heard = mesh.hear(caller, agent, beat.epoch, said).await;
             shown(AgentView::from(heard.map_err(status)?))
         }
+        // Said by the edge alone: it is in no list of methods.
+        "agent.cut_off" => cut_off(mesh, caller, params).await,
         "agent.leave" => {
             let agent = agent_id(&mut params)?;
             let LeaveRequest { epoch } = read(params)?;
@@ -109,8 +128,10 @@ async fn call(mesh: &Mesh, caller: &Principal, method: &str, mut params: Params)
         }
         "task.get" => {
             let (task, wait) = (task_id(&mut params)?, wait(&mut params)?);
+            let of = taken(&mut params, "tenant_id")?;
+            let of = of.map(|of| id("tenant_id", &of)).transpose()?;
             nothing_else(&params)?;
-            let got = control.get_task(caller, task, wait).await;
+            let got = mesh.task(caller, of, task, wait).await;
             shown(ExplainedTask::from(got.map_err(status)?))
         }
         "task.list" => list(mesh, caller, params).await,
@@ -133,7 +154,50 @@ async fn call(mesh: &Mesh, caller: &Principal, method: &str, mut params: Params)
                 mesh.delegate(caller, task, new).await.map_err(status)?,
             ))
         }
+        "message.send" | "message.ack" | "message.get" | "message.list" => {
+            message(mesh, caller, method, params).await
+        }
         _ => answer(mesh, caller, method, params).await,
+    }
+}
+
+/// The connection of an agent broke.
+async fn cut_off(mesh: &Mesh, caller: &Principal, mut params: Params) -> Result<Value, Status> {
+    let agent = agent_id(&mut params)?;
+    let heard = taken(&mut params, "heard_at")?.unwrap_or_default();
+    let heard = heard.parse();
+    let heard = heard.map_err(|_| Status::invalid_argument("heard_at: expected an instant"))?;
+    let cut_off = mesh.control.cut_off(caller, agent, heard).await;
+    shown(AgentView::from(cut_off.map_err(status)?))
+}
+
+/// What agents tell each other.
+async fn message(mesh: &Mesh, caller: &Principal, method: &str, mut params: Params) -> Result<Value, Status> {
+    match method {
+        "message.send" => {
+            let key = taken(&mut params, "idempotency_key")?;
+            let new = read::<MessageRequest>(params)?.read(key).map_err(refused)?;
+            let sent = mesh.send(caller, new).await.map_err(status)?;
+            shown(MessageView::from(sent.tracked))
+        }
+        "message.list" => {
+            let (agent, wait) = (agent_id(&mut params)?, wait(&mut params)?);
+            nothing_else(&params)?;
+            let inbox = mesh.inbox(caller, agent, wait).await;
+            shown(InboxView::from(inbox.map_err(status)?))
+        }
+        "message.ack" => {
+            let id = message_id(&mut params)?;
+            let AcknowledgeRequest { agent_id } = read(params)?;
+            let tracked = mesh.acknowledge(caller, agent_id, id).await;
+            shown(MessageView::from(tracked.map_err(status)?))
+        }
+        _ => {
+            let id = message_id(&mut params)?;
+            nothing_else(&params)?;
+            let tracked = mesh.control.get_message(caller, id).await;
+            shown(MessageView::from(tracked.map_err(status)?))
+        }
     }
 }
 
@@ -214,6 +278,10 @@ fn agent_id(params: &mut Params) -> Result<AgentId, Status> {
 
 fn task_id(params: &mut Params) -> Result<TaskId, Status> {
     id("task_id", &taken(params, "task_id")?.unwrap_or_default())
+}
+
+fn message_id(params: &mut Params) -> Result<MessageId, Status> {
+    id("message_id", &taken(params, "message_id")?.unwrap_or_default())
 }
 
 fn wait(params: &mut Params) -> Result<Duration, Status> {

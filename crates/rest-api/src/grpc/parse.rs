@@ -65,7 +65,7 @@ pub(super) fn status(error: ControlError) -> Status {
     let text = error.to_string();
     match error {
         ControlError::Forbidden(_) => Status::permission_denied(text),
-        ControlError::NotFound => Status::not_found(text),
+        ControlError::NotFound | ControlError::Blocked(_) => Status::not_found(text),
         ControlError::Invalid(fields) => {
             let fields: Vec<_> = fields
                 .iter()

@@ -108,7 +108,9 @@ impl From<ControlError> for Problem {
         let detail = error.to_string();
         match error {
             ControlError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, detail),
-            ControlError::NotFound => Self::new(StatusCode::NOT_FOUND, "there is no such thing here"),
+            ControlError::NotFound | ControlError::Blocked(_) => {
+                Self::new(StatusCode::NOT_FOUND, "there is no such thing here")
+            }
             ControlError::Invalid(fields) => Self {
                 errors: fields.into_iter().map(Into::into).collect(),
                 ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)

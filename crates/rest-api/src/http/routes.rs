@@ -4,11 +4,14 @@ pub mod agents;
 pub mod alerts;
 pub mod assignments;
 pub mod audit;
+pub mod borders;
 pub mod dead_letters;
+pub mod events;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
 pub mod manifests;
+pub mod messages;
 pub mod providers;
 pub mod readbacks;
 pub mod routing;
@@ -52,6 +55,8 @@ use super::{Http, authenticate, idempotency};
         (name = "agents", description = "Who is here, and what is allowed of them"),
         (name = "tasks", description = "Work that agents are given"),
         (name = "assignments", description = "Tasks that are given to somebody by name"),
+        (name = "messages", description = "What agents tell each other"),
+        (name = "events", description = "What happens, as it happens"),
         (name = "alerts", description = "What Alertmanager told of"),
     )
 )]
@@ -121,6 +126,10 @@ fn listed(once: impl FnOnce(OpenApiRouter<Http>) -> OpenApiRouter<Http>) -> Open
         .routes(routes!(limits::get))
         .routes(routes!(limits::remove))
         .routes(routes!(tenants::list))
+        .routes(routes!(borders::get))
+        .routes(routes!(borders::set))
+        .routes(routes!(borders::grant))
+        .routes(routes!(borders::ungrant))
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))
         .routes(routes!(providers::update))
@@ -164,6 +173,11 @@ fn work() -> OpenApiRouter<Http> {
         .routes(routes!(agents::leave))
         .routes(routes!(agents::drain))
         .routes(routes!(agents::tasks))
+        .routes(routes!(messages::inbox))
+        .routes(routes!(messages::send))
+        .routes(routes!(messages::get))
+        .routes(routes!(messages::acknowledge))
+        .routes(routes!(events::follow))
         .routes(routes!(manifests::list))
         .routes(routes!(manifests::put))
         .routes(routes!(manifests::remove))

@@ -33,6 +33,7 @@ pub async fn run(
             changes_before: before(config.changes),
             jobs_before: before(config.jobs),
             tasks_before: before(config.tasks),
+            events_before: before(config.events),
             audit_before: before(config.audit),
             answers_before: before(answers),
         };
@@ -44,6 +45,8 @@ pub async fn run(
                 alerts = pruned.alerts,
                 tasks = pruned.tasks,
                 agents = pruned.agents,
+                events = pruned.events,
+                messages = pruned.messages,
                 answers = pruned.answers,
                 "removed what was kept long enough"
             ),

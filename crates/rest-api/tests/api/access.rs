@@ -35,6 +35,7 @@ struct Things {
     manifest: String,
     user: String,
     assignment: String,
+    message: String,
 }
 
 impl Things {
@@ -52,6 +53,7 @@ impl Things {
             manifest: "nowhere".into(),
             user: "nowhere".into(),
             assignment: id(),
+            message: id(),
         }
     }
 
@@ -73,6 +75,9 @@ impl Things {
             "manifests" => &self.manifest,
             "users" => &self.user,
             "assignments" => &self.assignment,
+            "messages" => &self.message,
+            // A tenant of another organization, of which there is none here.
+            "grants" => "0197b0c0-0000-7000-8000-000000000000",
             // Of the installation; here it keeps none.
             "traces" => "4bf92f3577b34da6a3ce929d0e0e4736",
             _ => "",
@@ -108,6 +113,10 @@ fn body(path: &str) -> serde_json::Value {
         "/api/v1/users" => json!({ "name": "x", "password": "correct horse" }),
         _ if path.ends_with("/password") => json!({ "password": "correct horse" }),
         "/api/v1/assignments" => json!({ "title": "x", "assignee": "x" }),
+        _ if path.ends_with("/ack") => json!({ "agent_id": Uuid::now_v7() }),
+        "/api/v1/isolation" => json!({ "mode": "strict" }),
+        _ if path.starts_with("/api/v1/grants/") => json!({ "verbs": ["message"] }),
+        "/api/v1/messages" => json!({ "to": { "agent": "x" } }),
         "/api/v1/agents" => json!({ "name": "x" }),
         "/api/v1/manifests" => json!({ "name": "x", "type": "ide" }),
         "/api/v1/tasks" => json!({ "type": "x" }),
@@ -174,12 +183,14 @@ on_both! {
         app.post(&app.admin, "/api/v1/manifests", json!({ "name": "theirs", "type": "custom" })).await.expect(200);
         let agent = app.post(&app.admin, "/api/v1/agents", json!({ "name": "theirs" })).await.expect(201);
         let task = app.post(&app.admin, "/api/v1/tasks", json!({ "type": "theirs" })).await.expect(201);
-        let [agent, task] = [agent, task].map(|made| made["id"].as_str().unwrap().to_owned());
         app.post(&app.admin, "/api/v1/users", json!({ "name": "theirs-user", "password": "correct horse" })).await.expect(201);
         let given = json!({ "title": "theirs", "assignee": "theirs-user" });
         let given = app.post(&app.admin, "/api/v1/assignments", given).await.expect(201);
         let assignment = given["id"].as_str().unwrap().to_owned();
-        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert, agent, task, manifest: "theirs".into(), user: "theirs-user".into(), assignment };
+        let message = json!({ "to": { "agent_id": agent["id"] }, "subject": "theirs" });
+        let message = app.post(&app.admin, "/api/v1/messages", message).await.expect(201);
+        let [agent, task, message] = [agent, task, message].map(|made| made["id"].as_str().unwrap().to_owned());
+        let theirs = Things { key, job, provider: "theirs".into(), tool: "theirs_get".into(), limit: "tool:theirs_get".into(), alert, agent, task, manifest: "theirs".into(), user: "theirs-user".into(), assignment, message };
         app.put(&app.admin, "/api/v1/limits/tool:theirs_get", json!({ "rate": "1/s" })).await.expect(200);
         let stranger = app.tenant("stranger").await;
         for (method, template) in routes().into_iter().filter(|(_, template)| template.contains('{')) {

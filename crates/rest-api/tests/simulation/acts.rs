@@ -373,6 +373,7 @@ fn task_of(key: &str) -> NewTask {
         silence_seconds: None,
         max_attempts: Some(1 + number % 4),
         parent_id: None,
+        tenant: None,
         idempotency_key: Some(key.to_owned()),
         trace: BTreeMap::new(),
     }

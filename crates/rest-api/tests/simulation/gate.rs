@@ -113,7 +113,7 @@ behind_the_gate! { Agents
     fn manifests(tenant: TenantId) -> Vec<Manifest>;
     fn remove_manifest(tenant: TenantId, name: &str) -> ();
     fn add(tenant: TenantId, agent: &Agent) -> ();
-    fn save(tenant: TenantId, agent: &Agent, lost: &[TaskChange], wakes: bool) -> ();
+    fn save(tenant: TenantId, agent: &Agent, before: &Agent, lost: &[TaskChange], wakes: bool) -> ();
     fn get(tenant: TenantId, id: AgentId) -> Agent;
     fn by_name(tenant: TenantId, name: &str) -> Agent;
     fn list(tenant: TenantId, filter: &AgentFilter, page: PageRequest) -> Page<Agent>;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::ports::storage::{AgentFilter, Agents, Known, Learned, TaskChange};
-use domain::{Agent, AgentId, Manifest, Page, PageRequest, StoreError, TenantId};
+use domain::{Agent, AgentId, Event, Manifest, Page, PageRequest, StoreError, TenantId};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -128,6 +128,9 @@ impl Agents for Store {
                 .bind(Document(agent))
                 .execute(unit.conn())
                 .await?;
+            if let Some(event) = Event::of_agent(agent, None) {
+                unit.happened(event);
+            }
             unit.commit().await
         })
         .await
@@ -137,6 +140,7 @@ impl Agents for Store {
         &self,
         tenant: TenantId,
         agent: &Agent,
+        before: &Agent,
         lost: &[TaskChange],
         wakes: bool,
     ) -> Result<(), StoreError> {
@@ -144,6 +148,9 @@ impl Agents for Store {
             same_tenant(tenant, agent.tenant_id)?;
             let mut unit = self.write(tenant).await?;
             unit.save_agent(agent).await?;
+            if let Some(event) = Event::of_agent(agent, Some(before)) {
+                unit.happened(event);
+            }
             unit.save_tasks(tenant, lost).await?;
             unit.nothing_is_left(agent).await?;
             if wakes {

@@ -9,10 +9,13 @@ mod audit;
 mod changes;
 mod database;
 mod entities;
+mod events;
+mod grants;
 mod import;
 mod jobs;
 mod keys;
 mod limits;
+mod messages;
 mod outbox;
 mod providers;
 mod read_back;
@@ -63,6 +66,8 @@ pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) ->
         agents: Arc::clone(&store) as _,
         tasks: Arc::clone(&store) as _,
         assignments: Arc::clone(&store) as _,
+        events: Arc::clone(&store) as _,
+        messages: Arc::clone(&store) as _,
         changes: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
         seals: Arc::clone(&store) as _,

@@ -29,6 +29,9 @@ const PRUNE_TASKS: &str = "DELETE FROM tasks WHERE finished_at < $1";
 
 const PRUNE_AGENTS: &str = "DELETE FROM agents WHERE state = 'offline' AND changed_at < $1";
 
+/// As long after their end as events are kept.
+const PRUNE_MESSAGES: &str = "DELETE FROM messages WHERE expires_at < $1";
+
 const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
 
 #[async_trait]
@@ -52,8 +55,11 @@ impl Database for Store {
     async fn prune(&self, retention: &Retention) -> Result<Pruned, StoreError> {
         let changes = self.prune_changes(retention);
         let changes = self.call("prune", "changes", changes).await?;
+        let events = self.prune_events(retention.events_before);
+        let events = self.call("prune", "events", events).await?;
         let mut pruned = Pruned {
             changes,
+            events,
             ..Pruned::default()
         };
         for (table, statement, before, count) in [
@@ -65,6 +71,12 @@ impl Database for Store {
                 &mut pruned.audit_records,
             ),
             ("tasks", PRUNE_TASKS, retention.tasks_before, &mut pruned.tasks),
+            (
+                "messages",
+                PRUNE_MESSAGES,
+                retention.events_before,
+                &mut pruned.messages,
+            ),
             ("agents", PRUNE_AGENTS, retention.tasks_before, &mut pruned.agents),
             ("alerts", PRUNE_ALERTS, retention.audit_before, &mut pruned.alerts),
             (

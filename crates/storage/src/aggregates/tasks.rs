@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::agent::AgentState;
 use domain::ports::storage::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
 use domain::task::{Decision, TaskEvent, TaskState};
-use domain::{Agent, AgentId, DecisionId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
+use domain::{Agent, AgentId, DecisionId, Event, Page, PageRequest, StoreError, Task, TaskId, TenantId};
 use tokio::sync::watch;
 
 use super::dialect;
@@ -268,6 +268,13 @@ impl Unit {
                 .bind(Document(event))
                 .execute(self.conn())
                 .await?;
+            self.happened(Event::of_task(task, event));
+            if let Some(agent) = event.agent_id {
+                self.woke(task.tenant_id, agent);
+            }
+        }
+        if let Some(agent) = task.holder() {
+            self.woke(task.tenant_id, agent);
         }
         if let Some(decision) = &change.decision {
             sqlx::query(DECIDE)

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use domain::ports::storage::Tenants;
-use domain::{ApiKey, EntityKind, Organization, Page, PageRequest, StoreError, Tenant, TenantId};
+use domain::{
+    ApiKey, EntityKind, Grant, Isolation, Organization, Page, PageRequest, StoreError, Tenant, TenantId,
+};
 use uuid::Uuid;
 
 use super::store::{Store, same_tenant};
@@ -102,6 +104,30 @@ impl Tenants for Store {
             Ok(cursor::page(tenants, &page, |tenant| tenant.name.clone()))
         })
         .await
+    }
+
+    async fn isolate(&self, tenant: TenantId, isolation: Isolation) -> Result<(), StoreError> {
+        let set = self.set_isolation(tenant, isolation);
+        self.call("isolate", "tenants", set).await
+    }
+
+    async fn grants(&self, tenant: TenantId) -> Result<Vec<Grant>, StoreError> {
+        self.call("grants", "tenant_grants", self.read_grants(tenant))
+            .await
+    }
+
+    async fn grant(&self, tenant: TenantId, grant: &Grant) -> Result<(), StoreError> {
+        let added = self.add_grant(tenant, grant);
+        self.call("grant", "tenant_grants", added).await
+    }
+
+    async fn ungrant(&self, tenant: TenantId, grant: &Grant) -> Result<bool, StoreError> {
+        let removed = self.remove_grant(tenant, grant);
+        self.call("ungrant", "tenant_grants", removed).await
+    }
+
+    async fn count_modes(&self) -> Result<Vec<(Isolation, u64)>, StoreError> {
+        self.call("count_modes", "tenants", self.read_modes()).await
     }
 
     async fn all_ids(&self) -> Result<Vec<TenantId>, StoreError> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::{EntityKind, TenantId};
+use domain::{AgentId, EntityKind, Event, TenantId};
 use sqlx::{QueryBuilder, Transaction};
 use uuid::Uuid;
 
 use super::{BATCH, Connection, Db, dialect};
+use crate::announcement::Announcement;
 use crate::column::Word;
 use crate::fault::Fault;
 use crate::signals::Signals;
@@ -22,9 +23,8 @@ pub struct Unit {
     transaction: Transaction<'static, Db>,
     signals: Arc<Signals>,
     changed: Vec<(TenantId, EntityKind, Uuid)>,
-    jobs_moved: bool,
-    jobs_posted: bool,
-    tasks_moved: bool,
+    happened: Vec<Event>,
+    told: Announcement,
 }
 
 impl Unit {
@@ -33,9 +33,8 @@ impl Unit {
             transaction,
             signals,
             changed: Vec::new(),
-            jobs_moved: false,
-            jobs_posted: false,
-            tasks_moved: false,
+            happened: Vec::new(),
+            told: Announcement::default(),
         }
     }
 
@@ -56,38 +55,49 @@ impl Unit {
 
     /// Notes that a job may have become final.
     pub(super) fn jobs_moved(&mut self) {
-        self.jobs_moved = true;
+        self.told.jobs_moved = true;
     }
 
     /// Notes that a job may have become due.
     pub(super) fn jobs_posted(&mut self) {
-        self.jobs_posted = true;
+        self.told.jobs_posted = true;
     }
 
     /// Notes that a task has moved, or that an agent may take one.
     pub(super) fn tasks_moved(&mut self) {
-        self.tasks_moved = true;
+        self.told.tasks = true;
     }
 
-    /// Numbers the changes, commits, and wakes whoever waits for them.
+    /// Notes what has happened: it is written into the log at commit.
+    pub(super) fn happened(&mut self, event: Event) {
+        self.happened.push(event);
+    }
+
+    /// Notes that an agent is to look at what it holds.
+    pub(super) fn woke(&mut self, tenant: TenantId, agent: AgentId) {
+        if !self.told.agents.contains(&(tenant, agent)) {
+            self.told.agents.push((tenant, agent));
+        }
+    }
+
+    /// Notes that events have got their numbers.
+    pub(super) fn events_numbered(&mut self) {
+        self.told.events_numbered = true;
+    }
+
+    /// Writes what has happened, numbers the changes, commits, and wakes whoever waits for them.
     pub(super) async fn commit(mut self) -> Result<(), Fault> {
-        let changes_moved = !self.changed.is_empty();
-        if changes_moved {
+        let happened = std::mem::take(&mut self.happened);
+        self.tell(&happened).await?;
+        self.told.events_fresh = !happened.is_empty();
+        self.told.changes = !self.changed.is_empty();
+        if self.told.changes {
             self.number_changes().await?;
         }
-        let jobs = (self.jobs_moved, self.jobs_posted);
-        dialect::announce(&mut self.transaction, changes_moved, jobs, self.tasks_moved).await?;
+        dialect::announce(&mut self.transaction, &self.told).await?;
         self.transaction.commit().await?;
-        if dialect::SIGNALS_AT_COMMIT && self.tasks_moved {
-            self.signals.tasks_moved();
-        }
-        if dialect::SIGNALS_AT_COMMIT && changes_moved {
-            self.signals.changes_moved();
-        }
-        match jobs {
-            (_, true) if dialect::SIGNALS_AT_COMMIT => self.signals.jobs_posted(),
-            (true, _) if dialect::SIGNALS_AT_COMMIT => self.signals.jobs_moved(),
-            _ => {}
+        if dialect::SIGNALS_AT_COMMIT {
+            self.told.tell(&self.signals);
         }
         Ok(())
     }

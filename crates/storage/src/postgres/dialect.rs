@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::TenantId;
 use sqlx::PgConnection;
 
+use crate::announcement::{self, Announcement};
 use crate::rows::job::{job_columns, outbox_columns};
 use crate::rows::provider::provider_columns;
 
@@ -22,6 +23,15 @@ pub const JOBS_CHANNEL: &str = "devmesh_jobs";
 
 /// The channel of tasks.
 pub const TASKS_CHANNEL: &str = "devmesh_tasks";
+
+/// The channel of what happens.
+pub const EVENTS_CHANNEL: &str = "devmesh_events";
+
+/// What is said there when what happened has got its number.
+pub const NUMBERED: &str = "numbered";
+
+/// The channel of agents that are to look at what they hold.
+pub const AGENTS_CHANNEL: &str = "devmesh_agents";
 
 /// What is said on the channel of jobs when no job has become due: who publishes need not look.
 pub const NONE_DUE: &str = "none due";
@@ -188,27 +198,38 @@ pub async fn put_on(
     Ok(())
 }
 
-/// Wakes the watchers of every replica, when the transaction commits. `jobs`: whether some have moved, and whether some
-/// may have become due.
-pub async fn announce(
-    connection: &mut PgConnection,
-    changes: bool,
-    (moved, posted): (bool, bool),
-    tasks: bool,
-) -> Result<(), sqlx::Error> {
-    let what = if posted { "" } else { NONE_DUE };
-    for (channel, told, what) in [
-        (CHANGES_CHANNEL, changes, ""),
-        (TASKS_CHANNEL, tasks, ""),
-        (JOBS_CHANNEL, moved || posted, what),
-    ] {
-        if told {
-            sqlx::query("SELECT pg_notify($1, $2)")
-                .bind(channel)
-                .bind(what)
-                .execute(&mut *connection)
-                .await?;
-        }
+/// Wakes the watchers of every replica, when the transaction commits.
+pub async fn announce(connection: &mut PgConnection, told: &Announcement) -> Result<(), sqlx::Error> {
+    let mut words: Vec<(&str, String)> = Vec::new();
+    if told.changes {
+        words.push((CHANGES_CHANNEL, String::new()));
     }
+    if told.tasks {
+        words.push((TASKS_CHANNEL, String::new()));
+    }
+    if told.jobs_posted || told.jobs_moved {
+        let what = if told.jobs_posted { "" } else { NONE_DUE };
+        words.push((JOBS_CHANNEL, what.to_owned()));
+    }
+    if told.events_fresh {
+        words.push((EVENTS_CHANNEL, String::new()));
+    }
+    if told.events_numbered {
+        words.push((EVENTS_CHANNEL, NUMBERED.to_owned()));
+    }
+    if !told.agents.is_empty() {
+        words.push((AGENTS_CHANNEL, announcement::written(&told.agents)));
+    }
+    if words.is_empty() {
+        return Ok(());
+    }
+    let (channels, payloads): (Vec<_>, Vec<_>) = words.into_iter().unzip();
+    sqlx::query(
+        "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS told (channel, payload)",
+    )
+    .bind(channels)
+    .bind(payloads)
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -4,10 +4,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ports::storage::Woken;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 
-use super::dialect::{CHANGES_CHANNEL, JOBS_CHANNEL, NONE_DUE, TASKS_CHANNEL};
+use super::dialect::{
+    AGENTS_CHANNEL, CHANGES_CHANNEL, EVENTS_CHANNEL, JOBS_CHANNEL, NONE_DUE, NUMBERED, TASKS_CHANNEL,
+};
+use crate::announcement;
 use crate::fault::connection_reason;
 use crate::meter::Meter;
 use crate::signals::Signals;
@@ -52,14 +56,23 @@ async fn follow(pool: &PgPool, signals: &Signals, attempt: &mut u64) -> Result<I
     wake(signals);
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
-            Ok(Ok(Some(heard))) if heard.channel() == CHANGES_CHANNEL => signals.changes_moved(),
-            Ok(Ok(Some(heard))) if heard.channel() == TASKS_CHANNEL => signals.tasks_moved(),
-            Ok(Ok(Some(heard))) if heard.payload() == NONE_DUE => signals.jobs_moved(),
-            Ok(Ok(Some(_))) => signals.jobs_posted(),
+            Ok(Ok(Some(heard))) => pass_on(signals, heard.channel(), heard.payload()),
             Ok(Ok(None)) => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())),
             Ok(Err(error)) => return Err(error),
             Err(_silence) => ask(&mut listener).await?,
         }
+    }
+}
+
+fn pass_on(signals: &Signals, channel: &str, payload: &str) {
+    match (channel, payload) {
+        (CHANGES_CHANNEL, _) => signals.changes_moved(),
+        (TASKS_CHANNEL, _) => signals.tasks_moved(),
+        (EVENTS_CHANNEL, NUMBERED) => signals.events_numbered(),
+        (EVENTS_CHANNEL, _) => signals.events_fresh(),
+        (AGENTS_CHANNEL, agents) => signals.wake(announcement::read(agents)),
+        (JOBS_CHANNEL, NONE_DUE) => signals.jobs_moved(),
+        _ => signals.jobs_posted(),
     }
 }
 
@@ -69,7 +82,13 @@ async fn start(pool: &PgPool, signals: &Signals) -> Result<PgListener, sqlx::Err
         let mut listener = PgListener::connect_with(pool).await?;
         listener.eager_reconnect(false);
         listener
-            .listen_all([CHANGES_CHANNEL, JOBS_CHANNEL, TASKS_CHANNEL])
+            .listen_all([
+                CHANGES_CHANNEL,
+                JOBS_CHANNEL,
+                TASKS_CHANNEL,
+                EVENTS_CHANNEL,
+                AGENTS_CHANNEL,
+            ])
             .await?;
         Ok(listener)
     });
@@ -92,4 +111,7 @@ fn wake(signals: &Signals) {
     signals.changes_moved();
     signals.jobs_posted();
     signals.tasks_moved();
+    signals.events_fresh();
+    signals.events_numbered();
+    signals.wake(Woken::All);
 }

@@ -3,6 +3,7 @@
 use domain::TenantId;
 use sqlx::SqliteConnection;
 
+use crate::announcement::Announcement;
 use crate::rows::job::{job_columns, outbox_columns};
 use crate::rows::provider::provider_columns;
 
@@ -120,11 +121,6 @@ pub async fn enter(_: &mut SqliteConnection, _: TenantId) -> Result<(), sqlx::Er
 }
 
 /// Nothing to do: see [`SIGNALS_AT_COMMIT`].
-pub async fn announce(
-    _: &mut SqliteConnection,
-    _changes: bool,
-    _jobs: (bool, bool),
-    _tasks: bool,
-) -> Result<(), sqlx::Error> {
+pub async fn announce(_: &mut SqliteConnection, _: &Announcement) -> Result<(), sqlx::Error> {
     Ok(())
 }

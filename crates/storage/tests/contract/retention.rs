@@ -16,11 +16,12 @@ crate::on_both!(
     old_records_answers_and_finished_jobs_go,
 );
 
-const NOTHING: Retention = Retention {
+pub const NOTHING: Retention = Retention {
     changes_kept: u64::MAX >> 1,
     changes_before: chrono::DateTime::UNIX_EPOCH,
     jobs_before: chrono::DateTime::UNIX_EPOCH,
     tasks_before: chrono::DateTime::UNIX_EPOCH,
+    events_before: chrono::DateTime::UNIX_EPOCH,
     audit_before: chrono::DateTime::UNIX_EPOCH,
     answers_before: chrono::DateTime::UNIX_EPOCH,
 };
@@ -148,7 +149,8 @@ async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
             alerts: 1,
             tasks: 1,
             agents: 1,
-            answers: 1
+            answers: 1,
+            ..Pruned::default()
         }
     );
     refused!(backend.tasks.get(tenant, finished).await, NotFound);

@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 use domain::agent::{Agent, AgentHealth, AgentState, AgentType, Manifest, StateReason};
 use domain::alert::Alert;
 use domain::credential::SealedCredential;
+use domain::message::{Delivery, DeliveryState, Message, Sender};
 use domain::ports::storage::Import;
 use domain::provider::{AuthScheme, CallLimits, Health, ProviderKind, Selection, Skipped};
 use domain::task::{Decision, Delegation, Needs, Patience, Strategy, Task, TaskState};
 use domain::tool::{Annotations, Binding, HttpBinding};
 use domain::{
-    AgentId, AlertId, ApiKey, AuditRecord, DecisionId, Effect, Isolation, Job, JobId, JobKind, JobState,
-    KeyId, KeyKind, Limit, LimitId, Organization, OrganizationId, Priority, Provider, ProviderId, RateLimit,
-    RecordId, TaskId, Tenant, TenantId, Tool, ToolId,
+    AgentId, AlertId, ApiKey, AuditRecord, DecisionId, Effect, Grant, Isolation, Job, JobId, JobKind,
+    JobState, KeyId, KeyKind, Limit, LimitId, MessageId, Organization, OrganizationId, Priority, Provider,
+    ProviderId, RateLimit, RecordId, TaskId, Tenant, TenantId, Tool, ToolId, Verb,
 };
 use serde_json::json;
 
@@ -207,6 +208,7 @@ pub fn agent(tenant_id: TenantId, name: &str) -> Agent {
         epoch: 1,
         heartbeat_seconds: 30,
         heard_at: at(0),
+        lost_at: None,
         registered_at: at(0),
         changed_at: at(0),
         version: 1,
@@ -369,4 +371,46 @@ pub fn assignment(tenant_id: TenantId, title: &str) -> (domain::assignment::Assi
         done_at: None,
     };
     (assignment, job(tenant_id, Effect::Idempotent))
+}
+
+/// A message to these agents, and what is to become of it.
+pub fn message(tenant_id: TenantId, to: &[&Agent]) -> (Message, Vec<Delivery>) {
+    let message = Message {
+        id: MessageId::generate(),
+        tenant_id,
+        from: Sender {
+            tenant_id,
+            agent_id: None,
+            name: "key".into(),
+            kind: "key".into(),
+        },
+        subject: "s".into(),
+        body: json!({ "text": "hello" }),
+        reply_to: None,
+        sent_at: at(0),
+        expires_at: at(100),
+        tenants: vec![tenant_id],
+        idempotency_key: None,
+    };
+    let waiting = |agent: &&Agent| Delivery {
+        tenant_id,
+        message_id: message.id,
+        agent_id: agent.id,
+        agent: agent.name.clone(),
+        state: DeliveryState::Waiting,
+        moved_at: at(0),
+        expires_at: at(100),
+    };
+    let waiting = to.iter().map(waiting).collect();
+    (message, waiting)
+}
+
+/// That the tenant lets its own agents send messages to itself: what it says does not matter to storage.
+pub fn grant(tenant_id: TenantId) -> Grant {
+    Grant {
+        tenant_id,
+        to: tenant_id,
+        verb: Verb::Message,
+        granted_at: at(0),
+    }
 }

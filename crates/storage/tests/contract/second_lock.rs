@@ -7,12 +7,12 @@ use storage::{StorageOptions, connect};
 
 use crate::backend::{Backend, options, quiet};
 use crate::samples::{
-    agent, alert, assignment, at, credential, decision, import, job, key, limit, manifest, provider, record,
-    task, user,
+    agent, alert, assignment, at, credential, decision, grant, import, job, key, limit, manifest, message,
+    provider, record, task, user,
 };
 
 /// Every table with a column `tenant_id`.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 23] = [
     "api_keys",
     "providers",
     "credentials",
@@ -31,6 +31,11 @@ const TABLES: [&str; 18] = [
     "routing_decisions",
     "users",
     "assignments",
+    "events",
+    "event_heads",
+    "messages",
+    "deliveries",
+    "tenant_grants",
 ];
 
 /// Two tenants with a row in every table.
@@ -83,6 +88,14 @@ async fn two_tenants() -> (Backend, [TenantId; 2]) {
             .create(tenant, &assignment, &job)
             .await
             .unwrap();
+        let (message, waiting) = message(tenant, &[&agent]);
+        backend
+            .messages
+            .send(tenant, &message, &waiting, 9)
+            .await
+            .unwrap();
+        backend.tenants.grant(tenant, &grant(tenant)).await.unwrap();
+        backend.events.number(99).await.unwrap();
         backend.audit.append(&[record(tenant, "t")]).await.unwrap();
         backend
             .idempotency

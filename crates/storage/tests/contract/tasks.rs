@@ -130,8 +130,15 @@ async fn of_two_changes_to_the_same_task_one_is_stored(backend: Backend) {
     );
     let mut agent = ready(&backend, tenant, "one").await;
     agent.version += 1;
-    backend.agents.save(tenant, &agent, &[], false).await.unwrap();
-    refused!(backend.agents.save(tenant, &agent, &[], false).await, Stale);
+    backend
+        .agents
+        .save(tenant, &agent, &agent, &[], false)
+        .await
+        .unwrap();
+    refused!(
+        backend.agents.save(tenant, &agent, &agent, &[], false).await,
+        Stale
+    );
     let same_name = crate::samples::agent(tenant, "one");
     assert_eq!(conflict(backend.agents.add(tenant, &same_name).await), "name");
 }
@@ -159,7 +166,11 @@ async fn nobody_is_given_a_task_who_is_not_here(backend: Backend) {
     let change = given(task(tenant, "build"), &gone);
     gone.leave(StateReason::Left, at(1));
     gone.version += 1;
-    backend.agents.save(tenant, &gone, &[], true).await.unwrap();
+    backend
+        .agents
+        .save(tenant, &gone, &gone, &[], true)
+        .await
+        .unwrap();
     assert_eq!(conflict(backend.tasks.create(tenant, &change).await), "assignee");
     refused!(backend.tasks.get(tenant, change.task.id).await, NotFound);
     let nobody = agent(tenant, "two");
@@ -194,14 +205,17 @@ async fn an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction(backend: 
         .collect();
     change.task.version += 1;
     (change.decision, change.assigns) = (None, false);
-    refused!(backend.agents.save(tenant, &agent, &[stale], true).await, Stale);
+    refused!(
+        backend.agents.save(tenant, &agent, &agent, &[stale], true).await,
+        Stale
+    );
     assert_eq!(
         backend.agents.get(tenant, agent.id).await.unwrap().state,
         AgentState::Ready
     );
     backend
         .agents
-        .save(tenant, &agent, &[change.clone()], true)
+        .save(tenant, &agent, &agent, &[change.clone()], true)
         .await
         .unwrap();
     assert_eq!(backend.agents.get(tenant, agent.id).await.unwrap(), agent);
@@ -230,7 +244,7 @@ async fn an_agent_cannot_go_with_a_task_that_it_was_given_meanwhile(backend: Bac
     for state in [AgentState::Offline, AgentState::Pending] {
         let mut gone = agent.clone();
         (gone.state, gone.version) = (state, agent.version + 1);
-        refused!(backend.agents.save(tenant, &gone, &[], true).await, Stale);
+        refused!(backend.agents.save(tenant, &gone, &agent, &[], true).await, Stale);
     }
     let stored = backend.agents.get(tenant, agent.id).await.unwrap();
     assert_eq!(stored, agent, "it is as it was");
@@ -325,7 +339,7 @@ async fn agents_are_found_by_what_is_asked_of_them(backend: Backend) {
     let mut two = ready(&backend, tenant, "two").await;
     two.leave(StateReason::Left, at(1));
     two.version += 1;
-    backend.agents.save(tenant, &two, &[], true).await.unwrap();
+    backend.agents.save(tenant, &two, &two, &[], true).await.unwrap();
     let find = async |filter: AgentFilter| {
         page(
             backend
@@ -366,7 +380,10 @@ async fn another_tenants_agents_and_tasks_are_not_there(backend: Backend) {
     refused!(backend.agents.get(other, agent.id).await, NotFound);
     refused!(backend.agents.by_name(other, "one").await, NotFound);
     refused!(backend.agents.learned(other, agent.id).await, NotFound);
-    refused!(backend.agents.save(other, &agent, &[], false).await, NotFound);
+    refused!(
+        backend.agents.save(other, &agent, &agent, &[], false).await,
+        NotFound
+    );
     refused!(backend.agents.add(other, &agent).await, NotFound);
     refused!(backend.tasks.get(other, id).await, NotFound);
     refused!(backend.tasks.create(other, &change).await, NotFound);

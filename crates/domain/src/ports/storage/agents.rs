@@ -49,13 +49,20 @@ pub trait Agents: Send + Sync {
     async fn manifests(&self, tenant: TenantId) -> Result<Vec<Manifest>>;
     /// Removes a manifest; agents that are here under it stay until they register again.
     async fn remove_manifest(&self, tenant: TenantId, name: &str) -> Result<()>;
-    /// Stores a new agent. Conflict on `name` when the name is taken.
+    /// Stores a new agent, and that it came. Conflict on `name` when the name is taken.
     async fn add(&self, tenant: TenantId, agent: &Agent) -> Result<()>;
     /// Stores an agent whose `version` is one above the stored one, and the tasks that it loses by that, in one transaction.
     /// [`StoreError::Stale`](crate::StoreError::Stale) when one of them has moved otherwise meanwhile, or when
     /// an agent that is gone or begins anew would still hold a task. `wakes`: whether tasks that wait for an agent are to be
-    /// looked at again.
-    async fn save(&self, tenant: TenantId, agent: &Agent, lost: &[TaskChange], wakes: bool) -> Result<()>;
+    /// looked at again. What became of it since `before` is written into the log.
+    async fn save(
+        &self,
+        tenant: TenantId,
+        agent: &Agent,
+        before: &Agent,
+        lost: &[TaskChange],
+        wakes: bool,
+    ) -> Result<()>;
     /// One agent.
     async fn get(&self, tenant: TenantId, id: AgentId) -> Result<Agent>;
     /// The agent of this name.

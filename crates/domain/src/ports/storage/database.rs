@@ -29,6 +29,8 @@ pub struct Retention {
     pub jobs_before: DateTime<Utc>,
     /// Tasks that were finished before this instant go, with their histories; and agents that are offline since.
     pub tasks_before: DateTime<Utc>,
+    /// What happened before this instant goes, and messages that were over by then.
+    pub events_before: DateTime<Utc>,
     /// Audit records of calls that ended before this instant go.
     pub audit_before: DateTime<Utc>,
     /// Stored answers of calls that began before this instant go.
@@ -50,6 +52,10 @@ pub struct Pruned {
     pub tasks: u64,
     /// Agents that are offline.
     pub agents: u64,
+    /// What happened.
+    pub events: u64,
+    /// Messages that are over.
+    pub messages: u64,
     /// Stored answers.
     pub answers: u64,
 }

@@ -1,21 +1,27 @@
-//! What a replica's agents are given and lose. It looks at what they hold whenever a task has moved, and tells the
-//! difference to what it has told: nothing is lost when a wake-up call is, and what is told twice is told with its number.
+//! What a replica's agents are given and lose, and the messages for them. It looks at what an agent holds whenever that agent
+//! is named by a wake-up call, and tells the difference to what it has told: nothing is lost when a wake-up call is, and what is
+//! told twice is told with its number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use control::messages::{Inbox, Tracked};
 use control::{Control, ControlError};
+use domain::ports::storage::Woken;
 use domain::task::TaskState;
-use domain::{AgentId, StoreError, Task, TaskId, TenantId};
+use domain::{AgentId, MessageId, StoreError, Task, TaskId, TenantId};
 use futures::stream::BoxStream;
 use futures::{SinkExt, StreamExt};
 use proto::v1::watch_agents_response::Event;
 use proto::v1::{WatchAgentsRequest, WatchAgentsResponse};
-use tokio::sync::watch;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::grpc::parse::{id, status, to_json};
+use crate::http::routes::messages::MessageView;
 use crate::http::routes::tasks::TaskView;
 
 /// Looks are at least so far apart: a burst of moves is one look.
@@ -25,12 +31,22 @@ const POLL: Duration = Duration::from_secs(5);
 /// Events on their way to the replica.
 const BUFFER: usize = 256;
 
-/// What the replica's agents hold by its knowledge: each task with the number of its assignment.
-type Told = BTreeMap<(TenantId, AgentId), BTreeMap<TaskId, u64>>;
+type Who = (TenantId, AgentId);
+
+/// What an agent has by the replica's knowledge.
+#[derive(Default)]
+struct Known {
+    /// Its tasks, each with the number of its assignment.
+    tasks: BTreeMap<TaskId, u64>,
+    /// The messages that wait for its acknowledgement.
+    messages: BTreeSet<MessageId>,
+}
 
 struct Watcher {
     control: Control,
-    told: Told,
+    told: BTreeMap<Who, Known>,
+    /// Those that are to be looked at.
+    due: BTreeSet<Who>,
     say: futures::channel::mpsc::Sender<Result<WatchAgentsResponse, Status>>,
 }
 
@@ -43,7 +59,8 @@ pub(super) fn events(
     let (say, said) = futures::channel::mpsc::channel(BUFFER);
     let watcher = Watcher {
         control,
-        told: Told::new(),
+        told: BTreeMap::new(),
+        due: BTreeSet::new(),
         say,
     };
     let watching = async move {
@@ -56,42 +73,53 @@ pub(super) fn events(
 
 impl Watcher {
     async fn watch(mut self, mut asked: Streaming<WatchAgentsRequest>) {
-        let mut moved = self.control.storage.tasks.moved();
+        let mut woken = self.control.storage.events.woken();
+        let mut looked_at = Instant::now();
+        let mut polled_at = Instant::now();
         loop {
-            let woken = tokio::select! {
+            let next = if self.due.is_empty() {
+                polled_at + POLL
+            } else {
+                looked_at + PAUSE
+            };
+            let heard = tokio::select! {
+                biased;
                 request = asked.message() => match request {
                     Ok(Some(request)) => self.hold(&request),
                     Ok(None) | Err(_) => return,
                 },
-                _ = moved.changed() => Ok(()),
-                () = tokio::time::sleep(POLL) => Ok(()),
+                call = hear(&mut woken) => match call {
+                    Some(call) => {
+                        self.wake(&call);
+                        Ok(())
+                    }
+                    None => return,
+                },
+                () = tokio::time::sleep_until(next) => {
+                    if polled_at + POLL <= Instant::now() {
+                        polled_at = Instant::now();
+                        self.wake(&Woken::All);
+                    }
+                    looked_at = Instant::now();
+                    self.look().await
+                }
             };
-            let looked = match woken {
-                Ok(()) => self.gather_and_look(&mut asked, &mut moved).await,
-                Err(status) => Err(status),
-            };
-            if let Err(status) = looked {
+            if let Err(status) = heard {
                 let _ = self.say.send(Err(status)).await;
                 return;
             }
         }
     }
 
-    /// Takes in what else comes within the pause, then looks once.
-    async fn gather_and_look(
-        &mut self,
-        asked: &mut Streaming<WatchAgentsRequest>,
-        moved: &mut watch::Receiver<u64>,
-    ) -> Result<(), Status> {
-        let until = tokio::time::Instant::now() + PAUSE;
-        while let Ok(request) = tokio::time::timeout_at(until, asked.message()).await {
-            match request? {
-                Some(request) => self.hold(&request)?,
-                None => return Err(Status::cancelled("the replica listens no more")),
+    /// Notes which of its agents are to be looked at.
+    fn wake(&mut self, call: &Woken) {
+        match call {
+            Woken::Agents(agents) => {
+                let held = agents.iter().filter(|agent| self.told.contains_key(agent));
+                self.due.extend(held.copied());
             }
+            Woken::All => self.due = self.told.keys().copied().collect(),
         }
-        moved.mark_unchanged();
-        self.look().await
     }
 
     fn hold(&mut self, request: &WatchAgentsRequest) -> Result<(), Status> {
@@ -101,16 +129,20 @@ impl Watcher {
         );
         if request.held {
             self.told.entry(agent).or_default();
+            self.due.insert(agent);
         } else {
             self.told.remove(&agent);
+            self.due.remove(&agent);
         }
         Ok(())
     }
 
     async fn look(&mut self) -> Result<(), Status> {
-        let tenants: BTreeSet<_> = self.told.keys().map(|(tenant, _)| *tenant).collect();
-        for tenant in tenants {
-            let agents: Vec<_> = self.of_tenant(tenant).collect();
+        let mut due: BTreeMap<TenantId, Vec<AgentId>> = BTreeMap::new();
+        for (tenant, agent) in std::mem::take(&mut self.due) {
+            due.entry(tenant).or_default().push(agent);
+        }
+        for (tenant, agents) in due {
             let held = self.control.storage.tasks.held_by(tenant, &agents).await;
             let mut held_by: BTreeMap<AgentId, Vec<Task>> = BTreeMap::new();
             for task in held.map_err(failed)? {
@@ -118,21 +150,31 @@ impl Watcher {
                     held_by.entry(agent).or_default().push(task);
                 }
             }
+            let waiting = self.control.waiting_messages(tenant, &agents).await;
+            let mut inboxes: BTreeMap<AgentId, Inbox> = BTreeMap::new();
+            for (message, delivery) in waiting.map_err(status)? {
+                let inbox = inboxes.entry(delivery.agent_id).or_default();
+                inbox.push((message, delivery));
+            }
             for agent in agents {
+                let who = (tenant, agent);
+                let mut known = self.told.remove(&who).unwrap_or_default();
                 let held = held_by.remove(&agent).unwrap_or_default();
-                self.tell((tenant, agent), held).await?;
+                known.tasks = self.tell_tasks(who, known.tasks, held).await?;
+                let inbox = inboxes.remove(&agent).unwrap_or_default();
+                known.messages = self.tell_messages(who, &known.messages, inbox).await?;
+                self.told.insert(who, known);
             }
         }
         Ok(())
     }
 
-    fn of_tenant(&self, tenant: TenantId) -> impl Iterator<Item = AgentId> {
-        let of = self.told.keys().filter(move |(of, _)| *of == tenant);
-        of.map(|(_, agent)| *agent).collect::<Vec<_>>().into_iter()
-    }
-
-    async fn tell(&mut self, agent: (TenantId, AgentId), held: Vec<Task>) -> Result<(), Status> {
-        let known = self.told.remove(&agent).unwrap_or_default();
+    async fn tell_tasks(
+        &mut self,
+        agent: Who,
+        known: BTreeMap<TaskId, u64>,
+        held: Vec<Task>,
+    ) -> Result<BTreeMap<TaskId, u64>, Status> {
         let now: BTreeMap<_, _> = held.iter().map(|task| (task.id, task.fence)).collect();
         for (task, fence) in &known {
             if now.get(task) != Some(fence) {
@@ -146,12 +188,29 @@ impl Watcher {
                 self.send(agent, Event::AssignedJson(shown)).await?;
             }
         }
-        self.told.insert(agent, now);
-        Ok(())
+        Ok(now)
+    }
+
+    async fn tell_messages(
+        &mut self,
+        agent: Who,
+        known: &BTreeSet<MessageId>,
+        inbox: Inbox,
+    ) -> Result<BTreeSet<MessageId>, Status> {
+        let now = inbox.iter().map(|(message, _)| message.id).collect();
+        let is_new = |(message, _): &(domain::Message, _)| !known.contains(&message.id);
+        let new: Inbox = inbox.into_iter().filter(is_new).collect();
+        for (message, delivery) in new.iter().cloned() {
+            let deliveries = vec![delivery];
+            let shown = to_json(&MessageView::from(Tracked { message, deliveries }))?;
+            self.send(agent, Event::MessageJson(shown)).await?;
+        }
+        self.control.handed_out(agent, &new).await.map_err(status)?;
+        Ok(now)
     }
 
     /// The agent has the task no more. What it has ended itself it knows.
-    async fn withdraw(&mut self, agent: (TenantId, AgentId), task: TaskId, fence: u64) -> Result<(), Status> {
+    async fn withdraw(&mut self, agent: Who, task: TaskId, fence: u64) -> Result<(), Status> {
         let task = match self.control.storage.tasks.get(agent.0, task).await {
             Err(StoreError::NotFound) => return Ok(()),
             found => found.map_err(failed)?,
@@ -168,7 +227,7 @@ impl Watcher {
         self.send(agent, Event::WithdrawnJson(shown)).await
     }
 
-    async fn send(&mut self, (tenant, agent): (TenantId, AgentId), event: Event) -> Result<(), Status> {
+    async fn send(&mut self, (tenant, agent): Who, event: Event) -> Result<(), Status> {
         let event = WatchAgentsResponse {
             tenant_id: tenant.to_string(),
             agent_id: agent.to_string(),
@@ -176,6 +235,15 @@ impl Watcher {
         };
         let sent = self.say.send(Ok(event)).await;
         sent.map_err(|_| Status::cancelled("the replica listens no more"))
+    }
+}
+
+/// The next wake-up call; none when storage is closing. Who has missed some takes it that all were woken.
+async fn hear(woken: &mut Receiver<Woken>) -> Option<Woken> {
+    match woken.recv().await {
+        Ok(call) => Some(call),
+        Err(RecvError::Lagged(_)) => Some(Woken::All),
+        Err(RecvError::Closed) => None,
     }
 }
 

@@ -78,14 +78,18 @@ pub async fn register(
 #[serde(deny_unknown_fields)]
 pub struct DiscoverQuery {
     /// It can do this: `NAME`, or `NAME@1.2` for that version or a later one.
-    capability: Option<String>,
+    pub(crate) capability: Option<String>,
     /// It is of this type.
     #[serde(rename = "type")]
-    agent_type: Option<AgentTypeName>,
+    pub(crate) agent_type: Option<AgentTypeName>,
     /// It runs here.
-    region: Option<String>,
+    pub(crate) region: Option<String>,
     /// It has this label, `NAME=VALUE`.
-    label: Option<String>,
+    pub(crate) label: Option<String>,
+    /// It is of this tenant of the organization, whose border must be open; the caller's own when absent.
+    #[param(value_type = Option<uuid::Uuid>)]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub(crate) tenant_id: Option<domain::TenantId>,
 }
 
 impl DiscoverQuery {
@@ -111,6 +115,7 @@ impl DiscoverQuery {
             agent_type: self.agent_type.map(Into::into),
             region: self.region,
             labels,
+            tenant: self.tenant_id,
         })
     }
 }

@@ -69,18 +69,30 @@ pub async fn list(
     Ok(PageView::of(tasks, Into::into))
 }
 
+/// Whose task.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OfQuery {
+    /// The other tenant of the organization that the caller has given the task to.
+    #[param(value_type = Option<uuid::Uuid>)]
+    tenant_id: Option<domain::TenantId>,
+}
+
 /// One task with its history; waits for its end when asked to.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", operation_id = "get_task", tag = "tasks",
-    params(("id" = uuid::Uuid, Path, description = "The task"), WaitQuery),
+    params(("id" = uuid::Uuid, Path, description = "The task"), WaitQuery, OfQuery),
     responses((status = 200, description = "The task", body = ExplainedTask), Problems))]
 pub async fn get(
     State(http): State<Http>,
     Caller(caller): Caller,
     Path(id): Path<TaskId>,
     Query(query): Query<WaitQuery>,
+    Query(of): Query<OfQuery>,
 ) -> Result<Json<ExplainedTask>, Problem> {
     let wait = query.wait()?;
-    Ok(Json(http.mesh.control.get_task(&caller, id, wait).await?.into()))
+    Ok(Json(
+        http.mesh.task(&caller, of.tenant_id, id, wait).await?.into(),
+    ))
 }
 
 /// Who was chosen for the task and why, in order.

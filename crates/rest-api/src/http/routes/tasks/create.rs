@@ -98,6 +98,11 @@ pub struct TaskRequest {
     #[serde(default)]
     #[schema(value_type = Option<uuid::Uuid>)]
     pub parent_id: Option<TaskId>,
+    /// Another tenant of the organization, whose agents are to do it and whose border must be open to tasks; the caller's own
+    /// when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub tenant_id: Option<domain::TenantId>,
 }
 
 fn normal() -> PriorityName {
@@ -137,6 +142,7 @@ impl TaskRequest {
             silence_seconds: self.silence_seconds,
             max_attempts: self.max_attempts,
             parent_id: self.parent_id,
+            tenant: self.tenant_id,
             idempotency_key,
             trace: telemetry::propagation::current_context(),
         })
