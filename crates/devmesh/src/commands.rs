@@ -4,6 +4,7 @@ mod agent;
 mod agents;
 mod alerts;
 mod audit;
+mod backup;
 mod completions;
 mod config;
 mod doctor;
@@ -71,6 +72,10 @@ pub enum Command {
     Trace(trace::Trace),
     /// Alerts that Alertmanager told of, and which of them were worth somebody's time.
     Alerts(alerts::Alerts),
+    /// Back up the database, while the mesh runs.
+    Backup(backup::Backup),
+    /// Put a back-up where the database is.
+    Restore(backup::Restore),
     /// MCP over stdin and stdout, for clients that do not speak HTTP.
     Mcp(mcp::Mcp),
     /// Look for what is wrong, and say what to do.
@@ -113,6 +118,8 @@ impl Command {
             Self::Audit(audit) => wait_for(audit.run(global, terminal)),
             Self::Trace(trace) => wait_for(trace.run(global, terminal)),
             Self::Alerts(alerts) => wait_for(alerts.run(global, terminal)),
+            Self::Backup(backup) => wait_for(backup.run(global, terminal)),
+            Self::Restore(restore) => wait_for(restore.run(global, terminal)),
             Self::Mcp(mcp) => wait_for(mcp.run(global)),
             Self::Doctor(doctor) => wait_for(doctor.run(global, terminal)),
             Self::Top(top) => wait_for(top.run(global, terminal)),

@@ -244,7 +244,7 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobError {
     /// A closed set of words: those of [`crate::CallErrorKind`], and `attempts_exhausted`, `cut_off`, `cancelled`,
-    /// `invalid_description`, `resolved_as_failed`.
+    /// `invalid_description`, `resolved_as_failed`, `restored`.
     pub kind: String,
     /// For a person.
     pub message: String,

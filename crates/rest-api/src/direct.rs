@@ -1,5 +1,6 @@
 //! The verbs without a server: for whoever has the database and its keys at hand, and no API key.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,4 +43,13 @@ pub async fn open(config: &Config, telemetry: &Telemetry) -> Result<Control, Bui
         sign_in: Arc::new(sign_in(config)?),
         rules: crate::config::rules(config),
     })
+}
+
+/// The names of the key-encryption keys that are at hand.
+///
+/// # Errors
+/// When they are missing, or cannot be read.
+pub fn key_names(config: &Config) -> Result<BTreeSet<String>, BuildError> {
+    let keys = SealingKeys::of(config, &SystemEntropy)?.now();
+    Ok(keys.into_iter().map(|(name, _)| name).collect())
 }

@@ -5,6 +5,8 @@ mod assign;
 mod messages;
 mod tell;
 
+use std::time::Duration;
+
 use control::agents::{AgentChange, NewAgent, Wanted};
 use control::tasks::{Answer, Explained, NewDelegation, NewTask, Said};
 use control::{Control, ControlError};

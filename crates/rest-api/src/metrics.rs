@@ -31,6 +31,14 @@ telemetry::metrics! {
 }
 
 telemetry::metrics! {
+    /// Back-ups, read by every replica from the database.
+    pub struct BackupMetrics {
+        /// When the newest back-up that `devmesh backup` has noted was begun, in seconds since 1970; absent while there is none.
+        last_success: gauge "backup_last_success_timestamp_seconds" [],
+    }
+}
+
+telemetry::metrics! {
     /// Alerts, from Alertmanager's webhook and from their reviews.
     pub struct AlertMetrics {
         /// Alerts that fired; notifications that repeat one are not counted.
@@ -180,6 +188,7 @@ pub fn declarations() -> Vec<&'static telemetry::metrics::Declaration> {
         AlertMetrics::DECLARATIONS,
         AssignmentMetrics::DECLARATIONS,
         AuthMetrics::DECLARATIONS,
+        BackupMetrics::DECLARATIONS,
         CostMetrics::DECLARATIONS,
         BorderMetrics::DECLARATIONS,
         KeyMetrics::DECLARATIONS,

@@ -369,8 +369,7 @@ impl Service {
             "gauges",
             parts::gauges::run(
                 control.clone(),
-                jobs,
-                keys,
+                (jobs, keys, telemetry.clone()),
                 limiter,
                 (cache, server),
                 stop.clone(),

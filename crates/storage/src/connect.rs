@@ -128,3 +128,12 @@ pub async fn connect(
         _ => Err(ConnectError::UnknownScheme),
     }
 }
+
+/// The version of the last migration.
+pub(crate) fn newest(migrations: &sqlx::migrate::Migrator) -> i64 {
+    migrations
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default()
+}

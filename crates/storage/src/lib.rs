@@ -13,6 +13,7 @@
 )]
 
 mod announcement;
+pub mod backup;
 mod column;
 mod connect;
 mod cursor;

@@ -23,6 +23,11 @@ use crate::signals::Signals;
 
 type Db = Postgres;
 
+/// The schema that this program brings a database to.
+pub fn newest_migration() -> i64 {
+    crate::connect::newest(&migrations::MIGRATIONS)
+}
+
 /// Opens a storage on Postgres.
 pub async fn open(url: &str, options: &StorageOptions, metrics: DbMetrics) -> Result<Storage, ConnectError> {
     let login = login(url)?;

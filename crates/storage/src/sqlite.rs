@@ -19,6 +19,11 @@ use crate::signals::Signals;
 
 type Db = Sqlite;
 
+/// The schema that this program brings a database to.
+pub fn newest_migration() -> i64 {
+    crate::connect::newest(&pools::MIGRATIONS)
+}
+
 /// Opens a storage on SQLite.
 pub async fn open(url: &str, options: &StorageOptions, metrics: DbMetrics) -> Result<Storage, ConnectError> {
     let pools = pools::Pools::open(url, options).await?;

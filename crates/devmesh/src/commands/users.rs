@@ -36,7 +36,7 @@ enum Action {
         #[arg(long, value_enum, default_value_t = Role::Member)]
         role: Role,
         #[command(flatten)]
-        password: Password,
+        password: PasswordSource,
     },
     /// List the users, newest first.
     #[command(after_help = "Example:\n  devmesh users list")]
@@ -59,13 +59,13 @@ enum Action {
         /// As `users list` shows it.
         name: String,
         #[command(flatten)]
-        password: Password,
+        password: PasswordSource,
     },
 }
 
 /// Where a password comes from. Never the command line, which everybody on the machine can read.
 #[derive(Debug, Args)]
-struct Password {
+struct PasswordSource {
     /// File with the password; a trailing newline is not part of it. From stdin when absent.
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
@@ -121,7 +121,7 @@ impl Users {
     }
 }
 
-impl Password {
+impl PasswordSource {
     fn read(&self, terminal: &Terminal) -> Result<Zeroizing<String>, Failure> {
         let mut text = Zeroizing::new(String::new());
         // One more than can be right: a wrong file is not read to its end.

@@ -8,7 +8,7 @@ use control::providers::NewProvider;
 use control::{Control, ControlError};
 use domain::provider::{AuthScheme, CallLimits, DescriptionSource, Selection};
 use domain::{JobState, KeyKind, PageRequest, Principal, Scope};
-use url::Url;
+use url::{Host, Url};
 
 use super::data_dir::DataDir;
 
@@ -60,8 +60,8 @@ async fn make(control: &Control, made_for: &str, base_url: &str) -> Result<(), S
         .map_err(said)?
         .items;
     match providers.iter().find(|provider| provider.name == NAME) {
-        // Made by us for an address where the mesh is no more.
-        Some(ours) if ours.base_url == made_for => {
+        // Made by us for an address where the mesh is no more, or, the database having been restored, may be no more.
+        Some(ours) if ours.base_url == made_for || (made_for.is_empty() && is_here(&ours.base_url)) => {
             control.remove_provider(&admin, NAME, None).await.map_err(said)?
         }
         Some(_) => return Ok(()),
@@ -82,6 +82,18 @@ async fn make(control: &Control, made_for: &str, base_url: &str) -> Result<(), S
             state.as_str(),
             job.error.map(|error| error.message).unwrap_or_default()
         )),
+    }
+}
+
+/// Whether this is an address of the machine itself.
+fn is_here(url: &str) -> bool {
+    let host = Url::parse(url)
+        .ok()
+        .and_then(|url| url.host().map(|host| host.to_owned()));
+    match host {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod backup;
 mod bridge;
 mod command_line;
 mod events;

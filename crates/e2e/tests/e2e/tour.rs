@@ -45,12 +45,15 @@ pub async fn take(mesh: &Mesh, shop: &Shop) -> Result<Tour> {
     })
 }
 
+/// What the tour's agent runs on; it has a price where the settings say so.
+const MODEL: &str = "guide-1";
+
 /// A task that is done, one that nobody can do, and an agent that is missed.
 async fn tasks(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
     let (admin, api) = (mesh.admin()?, mesh.api(key)?);
     let allowed = json!({ "name": "tourists", "type": "custom" });
     notes.keep(&admin.post("/manifests", &allowed).await?);
-    let body = json!({ "name": "guide", "capabilities": ["show"], "heartbeat_seconds": 600 });
+    let body = json!({ "name": "guide", "model": MODEL, "capabilities": ["show"], "heartbeat_seconds": 600 });
     let guide = Agent::start(&api, &body).await?;
     notes.keep(&api.get("/agents/discover?capability=show").await?);
     let silent = Agent::start(&api, &json!({ "name": "silent", "heartbeat_seconds": 2 })).await?;
@@ -61,7 +64,13 @@ async fn tasks(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
     }
     let asked = json!({ "type": "tour", "needs": { "capabilities": ["show"] } });
     admin.post("/tasks", &asked).await?;
-    notes.keep(&guide.work(json!("seen")).await?);
+    let shown = guide.offered().await?;
+    let done = json!({ "result": "seen", "usage": { "input_tokens": 1000, "output_tokens": 10 } });
+    for (verb, said) in [("accept", json!({})), ("complete", done)] {
+        let (status, answer) = guide.say(&shown, verb, said).await?;
+        ensure!(status == 200, "{answer}");
+        notes.keep(&answer);
+    }
     let beyond = json!({ "type": "tour", "needs": { "capabilities": ["fly"] } });
     notes.keep(&admin.post("/tasks", &beyond).await?);
     let gone = || async {

@@ -8,10 +8,11 @@ use cache::{Limiter, ServerGauges};
 use control::{Control, ControlError};
 use domain::JobKind;
 use domain::ports::Cache;
+use telemetry::Telemetry;
 use tokio_util::sync::CancellationToken;
 
 use super::pause;
-use crate::metrics::{JobMetrics, KeyMetrics};
+use crate::metrics::{BackupMetrics, JobMetrics, KeyMetrics};
 
 /// Below the usual scrape interval of 15 s.
 const EVERY: Duration = Duration::from_secs(5);
@@ -22,15 +23,18 @@ const EVERY: Duration = Duration::from_secs(5);
 /// None: what fails is logged and tried again.
 pub async fn run(
     control: Control,
-    jobs: JobMetrics,
-    keys: KeyMetrics,
+    (jobs, keys, telemetry): (JobMetrics, KeyMetrics, Telemetry),
     limiter: Arc<Limiter>,
     (cache, server): (Arc<dyn Cache>, ServerGauges),
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
+    let mut backups = None;
     loop {
         if let Err(error) = read(&control, &jobs, &keys).await {
             tracing::debug!(%error, "gauges cannot be read");
+        }
+        if let Err(error) = read_backups(&control, &telemetry, &mut backups).await {
+            tracing::debug!(%error, "the age of the last back-up cannot be read");
         }
         limiter.show();
         if let Err(error) = server.read(cache.as_ref()).await {
@@ -61,5 +65,19 @@ async fn read(control: &Control, jobs: &JobMetrics, keys: &KeyMetrics) -> Result
     }
     keys.active
         .set(control.storage.keys.count_active(now).await? as f64);
+    Ok(())
+}
+
+/// There is no series before the first back-up: a 0 would be one of 1970.
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+async fn read_backups(
+    control: &Control,
+    telemetry: &Telemetry,
+    shown: &mut Option<BackupMetrics>,
+) -> Result<(), ControlError> {
+    if let Some(begun) = control.storage.database.last_backup().await? {
+        let metrics = shown.get_or_insert_with(|| BackupMetrics::new(telemetry));
+        metrics.last_success.set(begun.timestamp() as f64);
+    }
     Ok(())
 }

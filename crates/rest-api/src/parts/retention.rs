@@ -47,6 +47,7 @@ pub async fn run(
                 agents = pruned.agents,
                 events = pruned.events,
                 messages = pruned.messages,
+                backups = pruned.backups,
                 answers = pruned.answers,
                 "removed what was kept long enough"
             ),

@@ -1,6 +1,7 @@
 //! The database itself: whether it answers, how busy it is, what it forgets.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::StoreError;
 use domain::ports::storage::{Database, Pruned, Retention};
 
@@ -32,6 +33,12 @@ const PRUNE_AGENTS: &str = "DELETE FROM agents WHERE state = 'offline' AND chang
 /// As long after their end as events are kept.
 const PRUNE_MESSAGES: &str = "DELETE FROM messages WHERE expires_at < $1";
 
+/// The newest note of a back-up is what its age is read from.
+const PRUNE_BACKUPS: &str =
+    "DELETE FROM backups WHERE made_at < $1 AND made_at < (SELECT MAX(made_at) FROM backups)";
+
+const LAST_BACKUP: &str = "SELECT MAX(made_at) FROM backups";
+
 const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
 
 #[async_trait]
@@ -50,6 +57,14 @@ impl Database for Store {
     async fn close(&self) {
         self.pools.close().await;
         self.meter.pool(self.pools.usage());
+    }
+
+    async fn last_backup(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.call("last", "backups", async {
+            let mut unit = self.read_across().await?;
+            Ok(sqlx::query_scalar(LAST_BACKUP).fetch_one(unit.conn()).await?)
+        })
+        .await
     }
 
     async fn prune(&self, retention: &Retention) -> Result<Pruned, StoreError> {
@@ -79,6 +94,12 @@ impl Database for Store {
             ),
             ("agents", PRUNE_AGENTS, retention.tasks_before, &mut pruned.agents),
             ("alerts", PRUNE_ALERTS, retention.audit_before, &mut pruned.alerts),
+            (
+                "backups",
+                PRUNE_BACKUPS,
+                retention.audit_before,
+                &mut pruned.backups,
+            ),
             (
                 "answers",
                 PRUNE_ANSWERS,

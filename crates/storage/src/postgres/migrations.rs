@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use crate::connect::ConnectError;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Brings the schema up to date as `owner`, and lets `login` put on the two roles when it is someone else.
 pub async fn run(owner: &PgConnectOptions, login: &PgConnectOptions) -> Result<(), ConnectError> {

@@ -4,6 +4,7 @@ use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -14,7 +15,7 @@ use sqlx::{ConnectOptions, Sqlite, Transaction};
 use crate::connect::{ConnectError, StorageOptions};
 use crate::scope::{Mode, Scope};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The connections to a SQLite file.
 pub struct Pools {
@@ -47,8 +48,7 @@ impl Pools {
                 .synchronous(SqliteSynchronous::Full);
             // A negative number counts KiB (SQLite, "PRAGMA cache_size").
             let cache = format!("-{}", options.sqlite_cache / 1_024);
-            let writer = pool(1, options)
-                .connect_with(file.clone().pragma("cache_size", cache))
+            let writer = first(&file.clone().pragma("cache_size", cache), options)
                 .await
                 .map_err(|error| refused(file.get_filename(), error))?;
             let readers = pool(options.max_connections.max(1), options)
@@ -115,6 +115,20 @@ impl Pools {
     }
 }
 
+/// The first connection puts a new file into WAL mode. SQLite refuses at once, without its time-out, where another process does
+/// so at the same moment.
+async fn first(file: &SqliteConnectOptions, options: &StorageOptions) -> Result<SqlitePool, sqlx::Error> {
+    let patience = tokio::time::Instant::now() + options.acquire_timeout;
+    loop {
+        match pool(1, options).connect_with(file.clone()).await {
+            Err(error) if code(&error) == Some(BUSY) && tokio::time::Instant::now() < patience => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
 /// Connections stay: an in-memory database lives as long as its connection, and a file's are cheap to keep.
 fn pool(connections: u32, options: &StorageOptions) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
@@ -138,16 +152,20 @@ fn keep_private(path: &Path) -> Result<(), ConnectError> {
     })
 }
 
+// SQLite, "Result and Error Codes".
+const BUSY: u32 = 5;
+const CORRUPT: u32 = 11;
+const NOT_A_DATABASE: u32 = 26;
+
+/// SQLite's code of an error: the low byte of its extended codes.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?.parse::<u32>().ok()?;
+    Some(code & 0xff)
+}
+
 /// A file that is no database, or a broken one, does not become one by waiting; one that is locked does come free.
 fn refused(path: &Path, error: sqlx::Error) -> ConnectError {
-    const CORRUPT: u32 = 11;
-    const NOT_A_DATABASE: u32 = 26;
-    let code = error.as_database_error().and_then(|error| error.code());
-    // The low byte of SQLite's extended codes is the code that they belong to.
-    let code = code
-        .and_then(|code| code.parse::<u32>().ok())
-        .map(|code| code & 0xff);
-    match code {
+    match code(&error) {
         Some(CORRUPT | NOT_A_DATABASE) => ConnectError::File {
             path: path.display().to_string(),
             source: std::io::Error::other(error),

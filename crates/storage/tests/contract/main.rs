@@ -11,6 +11,7 @@
 mod assignments;
 mod audit;
 mod backend;
+mod backups;
 mod bootstrap;
 mod changes;
 mod claims;

@@ -1,6 +1,11 @@
-"""Services that are gone, and come back again and again; certificates that end."""
+"""Services that are gone, and come back again and again; certificates that end; back-ups that are old."""
 
+import datetime
+import io
+import json
+import os
 import subprocess
+import tarfile
 
 from ...waiting import eventually
 from ..registry import MENDED, arrives, scene
@@ -61,6 +66,42 @@ def certificate_ends(lab, stack):
         certificate(folder, 3)
         yield arrives()
         certificate(folder, 90)
+        yield MENDED
+
+
+def aged(archive, hours):
+    """The back-up, as one that was made some hours ago."""
+    with tarfile.open(archive) as tar:
+        parts = [(member, tar.extractfile(member).read()) for member in tar]
+    with tarfile.open(archive, "w") as tar:
+        for member, content in parts:
+            if member.name == "manifest.json":
+                manifest = json.loads(content)
+                then = datetime.datetime.fromisoformat(manifest["made_at"][:19] + "+00:00") - datetime.timedelta(hours=hours)
+                content = json.dumps(manifest | {"made_at": then.isoformat()}).encode()
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+@scene("backup-old", "BackupTooOld", "the database of a second rest-api is restored from a back-up of 27 hours ago, and nobody makes a new one",
+       scale=60, fires_within=150)
+def backup_old(lab, stack):
+    folder = lab.folder / "backup"
+    folder.mkdir(exist_ok=True)
+    own = {"DATABASE_URL": f"sqlite:{folder}/mesh.db", "DEVMESH_DATA_DIR": str(folder / "data")}
+
+    def devmesh(*arguments):
+        subprocess.run([lab.binaries / "devmesh", *arguments, "--for", "rest-api", "--data", folder / "data"], check=True,
+                       capture_output=True, cwd=folder, env=os.environ | lab.settings("rest-api") | own)
+
+    with lab.beside("rest-api", own):
+        devmesh("backup", folder / "old.tar")
+    aged(folder / "old.tar", 27)
+    devmesh("restore", folder / "old.tar", "--replace")
+    with lab.beside("rest-api", own) as address:
+        stack.scrape("rest-api", address)
+        yield arrives()
+        devmesh("backup", folder / "new.tar")
         yield MENDED
 
 

@@ -14,6 +14,8 @@ pub trait Database: Send + Sync {
     fn pool(&self) -> (u32, u32);
     /// Closes every connection, waiting for those in use.
     async fn close(&self);
+    /// When the newest back-up that is noted was begun.
+    async fn last_backup(&self) -> Result<Option<DateTime<Utc>>>;
     /// Across tenants: removes what is older than it has to be kept. Jobs in doubt stay until a person resolves them.
     async fn prune(&self, retention: &Retention) -> Result<Pruned>;
 }
@@ -31,7 +33,7 @@ pub struct Retention {
     pub tasks_before: DateTime<Utc>,
     /// What happened before this instant goes, and messages that were over by then.
     pub events_before: DateTime<Utc>,
-    /// Audit records of calls that ended before this instant go.
+    /// Audit records of calls that ended before this instant go, and notes of back-ups but the newest.
     pub audit_before: DateTime<Utc>,
     /// Stored answers of calls that began before this instant go.
     pub answers_before: DateTime<Utc>,
@@ -56,6 +58,8 @@ pub struct Pruned {
     pub events: u64,
     /// Messages that are over.
     pub messages: u64,
+    /// Notes of back-ups.
+    pub backups: u64,
     /// Stored answers.
     pub answers: u64,
 }
