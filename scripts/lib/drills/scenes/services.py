@@ -92,7 +92,7 @@ def backup_old(lab, stack):
 
     def devmesh(*arguments):
         subprocess.run([lab.binaries / "devmesh", *arguments, "--for", "rest-api", "--data", folder / "data"], check=True,
-                       capture_output=True, cwd=folder, env=os.environ | lab.settings("rest-api") | own)
+                       stdout=subprocess.DEVNULL, cwd=folder, env={"PATH": os.environ["PATH"]} | lab.settings("rest-api") | own)
 
     with lab.beside("rest-api", own):
         devmesh("backup", folder / "old.tar")
