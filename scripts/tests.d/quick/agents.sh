@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The three example agents do their work in a mesh: one runs a repository's tests, one opens tasks for alerts of a real Prometheus, one summarises.
 set -euo pipefail
+cargo build --workspace --example ci --example summary --example alerts --locked
 . scripts/tests.d/lib/mesh.sh
 need_commands prometheus git make
 
@@ -8,7 +9,7 @@ start_mesh
 DEVMESH_API_KEY=$(devmesh keys create agents --kind agent --output json | jq -r .secret)
 export DEVMESH_API_KEY DEVMESH_MCP_URL=$MESH_URL
 # The command line is the admin's.
-admin() { env -u DEVMESH_API_KEY "$bin/devmesh" --data "$DATA" "$@"; }
+admin() { timeout 60 env -u DEVMESH_API_KEY "$bin/devmesh" --data "$DATA" "$@"; }
 start() {
     "$@" >>"$WORK/agents.log" 2>&1 </dev/null &
     started+=($!)
