@@ -39,13 +39,17 @@ def stream(lab):
 
 
 def limits(lab):
-    """Each kind of limit refuses something."""
-    key = next(one["name"] for one in lab.api("GET", "/keys")["items"] if one["name"] not in ("alertmanager", "agents"))
-    for subject in ("tenant", f"key:{key}", "tool:pcf_answer"):
-        path = f"/limits/{urllib.parse.quote(subject, safe='')}"
+    """Each kind of limit refuses something: what an earlier one refuses while it is being taken away does not count."""
+    def refused(kind):
+        _, page = traffic.request(lab.address["mcp-server-1"], "GET", "/metrics")
+        lines = (line for line in page.splitlines() if line.startswith(f"mcp_rate_limit_{kind}_exceeded_total{{"))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    for subject, kind in (("tenant", "tenant"), ("key:bootstrap", "agent"), ("tool:pcf_answer", "capability")):
+        path, before = f"/limits/{urllib.parse.quote(subject, safe='')}", refused(kind)
         lab.api("PUT", path, {"rate": "1/s", "burst": 1})
-        eventually(60, f"the limit of {subject} refuses", lambda: "rate" in str(lab.call("pcf_answer")[1].get("result", {})).lower()
-                   and lab.call("pcf_answer")[0] == "error")
+        eventually(60, f"the limit of {subject} refuses",
+                   lambda kind=kind, before=before: lab.call("pcf_answer")[0] == "error" and refused(kind) > before)
         lab.api("DELETE", path)
 
 
