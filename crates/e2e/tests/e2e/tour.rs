@@ -57,7 +57,8 @@ async fn tasks(mesh: &Mesh, notes: &mut Notes, key: &str) -> Result<()> {
     let guide = Agent::start(&api, &body).await?;
     notes.keep(&api.get("/agents/discover?capability=show").await?);
     let silent = Agent::start(&api, &json!({ "name": "silent", "heartbeat_seconds": 2 })).await?;
-    let told = json!({ "agent_id": guide.id, "to": { "agent": "silent" }, "body": { "text": "are you there?" } });
+    let told =
+        json!({ "agent_id": guide.id, "to": { "agent": "silent" }, "body": { "text": "are you there?" } });
     notes.keep(&api.post("/messages", &told).await?);
     for url in mesh.mcp_urls() {
         let mut socket = Socket::open(&url, key).await?;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::grpc::parse::{status, to_json};
-use crate::http::routes::events::EventView;
+use crate::http::routes::events::LoggedEvent;
 
 /// How often a follower to whom nothing happens is told where it stands, and its key is looked at.
 const STILL: Duration = Duration::from_secs(15);
@@ -52,7 +52,7 @@ fn written(told: Told) -> Result<FollowResponse, Status> {
     Ok(match told {
         Told::Event(event) => FollowResponse {
             number: event.number,
-            told: Some(Wire::EventJson(to_json(&EventView::from(*event))?)),
+            told: Some(Wire::EventJson(to_json(&LoggedEvent::from(*event))?)),
         },
         Told::Gap(from, to) => FollowResponse {
             number: to,

@@ -25,7 +25,7 @@ pub use streams::Streams;
 
 /// Something that happened.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EventView {
+pub struct LoggedEvent {
     /// Its place in the tenant's log, from 1, without gaps.
     pub number: u64,
     /// When.
@@ -53,7 +53,7 @@ pub struct EventView {
     pub data: Map<String, Value>,
 }
 
-impl From<Event> for EventView {
+impl From<Event> for LoggedEvent {
     fn from(event: Event) -> Self {
         Self {
             number: event.number,
@@ -133,6 +133,17 @@ impl EventQuery {
         })
     }
 
+    fn after(&self) -> Result<Option<u64>, Problem> {
+        self.after.map_or(Ok(None), |after| match i64::try_from(after) {
+            Ok(_) => Ok(Some(after)),
+            Err(_) => Err(Problem::field(
+                StatusCode::BAD_REQUEST,
+                "after",
+                "the number of an event: at most 9223372036854775807",
+            )),
+        })
+    }
+
     fn limit(&self) -> Result<usize, Problem> {
         let limit = self.limit.unwrap_or(50);
         if (1..=domain::PageRequest::MAX).contains(&limit) {
@@ -147,7 +158,7 @@ impl EventQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventsPage {
     /// What happened, in order.
-    pub items: Vec<EventView>,
+    pub items: Vec<LoggedEvent>,
     /// The `after` of the next page.
     pub next: u64,
     /// The number of the newest event.
@@ -169,22 +180,22 @@ pub async fn follow(
     Query(query): Query<EventQuery>,
 ) -> Result<Response, Problem> {
     let interest = query.interest()?;
-    let limit = query.limit()?;
+    let (limit, after) = (query.limit()?, query.after()?);
     let accepts = headers.get_all(header::ACCEPT).iter();
     let wants_stream = accepts
         .filter_map(|accept| accept.to_str().ok())
         .any(|accept| accept.contains("text/event-stream"));
     if wants_stream {
-        let after = last_event_id(&headers)?.or(query.after);
+        let after = last_event_id(&headers)?.or(after);
         return stream::open(&http, &caller, interest, after).await;
     }
     let mut follower = http
         .control
-        .follow(&caller, interest, Some(query.after.unwrap_or(0)))
+        .follow(&caller, interest, Some(after.unwrap_or(0)))
         .await?;
     let page = follower.page(limit).await?;
     let event = |told| match told {
-        Told::Event(event) => Some(EventView::from(*event)),
+        Told::Event(event) => Some(LoggedEvent::from(*event)),
         Told::Gap(..) => None,
     };
     let page = EventsPage {

@@ -9,7 +9,7 @@ use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use http::header;
 
-use super::EventView;
+use super::LoggedEvent;
 use super::streams::Place;
 use crate::config::EventsConfig;
 use crate::http::Http;
@@ -129,7 +129,7 @@ fn written(told: Told) -> String {
     match told {
         Told::Event(event) => {
             let (number, kind) = (event.number, event.kind.clone());
-            let data = serde_json::to_string(&EventView::from(*event)).unwrap_or_default();
+            let data = serde_json::to_string(&LoggedEvent::from(*event)).unwrap_or_default();
             format!("id: {number}\nevent: {kind}\ndata: {data}\n\n")
         }
         Told::Gap(from, to) => format!("id: {to}\nevent: gap\ndata: {{\"from\":{from},\"to\":{to}}}\n\n"),
