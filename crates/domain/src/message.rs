@@ -43,9 +43,12 @@ pub struct Message {
     pub expires_at: DateTime<Utc>,
     /// The tenants of its receivers.
     pub tenants: Vec<TenantId>,
-    /// What makes sending it again harmless.
+    /// What makes sending it again harmless: the sender's key and their word for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// What tells sending it again from sending another one with the same key.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
 }
 
 /// Where a message stands at one of its receivers.

@@ -134,6 +134,9 @@ pub enum BackupError {
     /// The database said no.
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The file is made, the note of it is not.
+    #[error("the back-up is whole, but it could not be noted, so its age does not show: {0}")]
+    Unnoted(#[source] Box<BackupError>),
     /// PostgreSQL's own tool is missing or failed.
     #[error("{tool}: {reason}")]
     Tool {
@@ -191,7 +194,7 @@ struct Copied {
 /// Postgres needs `pg_dump` of the server's version or a later one, and a login that may read every row (`BYPASSRLS`).
 ///
 /// # Errors
-/// See [`BackupError`]; then there is no file.
+/// See [`BackupError`]; then there is no file, but for [`BackupError::Unnoted`].
 pub async fn create(url: &str, file: &Path, made_at: DateTime<Utc>) -> Result<Manifest, BackupError> {
     let backend = Backend::of(url)?;
     if file.exists() {
@@ -219,10 +222,11 @@ pub async fn create(url: &str, file: &Path, made_at: DateTime<Utc>) -> Result<Ma
     archive::pack(&manifest, &database, &whole)?;
     verify(&whole).await?;
     archive::publish(&whole, file)?;
-    match backend {
-        Backend::Sqlite => sqlite::note(url, &manifest).await?,
-        Backend::Postgres => postgres::note(url, &manifest).await?,
-    }
+    let noted = match backend {
+        Backend::Sqlite => sqlite::note(url, &manifest).await,
+        Backend::Postgres => postgres::note(url, &manifest).await,
+    };
+    noted.map_err(|error| BackupError::Unnoted(Box::new(error)))?;
     Ok(manifest)
 }
 

@@ -5,6 +5,7 @@ use domain::message::{Delivery, DeliveryState, Sender};
 use domain::ports::storage::Sent;
 use domain::{Agent, AgentId, Message, MessageId, Principal, Scope, StoreError, TenantId, Verb};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::Tracked;
 use crate::agents::Wanted;
@@ -81,11 +82,11 @@ impl Control {
         self.check_message(&new)?;
         let tenant = self.reach(caller, new.to.tenant, Verb::Message).await?;
         let receivers = self.receivers(tenant, &new.to.who, new.from).await?;
-        let message = self.message(caller.tenant_id, tenant, from, new);
+        let message = self.message(caller, tenant, from, new);
         if tenant != caller.tenant_id {
             // The sender's copy first: what is repeated after a break finds it.
             if let Some(known) = self.store(&message, &[]).await?.1 {
-                return self.repeated(known).await;
+                return self.repeated(known, &message).await;
             }
         }
         let copy = Message {
@@ -99,7 +100,7 @@ impl Control {
         let waiting = waiting(&copy, &receivers);
         let (taken, known) = self.store(&copy, &waiting).await?;
         if let Some(known) = known.filter(|_| tenant == caller.tenant_id) {
-            return self.repeated(known).await;
+            return self.repeated(known, &message).await;
         }
         let full = |agent: &&Agent| taken.iter().all(|delivery| delivery.agent_id != agent.id);
         Ok(Dispatch {
@@ -113,7 +114,11 @@ impl Control {
         })
     }
 
-    async fn repeated(&self, known: Message) -> Result<Dispatch, ControlError> {
+    async fn repeated(&self, known: Message, message: &Message) -> Result<Dispatch, ControlError> {
+        if known.fingerprint != message.fingerprint {
+            let expected = "a key that was not used for another message";
+            return Err(ControlError::invalid("idempotency_key", expected));
+        }
         Ok(Dispatch {
             tracked: self.tracked(known).await?,
             receivers: Vec::new(),
@@ -214,12 +219,13 @@ impl Control {
         check.finish()
     }
 
-    fn message(&self, own: TenantId, to: TenantId, from: Sender, new: NewMessage) -> Message {
+    fn message(&self, caller: &Principal, to: TenantId, from: Sender, new: NewMessage) -> Message {
+        let fingerprint = fingerprint(&from, &new);
         let now = self.now();
         let expires = new.expires_seconds.unwrap_or(self.rules.messages.expires_seconds);
         Message {
             id: MessageId::generate(),
-            tenant_id: own,
+            tenant_id: caller.tenant_id,
             from,
             subject: new.subject,
             body: new.body,
@@ -227,9 +233,24 @@ impl Control {
             sent_at: now,
             expires_at: now + Duration::seconds(i64::from(expires)),
             tenants: vec![to],
-            idempotency_key: new.idempotency_key,
+            // Whoever says another one's word does not get their message.
+            idempotency_key: new.idempotency_key.map(|key| format!("{}:{key}", caller.key_id)),
+            fingerprint,
         }
     }
+}
+
+/// All that was asked for, but the key.
+fn fingerprint(from: &Sender, new: &NewMessage) -> String {
+    let asked = (
+        from,
+        &new.to,
+        &new.subject,
+        &new.body,
+        new.reply_to,
+        new.expires_seconds,
+    );
+    hex::encode(Sha256::digest(format!("{asked:?}")))
 }
 
 fn waiting(message: &Message, receivers: &[Agent]) -> Vec<Delivery> {

@@ -134,7 +134,8 @@ impl Place {
     /// Whether the keys at hand open what was restored: better known now than at the first call.
     fn keys_at_hand(&self, manifest: &Manifest, global: &Global) -> Result<(), Failure> {
         let known = rest_api::direct::key_names(&self.direct.settings(global)?);
-        let known = known.map_err(|error| Failure::Failed(error.to_string()))?;
+        let known =
+            known.map_err(|error| Failure::Failed(format!("the database is restored, but {error}")))?;
         let missing: Vec<_> = manifest
             .sealed_by
             .keys()

@@ -109,9 +109,18 @@ async fn a_message_reaches_its_receiver_over_whichever_replica_holds_it_and_its_
     ensure!(stolen.is_err_and(|error| error.to_string().contains("not_found")));
     let forged = json!({ "agent_id": one.id, "to": { "agent": "other" } });
     ensure!(stranger.socket.ask("message.send", forged).await.is_err());
+    // A key of that name is another one's with them; and for another message it is refused.
+    let theirs = json!({ "agent_id": stranger.id, "to": { "agent_id": stranger.id }, "body": {}, "idempotency_key": "k" });
+    let third = stranger.socket.ask("message.send", theirs).await?;
+    ensure!(
+        third["id"] != first["id"] && third["body"] == json!({}),
+        "{third}"
+    );
+    let different = json!({ "agent_id": one.id, "to": { "agent_id": other.id }, "body": { "n": 3 }, "idempotency_key": "k" });
+    ensure!(one.socket.ask("message.send", different).await.is_err());
     let types = [("source_type", "cicd"), ("target_type", "cicd")];
     let counted = shown(&mesh, "mcp_cross_agent_messages_total", &types).await?;
-    ensure!(counted == 2.0, "{counted}");
+    ensure!(counted == 3.0, "{counted}");
     Ok(())
 }
 

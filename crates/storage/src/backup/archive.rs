@@ -139,5 +139,11 @@ pub fn unpack(path: &Path, work: &Path) -> Result<(Manifest, PathBuf), BackupErr
             "{name} is not what manifest.json describes (SHA-256)"
         )));
     }
+    drop(second);
+    if next().is_ok() {
+        return Err(broken(&format_args!(
+            "there is more in it than manifest.json and {name}"
+        )));
+    }
     Ok((manifest, database))
 }

@@ -237,7 +237,7 @@ fn roles() -> &'static str {
     ROLES.get(..end).unwrap_or(ROLES)
 }
 
-/// Notes in the database that it was backed up. A login that may only read leaves it to whoever called.
+/// Notes in the database that it was backed up.
 pub async fn note(url: &str, manifest: &Manifest) -> Result<(), BackupError> {
     let mut connection = open(url).await?;
     let noted = sqlx::query(super::NOTE)
@@ -251,9 +251,7 @@ pub async fn note(url: &str, manifest: &Manifest) -> Result<(), BackupError> {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
             Err(BackupError::Tool {
                 tool: "INSERT INTO backups",
-                reason: "the back-up is whole, but this login may not note it (GRANT INSERT ON backups TO …), so its age \
-                         does not show"
-                    .to_owned(),
+                reason: "this login may not (GRANT INSERT ON backups TO …)".to_owned(),
             })
         }
         other => Ok(other.map(drop)?),

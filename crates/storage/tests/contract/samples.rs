@@ -391,6 +391,7 @@ pub fn message(tenant_id: TenantId, to: &[&Agent]) -> (Message, Vec<Delivery>) {
         expires_at: at(100),
         tenants: vec![tenant_id],
         idempotency_key: None,
+        fingerprint: String::new(),
     };
     let waiting = |agent: &&Agent| Delivery {
         tenant_id,
