@@ -252,12 +252,14 @@ async fn an_agent_whose_connection_broke_is_lost_before_its_heartbeat_is_missed(
     eventually(PATIENCE, lost).await?;
     let agent = api.get(&format!("/agents/{}", back.id)).await?;
     ensure!(agent["state"] == "ready", "it came back: {agent}");
-    let told = api.get("/events?types=agent.lost").await?;
-    ensure!(
-        told["items"].as_array().is_some_and(|lost| lost.len() == 1),
-        "{told}"
-    );
-    Ok(())
+    // The log has it a moment after the state.
+    let told = || async {
+        let told = api.get("/events?types=agent.lost").await?;
+        let items = told["items"].as_array().context("no items")?;
+        ensure!(items.len() == 1 && items[0]["agent_id"] == id.as_str(), "{told}");
+        Ok(())
+    };
+    eventually(PATIENCE, told).await
 }
 
 async fn whoever_follows_what_happens_goes_on_exactly_where_it_left_off(setup: Setup) -> Result<()> {
