@@ -181,12 +181,13 @@ pub async fn follow(
 ) -> Result<Response, Problem> {
     let interest = query.interest()?;
     let (limit, after) = (query.limit()?, query.after()?);
+    let seen = last_event_id(&headers)?;
     let accepts = headers.get_all(header::ACCEPT).iter();
     let wants_stream = accepts
         .filter_map(|accept| accept.to_str().ok())
         .any(|accept| accept.contains("text/event-stream"));
     if wants_stream {
-        let after = last_event_id(&headers)?.or(after);
+        let after = seen.or(after);
         return stream::open(&http, &caller, interest, after).await;
     }
     let mut follower = http
@@ -212,6 +213,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         return Ok(None);
     };
     let number = id.to_str().ok().and_then(|id| id.trim().parse().ok());
+    let number = number.filter(|number| i64::try_from(*number).is_ok());
     let bad = || Problem::field(StatusCode::BAD_REQUEST, "Last-Event-ID", "the number of an event");
     number.map(Some).ok_or_else(bad)
 }
