@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::idempotency;
 use super::routes::jobs::JobView;
 
 /// One page of a list.
@@ -32,8 +33,21 @@ impl<T> PageView<T> {
 /// 202 with the job, and where to watch it.
 pub fn accepted(job: Job) -> Response {
     let location = format!("/api/v1/jobs/{}", job.id);
-    let mut response = (StatusCode::ACCEPTED, Json(JobView::from(job))).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
+    located(StatusCode::ACCEPTED, &location, JobView::from(job))
+}
+
+/// 201 with what was made, and where it is; `replayed` when an earlier request with this key has made it.
+pub fn created<T: Serialize>(location: &str, body: T, replayed: bool) -> Response {
+    let mut response = located(StatusCode::CREATED, location, body);
+    if replayed {
+        idempotency::mark_replayed(&mut response);
+    }
+    response
+}
+
+fn located<T: Serialize>(status: StatusCode, location: &str, body: T) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response

@@ -148,19 +148,29 @@ pub fn put(
         }
         let stamp = now.format("%Y%m%dT%H%M%S%.3fZ");
         let aside = with_suffix(target, &format!(".before-{stamp}"));
-        // The log files belong to the database that goes: with them beside it, it can be opened again.
-        for log in ["-wal", "-shm"] {
-            let from = with_suffix(target, log);
-            if from.exists() {
-                std::fs::rename(&from, with_suffix(&aside, log)).map_err(BackupError::file(&from))?;
-            }
-        }
-        std::fs::rename(target, &aside).map_err(BackupError::file(target))?;
+        move_with_logs(target, &aside)?;
         kept = Some(aside);
     }
-    std::fs::rename(copy, target).map_err(BackupError::file(target))?;
+    if let Err(error) = std::fs::rename(copy, target) {
+        // What was there is what is there again.
+        if let Some(aside) = &kept {
+            move_with_logs(aside, target)?;
+        }
+        return Err(BackupError::file(target)(error));
+    }
     sync_directory(target)?;
     Ok(kept)
+}
+
+/// The log files belong to the database: with them beside it, it can be opened under its other name.
+fn move_with_logs(from: &Path, to: &Path) -> Result<(), BackupError> {
+    for log in ["-wal", "-shm"] {
+        let log_file = with_suffix(from, log);
+        if log_file.exists() {
+            std::fs::rename(&log_file, with_suffix(to, log)).map_err(BackupError::file(&log_file))?;
+        }
+    }
+    std::fs::rename(from, to).map_err(BackupError::file(from))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use control::agents::Wanted;
 use control::messages::{Inbox, NewMessage, To, Tracked, Who};
 use domain::message::Delivery;
 use domain::{AgentId, MessageId, TenantId};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::agents::{AgentTypeName, DiscoverQuery};
+use crate::http::answer::created;
 use crate::http::authenticate::Caller;
 use crate::http::problem::{Problem, Problems};
 use crate::http::request::{JsonBody, Path, Query, WaitQuery};
@@ -253,15 +254,8 @@ pub async fn send(
 ) -> Result<Response, Problem> {
     let new = body.read(idempotency::key(&headers)?)?;
     let sent = http.mesh.send(&caller, new).await?;
-    let location = HeaderValue::from_str(&format!("/api/v1/messages/{}", sent.tracked.message.id));
-    let mut response = (StatusCode::CREATED, Json(MessageView::from(sent.tracked))).into_response();
-    if let Ok(location) = location {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    if !sent.is_new {
-        idempotency::mark_replayed(&mut response);
-    }
-    Ok(response)
+    let location = format!("/api/v1/messages/{}", sent.tracked.message.id);
+    Ok(created(&location, MessageView::from(sent.tracked), !sent.is_new))
 }
 
 /// A message, and where it stands. Its sender and its receivers see it, and who has `agents:write`.

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use control::tasks::NewTask;
 use domain::TaskId;
 use domain::task::Needs;
-use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{DelegationName, StrategyName, TaskView, automatic};
+use crate::http::answer::created;
 use crate::http::authenticate::Caller;
 use crate::http::problem::{Problem, Problems};
 use crate::http::request::JsonBody;
@@ -164,13 +163,6 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let new = body.read(idempotency::key(&headers)?)?;
     let (task, was_there) = http.mesh.create(&caller, new).await?;
-    let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id));
-    let mut response = (StatusCode::CREATED, Json(TaskView::from(task))).into_response();
-    if let Ok(location) = location {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    if was_there {
-        idempotency::mark_replayed(&mut response);
-    }
-    Ok(response)
+    let location = format!("/api/v1/tasks/{}", task.id);
+    Ok(created(&location, TaskView::from(task), was_there))
 }
