@@ -86,12 +86,21 @@ async fn a_message_reaches_its_receiver_over_whichever_replica_holds_it_and_its_
         message["id"] == sent["id"] && message["body"]["n"] == 1 && message["from"]["name"] == "one",
         "{message}"
     );
-    let standing = json!({ "message_id": sent["id"] });
-    let handed_out = one.socket.ask("message.get", standing.clone()).await?;
-    ensure!(handed_out["receivers"][0]["state"] == "delivered", "{handed_out}");
+    // That it was handed out is noted once it was.
+    let (api, path) = (
+        mesh.api(&key)?,
+        format!("/messages/{}", sent["id"].as_str().context("no id")?),
+    );
+    let handed_out = || async {
+        let found = api.get(&path).await?;
+        ensure!(found["receivers"][0]["state"] == "delivered", "{found}");
+        Ok(())
+    };
+    eventually(PATIENCE, handed_out).await?;
     other.ack(&message).await?;
     let again = other.ack(&message).await?;
     ensure!(again["receivers"][0]["state"] == "acknowledged", "{again}");
+    let standing = json!({ "message_id": sent["id"] });
     let known = one.socket.ask("message.get", standing).await?;
     ensure!(known["receivers"][0]["state"] == "acknowledged", "{known}");
     // With the same key it is sent once.

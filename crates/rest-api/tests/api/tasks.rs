@@ -483,7 +483,8 @@ async fn a_replay_tells_what_another_strategy_would_have_meant() {
         agent(&app, &key, body("two")).await,
     ];
     let mut failed = 0.0;
-    for _ in 0..80 {
+    // About half of them are choices of this strategy's too; 30 have to be, whatever the dice say.
+    for _ in 0..200 {
         let made = create(
             &app,
             &app.admin,
@@ -514,11 +515,11 @@ async fn a_replay_tells_what_another_strategy_would_have_meant() {
         .expect(200);
     assert_eq!(
         (&told["decisions"], &told["open"]),
-        (&json!(81), &json!(1)),
+        (&json!(201), &json!(1)),
         "{told}"
     );
     assert!(
-        (told["seen"]["failures"].as_f64().unwrap() - failed / 80.0).abs() < 1e-9,
+        (told["seen"]["failures"].as_f64().unwrap() - failed / 200.0).abs() < 1e-9,
         "{told}"
     );
     assert!(
@@ -528,7 +529,7 @@ async fn a_replay_tells_what_another_strategy_would_have_meant() {
     // It would have learned who fails.
     let failures = |part: &str| told["failures"][part].as_f64().unwrap();
     assert!(
-        failures("low") <= failures("mean") && failures("mean") < failed / 80.0,
+        failures("low") <= failures("mean") && failures("mean") < failed / 200.0,
         "{told}"
     );
     let stranger = app.tenant("stranger").await;
