@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use crate::connect::Address;
 use crate::driver::Driver;
 use crate::heart::{Heart, Identity};
 use crate::options::Options;
+use crate::post::{Post, Reader};
 use crate::session::{Ask, Session};
 use crate::trace::Tracing;
 use crate::worker::{Inlets, Order, Worker, Workload};
@@ -45,6 +47,8 @@ pub struct Agent {
     tracing: Arc<dyn Tracing>,
     mesh: Mesh,
     asks: mpsc::UnboundedReceiver<Ask>,
+    reader: Option<Arc<dyn Reader>>,
+    identity: watch::Sender<Option<Identity>>,
     stop: CancellationToken,
 }
 
@@ -58,16 +62,20 @@ impl Agent {
         addresses: Vec<Address>,
         options: Options,
         handlers: Handlers,
+        reader: Option<Arc<dyn Reader>>,
         tracing: Arc<dyn Tracing>,
     ) -> Self {
         let (ask, asks) = mpsc::unbounded_channel();
+        let (identity, known) = watch::channel(None);
         Self {
-            mesh: Mesh::new(ask, options.max_in_flight, options.request_timeout),
+            mesh: Mesh::new(ask, options.max_in_flight, options.request_timeout, known),
             addresses,
             options,
             handlers: Arc::new(handlers),
             tracing,
             asks,
+            reader,
+            identity,
             stop: CancellationToken::new(),
         }
     }
@@ -100,10 +108,15 @@ impl Agent {
         let (say, said) = mpsc::unbounded_channel();
         let (order, orders) = mpsc::unbounded_channel();
         let (attached, is_attached) = watch::channel(0);
-        let (identity, known) = watch::channel(None);
+        let (identity, known) = (self.identity, self.mesh.identity());
         let workload = Workload::of(self.options.capacity);
         let parts = (Arc::new(self.options.clone()), self.handlers, self.tracing);
-        let inlets = Inlets { said, orders };
+        let (letters, post) = post(&self.mesh, self.reader);
+        let inlets = Inlets {
+            said,
+            orders,
+            letters,
+        };
         let worker = Worker::new(
             self.mesh.clone(),
             parts,
@@ -131,6 +144,7 @@ impl Agent {
         let work = async {
             let worked = worker.run();
             let ended = in_time(&self.options, &drain, worked).await;
+            drop(post);
             leave(&self.mesh, &self.options, known).await;
             close.cancel();
             tracing::info!(in_time = ended, "the agent has ended");
@@ -161,6 +175,18 @@ impl Agent {
             () = signal() => Ok(Ended::Stopped),
         }
     }
+}
+
+/// Messages go to their reader in a task of their own, which ends with the set; without a reader they stay with the mesh.
+fn post(mesh: &Mesh, reader: Option<Arc<dyn Reader>>) -> (Option<mpsc::UnboundedSender<Value>>, JoinSet<()>) {
+    let mut running = JoinSet::new();
+    let letters = reader.map(|reader| {
+        let (letters, said) = mpsc::unbounded_channel();
+        let mesh = mesh.clone();
+        running.spawn(Post { mesh, reader, said }.run());
+        letters
+    });
+    (letters, running)
 }
 
 fn heart(

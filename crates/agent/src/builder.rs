@@ -11,6 +11,7 @@ use crate::Error;
 use crate::agent::Agent;
 use crate::connect::Address;
 use crate::options::{AgentType, Options};
+use crate::post::Reader;
 use crate::task::Handler;
 use crate::trace::{Carry, Tracing};
 
@@ -33,6 +34,7 @@ pub struct Builder {
     key: String,
     options: Options,
     handlers: Handlers,
+    reader: Option<Arc<dyn Reader>>,
     tracing: Arc<dyn Tracing>,
 }
 
@@ -57,6 +59,7 @@ impl Builder {
                 by_type: HashMap::new(),
                 others: None,
             },
+            reader: None,
             tracing: Arc::new(Carry),
         }
     }
@@ -134,6 +137,13 @@ impl Builder {
         self
     }
 
+    /// Who reads messages to this agent: one after another, in the order in which they were sent; each is acknowledged once it was
+    /// read. Without a reader they wait at the mesh until they expire.
+    pub fn on_message(mut self, reader: impl Reader) -> Self {
+        self.reader = Some(Arc::new(reader));
+        self
+    }
+
     /// How handlers get their spans; [`Carry`] when nothing is said.
     pub fn tracing(mut self, tracing: impl Tracing) -> Self {
         self.tracing = Arc::new(tracing);
@@ -152,7 +162,13 @@ impl Builder {
             Address::new(parsed, &self.key, &self.options)
         };
         let addresses = self.urls.iter().map(address).collect::<Result<_, _>>()?;
-        Ok(Agent::new(addresses, self.options, self.handlers, self.tracing))
+        Ok(Agent::new(
+            addresses,
+            self.options,
+            self.handlers,
+            self.reader,
+            self.tracing,
+        ))
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::Error;
+use crate::heart::Identity;
 use crate::session::Ask;
 
 /// Asks the mesh, over the agent's connection and over its breaks. Requests wait while there is none; they are answered while
@@ -17,6 +18,7 @@ pub struct Mesh {
     asks: mpsc::UnboundedSender<Ask>,
     places: Arc<Semaphore>,
     timeout: Duration,
+    identity: watch::Receiver<Option<Identity>>,
 }
 
 impl fmt::Debug for Mesh {
@@ -26,12 +28,23 @@ impl fmt::Debug for Mesh {
 }
 
 impl Mesh {
-    pub(crate) fn new(asks: mpsc::UnboundedSender<Ask>, places: usize, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        asks: mpsc::UnboundedSender<Ask>,
+        places: usize,
+        timeout: Duration,
+        identity: watch::Receiver<Option<Identity>>,
+    ) -> Self {
         Self {
             asks,
             places: Arc::new(Semaphore::new(places)),
             timeout,
+            identity,
         }
+    }
+
+    /// Under which name the mesh knows the agent, once it does.
+    pub(crate) fn identity(&self) -> watch::Receiver<Option<Identity>> {
+        self.identity.clone()
     }
 
     /// Asks for something that is done once at most: when the connection breaks at the wrong moment, it is in doubt.
@@ -63,6 +76,26 @@ impl Mesh {
             fields.entry("idempotency_key").or_insert_with(key);
         }
         self.ask_repeatedly("task.create", task).await
+    }
+
+    /// Sends a message to other agents as this one, once it is registered; the fields are those of `POST /api/v1/messages`. It
+    /// gets an `idempotency_key` unless there is one, so that no break sends it twice. The message, with its receivers.
+    ///
+    /// # Errors
+    /// As [`Self::ask_repeatedly`].
+    pub async fn send_message(&self, mut message: Value) -> Result<Value, Error> {
+        let mut identity = self.identity.clone();
+        let sent = async {
+            let known = identity.wait_for(Option::is_some).await;
+            let agent = known.map_err(|_| Error::Ended)?.clone();
+            if let (Value::Object(fields), Some(agent)) = (&mut message, agent) {
+                let key = || json!(uuid::Uuid::new_v4().to_string());
+                fields.entry("idempotency_key").or_insert_with(key);
+                fields.entry("agent_id").or_insert_with(|| json!(agent.id));
+            }
+            self.patiently("message.send", message, true).await
+        };
+        self.within(self.timeout, sent).await
     }
 
     /// Waits for the end of a task, at most `wait`; the task, with its history.

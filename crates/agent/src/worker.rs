@@ -71,6 +71,7 @@ pub(crate) struct Worker {
     pub(crate) workload: Workload,
     pub(crate) said: mpsc::UnboundedReceiver<(String, Value)>,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    letters: Option<mpsc::UnboundedSender<Value>>,
     /// No further tasks.
     pub(crate) drain: CancellationToken,
     running: HashMap<String, Running>,
@@ -87,6 +88,8 @@ struct Told {
 pub(crate) struct Inlets {
     pub(crate) said: mpsc::UnboundedReceiver<(String, Value)>,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    /// To whoever reads messages.
+    pub(crate) letters: Option<mpsc::UnboundedSender<Value>>,
 }
 
 impl Worker {
@@ -108,6 +111,7 @@ impl Worker {
             workload,
             said: inlets.said,
             orders: inlets.orders,
+            letters: inlets.letters,
             drain,
             running: HashMap::new(),
             jobs: JoinSet::new(),
@@ -132,6 +136,13 @@ impl Worker {
     }
 
     fn hear(&mut self, method: &str, params: Value) {
+        if method == "message.received" {
+            if let Some(letters) = &self.letters {
+                // Its reader ends with this.
+                let _ = letters.send(params);
+            }
+            return;
+        }
         if !matches!(method, "task.assigned" | "task.withdrawn") {
             return;
         }

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use devmesh_agent::Message;
 use serde_json::{Value, json};
 use test_support::eventually;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::Fleet;
 use crate::Options;
@@ -26,13 +29,22 @@ pub(super) async fn run(options: &Options) -> Result<Value> {
     let before = mesh.resident_mb()?;
     let began = Instant::now();
     let url = mesh.mcp.clone();
+    let (note, mut arrived) = mpsc::unbounded_channel();
     let fleet = Fleet::start(&url, &key, count, |builder| {
-        builder.heartbeat(HEARTBEAT).capability("nothing")
+        let note = note.clone();
+        let reader = move |message: Message| {
+            let _ = note.send((Instant::now(), message.raw_body()["number"].as_u64()));
+            std::future::ready(())
+        };
+        builder
+            .heartbeat(HEARTBEAT)
+            .capability("nothing")
+            .on_message(reader)
     });
     let fleet = fleet.await?;
     let all_here = || async {
         let here = mesh.agents_here().await?;
-        anyhow::ensure!(here >= count, "{here} of {count} agents are here");
+        ensure!(here >= count, "{here} of {count} agents are here");
         anyhow::Ok(())
     };
     eventually(PATIENCE, all_here)
@@ -50,7 +62,24 @@ pub(super) async fn run(options: &Options) -> Result<Value> {
         way.ask_repeatedly("ping", json!({})).await?;
         each.push(began.elapsed());
     }
+    let mut told = Vec::new();
+    for number in 0..requests {
+        let way = &fleet.ways[number * 7 % count];
+        let to = format!("bench-{}", (number * 7 + count / 2) % count);
+        let began = Instant::now();
+        let message = json!({ "to": { "agent": to }, "body": { "number": number } });
+        way.send_message(message).await?;
+        let (at, of) = timeout(PATIENCE, arrived.recv())
+            .await?
+            .context("no agent is there")?;
+        ensure!(
+            of == u64::try_from(number).ok(),
+            "{of:?} arrived where {number} was due"
+        );
+        told.push(at.duration_since(began));
+    }
     each.sort();
+    told.sort();
     Ok(json!({
         "connections": count,
         "opened_in_seconds": opened.as_secs_f64(),
@@ -59,5 +88,7 @@ pub(super) async fn run(options: &Options) -> Result<Value> {
         "heartbeats_per_second": count as f64 * 3.0 / HEARTBEAT.as_secs_f64(),
         "request_p50_ms": percentile_ms(&each, 0.5),
         "request_p99_ms": percentile_ms(&each, 0.99),
+        "message_p50_ms": percentile_ms(&told, 0.5),
+        "message_p99_ms": percentile_ms(&told, 0.99),
     }))
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use devmesh_agent::{Agent, Builder, Ended, Error, Failure, Outcome, Stop, Task};
+use devmesh_agent::{Agent, Builder, Ended, Error, Failure, Message, Outcome, Stop, Task};
 use e2e::{Api, Mesh, PATIENCE, Service, Setup};
 use serde_json::{Value, json};
 use test_support::eventually;
@@ -47,7 +47,7 @@ pub fn agent(mesh: &Mesh, key: &str) -> Result<Builder> {
     let builder = others
         .iter()
         .fold(Agent::builder(first, key), |builder, url| builder.also(url));
-    Ok(builder.heartbeat(Duration::from_secs(3)).options(|options| {
+    Ok(builder.heartbeat(Duration::from_secs(6)).options(|options| {
         options.reconnect_most = Duration::from_secs(1);
         options.progress_interval = Duration::from_millis(20);
     }))
@@ -290,5 +290,76 @@ async fn an_agent_that_stops_ends_what_it_has_begun_and_one_that_is_drained_from
             )
             .await?;
     }
+    Ok(())
+}
+
+/// How many messages the test below sends, half of them before the replica that both agents are on is killed.
+const LETTERS: u64 = 20;
+
+#[tokio::test]
+async fn messages_of_agents_are_read_once_and_in_order_and_answered_over_a_replica_that_is_killed()
+-> Result<()> {
+    let mut mesh = Setup::cluster().start().await?;
+    let (key, _) = mesh.agent_key().await?;
+    let (note, mut read) = mpsc::unbounded_channel();
+    let echo = move |message: Message| {
+        let note = note.clone();
+        async move {
+            let n = message.raw_body()["n"].clone();
+            let _ = note.send(n.clone());
+            if let Err(error) = message.reply(json!({ "n": n })).await {
+                let _ = note.send(json!(error.to_string()));
+            }
+        }
+    };
+    let (tell, mut answers) = mpsc::unbounded_channel();
+    let hears = move |message: Message| {
+        let _ = tell.send((
+            message.from().to_owned(),
+            message.reply_to().map(str::to_owned),
+            message.raw_body()["n"].clone(),
+        ));
+        std::future::ready(())
+    };
+    // Longer than the replica is away: this is about coming back, not about being missed.
+    let patient = |builder: Builder| builder.heartbeat(Duration::from_secs(120));
+    let receiver = Beside::run(patient(agent(&mesh, &key)?).name("echo").on_message(echo))?;
+    let sender = patient(agent(&mesh, &key)?).name("sender").on_message(hears);
+    let sender = sender.build()?;
+    let (way, stop) = (sender.mesh(), sender.stopper());
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    let sending = tokio::spawn(sender.run());
+    // The other one may not have registered yet.
+    let admin = mesh.admin()?;
+    let is_known = || async {
+        let found = admin.get("/agents").await?;
+        let agents = found["items"].as_array().context("no list")?;
+        ensure!(agents.iter().any(|agent| agent["name"] == "echo"), "{found}");
+        Ok(())
+    };
+    eventually(PATIENCE, is_known).await?;
+    let mut sent = Vec::new();
+    for n in 0..LETTERS {
+        if n == LETTERS / 2 {
+            mesh.kill_replica(Service::McpServer, 1).await?;
+        }
+        let body = json!({ "to": { "agent": "echo" }, "body": { "n": n } });
+        sent.push(way.send_message(body).await?);
+    }
+    for n in 0..LETTERS {
+        let came = tokio::time::timeout(PATIENCE, read.recv()).await?;
+        ensure!(came == Some(json!(n)), "{came:?} where {n} was due");
+        let answer = tokio::time::timeout(PATIENCE, answers.recv()).await?;
+        let of = sent[usize::try_from(n)?]["id"].as_str().map(str::to_owned);
+        ensure!(
+            answer == Some(("echo".to_owned(), of, json!(n))),
+            "{answer:?} where that to {n} was due"
+        );
+    }
+    stop.stop();
+    sending.await??;
+    receiver.stop.stop();
+    receiver.ended().await??;
+    ensure!(read.try_recv().is_err(), "a message was read twice");
     Ok(())
 }
