@@ -201,22 +201,36 @@ def kustomize():
               "kubectl builds the kustomization for another namespace, bindings included", said[:300])
 
 
-def pushgateway():
-    """The script of the CronJob, as the container would run it, to a real Pushgateway."""
-    container = load("kubernetes/cronjob-pushgateway.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+def pushgateway(path):
+    """The script of a CronJob, as the container would run it, to a real Pushgateway: for two environments, so that neither takes
+    the other's place, one of them with a name that no address can have as it is."""
+    [job] = [one for one in yaml.safe_load_all(pathlib.Path(path).read_text()) if one["kind"] == "CronJob"]
+    [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    asked = {one["name"] for one in container["env"]}
+    check(asked == {"PUSHGATEWAY_URL", "DEVMESH_ENVIRONMENT"}, f"{path}: the script is told of its environment", asked)
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
     try:
         seen_within(20, lambda: urllib.request.urlopen(f"{url}/-/ready", timeout=2).status == 200)
-        well, said = run("sh", "-ec", container["args"][0], env={"PUSHGATEWAY_URL": url, "PATH": os.environ["PATH"]})
-        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
-            page = answer.read().decode()
-        pushed = re.search(r'^backup_last_success_timestamp_seconds\{.*job="devmesh-backup"\} (\S+)$', page, re.M)
-        check(well and pushed and abs(float(pushed.group(1)) - time.time()) < 60, "the CronJob's script pushes when the backup was made", said)
+        for place in ["production", "north/ü ÿ"]:
+            env = {"PUSHGATEWAY_URL": url, "DEVMESH_ENVIRONMENT": place, "PATH": os.environ["PATH"]}
+            well, said = run(*container["command"], container["args"][0], env=env)
+            check(well, f"{path}: it pushes for {place}", said)
+        pushed = pushes(url)
+        check(set(pushed) == {"production", "north/ü ÿ"} and all(abs(at - time.time()) < 60 for at in pushed.values()),
+              f"{path}: each environment has its own series, of now", pushed)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def pushes(url):
+    """When each environment's backup was made."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+        page = answer.read().decode()
+    line = r'^backup_last_success_timestamp_seconds\{environment="([^"]+)",instance="",job="devmesh-backup"\} (\S+)$'
+    return {place: float(at) for place, at in re.findall(line, page, re.M)}
 
 
 def absent():
@@ -239,7 +253,8 @@ compose()
 grafana()
 terraform()
 kustomize()
-pushgateway()
+pushgateway("deploy/monitoring/kubernetes/cronjob-pushgateway.yaml")
+pushgateway("kubernetes/components/backup/backup.yaml")
 absent()
 print("end")
 sys.exit(1 if failures else 0)

@@ -128,11 +128,16 @@ def bound(name, objects):
     for scaler, one in of(objects, "HorizontalPodAutoscaler").items():
         target = of(objects, "Deployment")[one["spec"]["scaleTargetRef"]["name"]]
         check("replicas" not in target["spec"], f"{name}: nobody but the autoscaler says how many {scaler} there are")
+    maps = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
     known = {one["metadata"]["name"] for one in objects}
     for pod in pods.values():
         for volume in pod["spec"].get("volumes", []):
             if "configMap" in volume:
                 check(volume["configMap"]["name"] in known, f"{name}: the ConfigMap {volume['configMap']['name']} is there")
+        for container in pod["spec"]["containers"]:
+            for variable in container.get("env", []):
+                if named := variable.get("valueFrom", {}).get("configMapKeyRef"):
+                    check(named["key"] in maps.get(named["name"], {}), f"{name}: {variable['name']} is in the ConfigMap {named['name']}")
     talk(name, objects, pods)
 
 
