@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the mesh beside what it is compared with, and writes the figures into docs/benchmarks.md.
 #
-#   scripts/benchmark.sh            everything, release build; about 12 minutes after the build
+#   scripts/benchmark.sh            everything, release build; about 16 minutes after the build
 #   scripts/benchmark.sh --quick    some minutes with the debug build: shows that it works, writes nothing into docs
 #
 # Machines are shared and noisy: what is compared runs interleaved in one run, on the same cores as the load.
@@ -31,6 +31,7 @@ fi
 bench() { "$target/$build/bench" "$@" "${quick[@]}" --devmesh "$target/$build/devmesh" --figures "$figures"; }
 
 bench calls
+bench telemetry
 bench instructions
 bench bulkhead
 bench up

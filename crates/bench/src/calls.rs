@@ -1,4 +1,4 @@
-//! Tool calls over MCP, beside the API itself, a bare proxy and the least MCP server; and what telemetry costs.
+//! Tool calls over MCP, beside the API itself, a bare proxy and the least MCP server.
 
 use std::fs;
 use std::time::Duration;
@@ -21,11 +21,8 @@ const RATE: f64 = 500.0;
 /// What is compared, by name, in the order of the report.
 struct Compared {
     targets: Vec<(&'static str, Target)>,
-    /// The mesh without logs and traces, for what they cost.
-    quiet: Target,
     _servers: Vec<Running>,
-    /// Theirs: with and without.
-    meshes: [Mesh; 2],
+    _mesh: Mesh,
 }
 
 pub async fn run(options: &Options) -> Result<()> {
@@ -37,7 +34,6 @@ pub async fn run(options: &Options) -> Result<()> {
     let figures = json!({
         "calls_per_second": rates,
         "latency_ms_at_500_per_second": latencies,
-        "telemetry": telemetry(&compared, rounds, time).await?,
         "rounds": rounds, "seconds_each": seconds, "connections": CONNECTIONS,
     });
     fs::create_dir_all(&options.figures)?;
@@ -51,9 +47,9 @@ async fn start(options: &Options) -> Result<Compared> {
     let proxy = servers::start(Kind::Proxy, &api.url).await?;
     let least = servers::start(Kind::Least, &api.url).await?;
     let devmesh = built(&options.devmesh)?;
-    let loud = mesh(&devmesh, Signals::On, &api.url).await?;
-    let quiet = mesh(&devmesh, Signals::Off, &api.url).await?;
-    let (key, silent) = (loud.agent("bench").await?, quiet.agent("bench").await?);
+    let mesh = Mesh::start(&devmesh, Signals::On, Data::fresh()?).await?;
+    mesh.add("shop", description(), Some(&api.url)).await?;
+    let key = mesh.agent("bench").await?;
     let least_url = format!("{}/mcp", least.url);
     let least_session = session(&least_url, None).await?;
     let targets = vec![
@@ -67,21 +63,14 @@ async fn start(options: &Options) -> Result<Compared> {
             "least rmcp server, 2025-11-25",
             call(&least_url, None, Era::Session, Some(&least_session)),
         ),
-        ("mesh, 2026-07-28", loud.calls(&key, Era::Stateless).await?),
-        ("mesh, 2025-11-25", loud.calls(&key, Era::Session).await?),
+        ("mesh, 2026-07-28", mesh.calls(&key, Era::Stateless).await?),
+        ("mesh, 2025-11-25", mesh.calls(&key, Era::Session).await?),
     ];
     Ok(Compared {
         targets,
-        quiet: quiet.calls(&silent, Era::Stateless).await?,
         _servers: vec![api, proxy, least],
-        meshes: [loud, quiet],
+        _mesh: mesh,
     })
-}
-
-async fn mesh(devmesh: &std::path::Path, signals: Signals, api: &str) -> Result<Mesh> {
-    let mesh = Mesh::start(devmesh, signals, Data::fresh()?).await?;
-    mesh.add("shop", description(), Some(api)).await?;
-    Ok(mesh)
 }
 
 /// Each target in turn, round by round, beginning with another one each time.
@@ -130,36 +119,6 @@ async fn latencies(compared: &Compared, time: Duration) -> Result<Value> {
         );
     }
     Ok(all.into())
-}
-
-/// Pairs of runs with and without logs and traces, the order changing from pair to pair.
-async fn telemetry(compared: &Compared, pairs: usize, time: Duration) -> Result<Value> {
-    let [loud, quiet] = &compared.meshes;
-    let sides = [(&compared.targets[4].1, loud), (&compared.quiet, quiet)];
-    let (mut rates, mut cpu) = (Vec::new(), Vec::new());
-    for pair in 0..pairs {
-        let mut of = [(0.0, 0.0); 2];
-        for step in 0..2 {
-            let side = (pair + step) % 2;
-            of[side] = side_of(sides[side], time).await?;
-        }
-        let [on, off] = of;
-        rates.push(100.0 * (1.0 - on.0 / off.0));
-        cpu.push(100.0 * (on.1 / off.1 - 1.0));
-    }
-    let figure = |costs: &[f64]| {
-        let (low, high) = interval(costs);
-        json!({ "cost_percent": median(costs), "low": low, "high": high })
-    };
-    Ok(json!({ "rate": figure(&rates), "cpu": figure(&cpu), "pairs": pairs }))
-}
-
-/// Calls a second, and the mesh's processor seconds for each.
-async fn side_of((target, mesh): (&Target, &Mesh), time: Duration) -> Result<(f64, f64)> {
-    let before = mesh.cpu_seconds()?;
-    let rate = load::closed(target, CONNECTIONS, time).await?;
-    let spent = mesh.cpu_seconds()? - before;
-    Ok((rate, spent / (rate * time.as_secs_f64())))
 }
 
 /// An API of one operation.

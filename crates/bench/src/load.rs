@@ -20,31 +20,60 @@ use crate::request::{Prepared, Target};
 /// # Errors
 /// When an answer is not what was expected.
 pub async fn closed(target: &Target, connections: usize, time: Duration) -> Result<f64> {
-    let target = Arc::new(target.clone());
-    let mut workers = JoinSet::new();
-    let mut open = Vec::new();
-    for _ in 0..connections {
-        open.push(connect(&target.address).await?);
+    let (calls, seconds) = Held::open(target, connections).await?.run(time).await?;
+    Ok(calls as f64 / seconds)
+}
+
+/// Connections that stay open between one run and the next.
+pub struct Held {
+    target: Arc<Target>,
+    connections: Vec<Connection>,
+}
+
+impl Held {
+    /// Opens so many.
+    ///
+    /// # Errors
+    /// When one is refused.
+    pub async fn open(target: &Target, connections: usize) -> Result<Self> {
+        let mut open = Vec::new();
+        for _ in 0..connections {
+            open.push(connect(&target.address).await?);
+        }
+        Ok(Self {
+            target: Arc::new(target.clone()),
+            connections: open,
+        })
     }
-    let began = Instant::now();
-    for (number, mut connection) in open.into_iter().enumerate() {
-        let target = Arc::clone(&target);
-        workers.spawn(async move {
-            let mut count = 0_u64;
-            while began.elapsed() < time {
-                // Each connection has requests of its own: two in flight in one session must not share an id.
-                let at = (number + connections * usize::try_from(count)?) % target.requests.len();
-                send(&mut connection, &target.requests[at]).await?;
-                count += 1;
-            }
-            anyhow::Ok(count)
-        });
+
+    /// Each sends the next request when the last is answered, for that time: how many were answered, in how many seconds.
+    ///
+    /// # Errors
+    /// When an answer is not what was expected.
+    pub async fn run(&mut self, time: Duration) -> Result<(u64, f64)> {
+        let (open, mut workers) = (self.connections.len(), JoinSet::new());
+        let began = Instant::now();
+        for (number, mut connection) in self.connections.drain(..).enumerate() {
+            let target = Arc::clone(&self.target);
+            workers.spawn(async move {
+                let mut count = 0_u64;
+                while began.elapsed() < time {
+                    // Each connection has requests of its own: two in flight in one session must not share an id.
+                    let at = (number + open * usize::try_from(count)?) % target.requests.len();
+                    send(&mut connection, &target.requests[at]).await?;
+                    count += 1;
+                }
+                anyhow::Ok((count, connection))
+            });
+        }
+        let mut calls = 0;
+        while let Some(ended) = workers.join_next().await {
+            let (count, connection) = ended??;
+            calls += count;
+            self.connections.push(connection);
+        }
+        Ok((calls, began.elapsed().as_secs_f64()))
     }
-    let mut calls = 0;
-    while let Some(counted) = workers.join_next().await {
-        calls += counted??;
-    }
-    Ok(calls as f64 / began.elapsed().as_secs_f64())
 }
 
 /// Latencies, sorted, at `rate` calls a second: from when a call was due to when its answer was there, so that a call

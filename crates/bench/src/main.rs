@@ -17,6 +17,7 @@ mod report;
 mod request;
 mod servers;
 mod stats;
+mod telemetry;
 mod up;
 mod worker;
 
@@ -40,6 +41,8 @@ enum What {
     Bulkhead(Options),
     /// Instructions a call, with logs and traces and without; needs valgrind.
     Instructions(instructions::Instructions),
+    /// What logs, traces and metrics cost, beside a mesh without them; four minutes.
+    Telemetry(telemetry::Telemetry),
     /// Agents over WebSocket: connections, the protocol, tasks a second. Runs inside `test-servers run`.
     Agents(Options),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
@@ -90,6 +93,7 @@ fn main() -> Result<()> {
             What::Calls(options) => calls::run(&options).await,
             What::Bulkhead(options) => bulkhead::run(&options).await,
             What::Instructions(given) => instructions::run(&given).await,
+            What::Telemetry(given) => telemetry::run(&given).await,
             What::Agents(options) => agents::run(&options).await,
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,

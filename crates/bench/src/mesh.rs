@@ -1,6 +1,7 @@
 //! A mesh under load: `devmesh up` as a process of its own, logging to a file.
 
 mod counts;
+mod process;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -182,47 +183,6 @@ impl Mesh {
         ensure!(ended.success(), "kill failed");
         tokio::time::timeout(PATIENCE, self.child.wait()).await??;
         Ok(self.data)
-    }
-
-    /// Resident memory, in megabytes.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub fn resident_mb(&self) -> Result<f64> {
-        self.memory_mb("VmRSS:")
-    }
-
-    /// The most resident memory until now, in megabytes.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub fn peak_mb(&self) -> Result<f64> {
-        self.memory_mb("VmHWM:")
-    }
-
-    /// Processor time until now, in the process and in the kernel for it, in seconds.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub fn cpu_seconds(&self) -> Result<f64> {
-        /// `USER_HZ` of proc(5), 100 on every Linux that runs here.
-        const TICKS: f64 = 100.0;
-        let pid = self.child.id().context("it has ended")?;
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
-        // utime and stime are the 14th and 15th; the name in brackets was the second.
-        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
-        Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
-    }
-
-    fn memory_mb(&self, field: &str) -> Result<f64> {
-        let pid = self.child.id().context("it has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let kilobytes = line
-            .and_then(|line| line.trim().split(' ').next())
-            .with_context(|| format!("no {field}"))?;
-        Ok(kilobytes.parse::<f64>()? / 1024.0)
     }
 
     /// A new agent's key.

@@ -34,6 +34,7 @@ pub fn run(figures: &Path, document: &Path) -> Result<()> {
     };
     let tables = [
         rates(&calls),
+        part("telemetry.json", telemetry)?,
         part("instructions.json", instructions)?,
         latencies(&calls),
         part("bulkhead.json", bulkhead)?,
@@ -75,8 +76,12 @@ fn rates(calls: &Value) -> String {
                 .map_or_else(|| "–".to_owned(), |of| format!("{of:.2}")),
         );
     }
+    table
+}
+
+fn telemetry(figures: &Value) -> String {
     let cost = |of: &str, what: &str| {
-        let figure = &calls["telemetry"][of];
+        let figure = &figures[of];
         format!(
             "{:.1} % {what} (95 %: {:.1} to {:.1})",
             number(figure, "cost_percent"),
@@ -84,14 +89,19 @@ fn rates(calls: &Value) -> String {
             number(figure, "high"),
         )
     };
-    let _ = write!(
-        table,
-        "\nLogs at info and every tenth trace exported, against neither, in {} interleaved pairs: {}, {}.\n\n",
-        calls["telemetry"]["pairs"],
+    let log = &figures["log"];
+    format!(
+        "Logs at info and every tenth trace exported, against neither, in {} interleaved blocks: {}, {} ({:.1} µs for {:.1}). \
+         The log took {:.0} bytes in {:.2} lines a call, {:.0} lines a second.\n\n",
+        figures["pairs"],
         cost("rate", "fewer calls a second"),
         cost("cpu", "more processor time of the mesh for a call"),
-    );
-    table
+        number(&figures["with"], "cpu_us_per_call"),
+        number(&figures["without"], "cpu_us_per_call"),
+        number(log, "bytes_per_call"),
+        number(log, "lines_per_call"),
+        number(log, "lines_per_second"),
+    )
 }
 
 fn instructions(counted: &Value) -> String {

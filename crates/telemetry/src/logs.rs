@@ -12,6 +12,9 @@ mod layer;
 mod levels;
 mod modules;
 mod pretty;
+mod shape;
+mod text;
+mod values;
 mod writer;
 
 pub use change::LevelChange;

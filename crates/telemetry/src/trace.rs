@@ -4,6 +4,7 @@
 //! events, is only kept for spans that will be exported: the decision falls when a trace begins, before
 //! anything is built, so that a request that is not sampled costs next to nothing.
 
+mod attributes;
 mod context;
 mod debug;
 mod ended;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 
-/// Longest text of one field, in bytes; the rest is cut off.
-const MAX_TEXT: usize = 8_192;
+use super::text::LONGEST;
 
 /// Whether a line's standard fields use this name.
-fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     matches!(
         name,
         "time" | "level" | "msg" | "service" | "version" | "environment" | "caller" | "trace_id" | "span_id"
@@ -35,6 +34,15 @@ impl Lifted {
         }
     }
 
+    /// Keeps what `value` shows of itself, if `name` is one of them.
+    pub(super) fn set(&mut self, name: &str, value: &dyn Debug) {
+        if let Some(slot) = self.slot(name) {
+            let mut text = format!("{value:?}");
+            cut(&mut text, 0);
+            *slot = Some(text.into());
+        }
+    }
+
     /// Takes from an outer span what is not known yet.
     pub(crate) fn fill_from(&mut self, outer: &Lifted) {
         for (own, outer) in [
@@ -54,7 +62,7 @@ impl Visit for Lifted {
         let Some(slot) = self.slot(field.name()) else {
             return;
         };
-        if value.len() <= MAX_TEXT {
+        if value.len() <= LONGEST {
             *slot = Some(value.into());
         } else {
             let mut text = value.to_owned();
@@ -64,11 +72,7 @@ impl Visit for Lifted {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if let Some(slot) = self.slot(field.name()) {
-            let mut text = format!("{value:?}");
-            cut(&mut text, 0);
-            *slot = Some(text.into());
-        }
+        self.set(field.name(), value);
     }
 }
 
@@ -205,8 +209,8 @@ impl Visit for EventFields {
 
 /// Cuts what follows `begin` to the longest text of a field.
 fn cut(text: &mut String, begin: usize) {
-    if text.len() - begin > MAX_TEXT {
-        text.truncate(text.floor_char_boundary(begin + MAX_TEXT));
+    if text.len() - begin > LONGEST {
+        text.truncate(text.floor_char_boundary(begin + LONGEST));
         text.push('…');
     }
 }

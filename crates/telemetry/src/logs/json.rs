@@ -1,11 +1,25 @@
 //! The line as a JSON object.
 
-use super::fields::Shown;
-use super::layer::Line;
+use std::time::SystemTime;
+
+use super::layer::level;
+use super::shape::Shape;
+use super::text::text;
+use super::values::Values;
 use crate::clock;
 use crate::config::LogField;
 use crate::digits;
 use crate::service::ServiceInfo;
+use crate::trace::TraceContext;
+
+/// One event with all that its line shows.
+pub(super) struct JsonLine<'a> {
+    pub(super) time: SystemTime,
+    pub(super) level: tracing::Level,
+    pub(super) shape: &'a Shape,
+    pub(super) values: &'a Values,
+    pub(super) trace: Option<&'a TraceContext>,
+}
 
 /// Which standard fields a line carries, in the contract's order.
 pub(crate) struct JsonStyle {
@@ -43,35 +57,33 @@ impl JsonStyle {
     }
 
     /// Appends the line to `out`.
-    pub(crate) fn format(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+    pub(super) fn format(&self, line: &JsonLine<'_>, out: &mut Vec<u8>) {
+        let values = line.values;
+        out.reserve(ROOM + values.message.len() + values.own.len());
         out.extend_from_slice(b"{\"time\":\"");
         clock::write_rfc3339(line.time, out);
         out.extend_from_slice(b"\",\"level\":\"");
-        out.extend_from_slice(line.level().as_bytes());
-        out.extend_from_slice(b"\",\"msg\":");
-        text(out, line.fields.message());
+        out.extend_from_slice(level(line.level, values.critical).as_bytes());
+        out.extend_from_slice(b"\",\"msg\":\"");
+        out.extend_from_slice(&values.message);
+        out.push(b'"');
         for part in &self.parts {
             match part {
                 Part::Fixed(text) => out.extend_from_slice(text),
                 Part::Of(field) => standard(*field, line, out),
             }
         }
-        for (prefix, own, value) in line.fields.own() {
-            out.extend_from_slice(b",\"");
-            if !prefix.is_empty() {
-                out.extend_from_slice(prefix.as_bytes());
-            }
-            escaped(out, own);
-            out.extend_from_slice(b"\":");
-            scalar(out, value);
-        }
+        out.extend_from_slice(&values.own);
         out.extend_from_slice(b"}\n");
     }
 }
 
+/// What the standard fields of most lines take.
+const ROOM: usize = 512;
+
 /// Writes a standard field, if the line has it.
-fn standard(field: LogField, line: &Line<'_>, out: &mut Vec<u8>) {
-    let lifted = &line.fields.lifted;
+fn standard(field: LogField, line: &JsonLine<'_>, out: &mut Vec<u8>) {
+    let lifted = &line.values.lifted;
     let (begin, value) = match field {
         LogField::CorrelationId => (",\"correlation_id\":", &lifted.correlation_id),
         LogField::TenantId => (",\"tenant_id\":", &lifted.tenant_id),
@@ -80,17 +92,17 @@ fn standard(field: LogField, line: &Line<'_>, out: &mut Vec<u8>) {
             return id(
                 out,
                 ",\"trace_id\":\"",
-                line.trace.as_ref().map(|trace| trace.trace_id.to_bytes()),
+                line.trace.map(|trace| trace.trace_id.to_bytes()),
             );
         }
         LogField::SpanId => {
             return id(
                 out,
                 ",\"span_id\":\"",
-                line.trace.as_ref().map(|trace| trace.span_id.to_bytes()),
+                line.trace.map(|trace| trace.span_id.to_bytes()),
             );
         }
-        LogField::Caller => return caller(out, line),
+        LogField::Caller => return out.extend_from_slice(&line.shape.caller),
         // The same in every line: written before.
         LogField::Service | LogField::Version | LogField::Environment => return,
     };
@@ -108,80 +120,4 @@ fn id<const N: usize>(out: &mut Vec<u8>, begin: &str, bytes: Option<[u8; N]>) {
     out.resize(from + 2 * N, b'0');
     digits::put(&bytes, out.get_mut(from..).unwrap_or_default());
     out.push(b'"');
-}
-
-/// The place in the source.
-fn caller(out: &mut Vec<u8>, line: &Line<'_>) {
-    let (Some(file), Some(number)) = (line.metadata.file(), line.metadata.line()) else {
-        return;
-    };
-    out.extend_from_slice(b",\"caller\":\"");
-    escaped(out, file);
-    out.push(b':');
-    scalar(out, Shown::Unsigned(number.into()));
-    out.push(b'"');
-}
-
-fn text(out: &mut Vec<u8>, value: &str) {
-    out.push(b'"');
-    escaped(out, value);
-    out.push(b'"');
-}
-
-/// The text without its quotation marks. Nearly every text needs no escape, and is copied in one piece.
-fn escaped(out: &mut Vec<u8>, value: &str) {
-    let plain = value.bytes().fold(true, |plain, byte| {
-        plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\')
-    });
-    if plain {
-        out.extend_from_slice(value.as_bytes());
-        return;
-    }
-    let before = out.len();
-    if serde_json::to_writer(&mut *out, value).is_ok() {
-        out.pop();
-        out.remove(before);
-    }
-}
-
-/// A number that has no form in JSON is null.
-fn scalar(out: &mut Vec<u8>, value: Shown<'_>) {
-    let written = match value {
-        Shown::Text(value) => return text(out, value),
-        Shown::Signed(value) => serde_json::to_writer(&mut *out, &value),
-        Shown::Unsigned(value) => serde_json::to_writer(&mut *out, &value),
-        Shown::Float(value) => serde_json::to_writer(&mut *out, &value),
-        Shown::Bool(value) => serde_json::to_writer(&mut *out, &value),
-    };
-    debug_assert!(written.is_ok(), "a number cannot fail to be written");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_escaped_as_json_asks() {
-        for value in [
-            "",
-            "plain",
-            "ünï",
-            "a\"b",
-            "back\\slash",
-            "line\nfeed",
-            "\u{1}\u{7f}",
-        ] {
-            let mut out = Vec::new();
-            text(&mut out, value);
-            let read: String = serde_json::from_slice(&out).unwrap();
-            assert_eq!(read, value, "{}", String::from_utf8_lossy(&out));
-        }
-    }
-
-    #[test]
-    fn numbers_without_a_form_in_json_are_null() {
-        let mut out = Vec::new();
-        scalar(&mut out, Shown::Float(f64::NAN));
-        assert_eq!(out, b"null");
-    }
 }

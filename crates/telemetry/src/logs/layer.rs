@@ -9,9 +9,11 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::LogWriter;
-use super::fields::EventFields;
-use super::json::JsonStyle;
+use super::fields::{EventFields, Lifted};
+use super::json::{JsonLine, JsonStyle};
 use super::pretty::PrettyStyle;
+use super::shape::Shape;
+use super::values::Values;
 use crate::clock;
 use crate::otlp::LogExport;
 use crate::trace::{SpanState, TraceContext};
@@ -27,10 +29,15 @@ pub(crate) struct Line<'a> {
 impl Line<'_> {
     /// The level as it is printed.
     pub(crate) fn level(&self) -> &'static str {
-        match *self.metadata.level() {
-            Level::ERROR if self.fields.critical => "CRITICAL",
-            level => level.as_str(),
-        }
+        level(*self.metadata.level(), self.fields.critical)
+    }
+}
+
+/// The level as it is printed.
+pub(super) fn level(level: Level, is_critical: bool) -> &'static str {
+    match level {
+        Level::ERROR if is_critical => "CRITICAL",
+        level => level.as_str(),
     }
 }
 
@@ -40,15 +47,6 @@ pub(crate) enum Style {
     Json(JsonStyle),
     /// For people.
     Pretty(PrettyStyle),
-}
-
-impl Style {
-    fn format(&self, line: &Line<'_>, out: &mut Vec<u8>) {
-        match self {
-            Style::Json(style) => style.format(line, out),
-            Style::Pretty(style) => out.extend(style.format(line)),
-        }
-    }
 }
 
 /// Formats each event where it happens and hands the line to the writer.
@@ -63,32 +61,83 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        // A value whose `Debug` logs something itself finds the thread's parts in use.
-        let mut parts = PARTS.take();
-        parts.fields.read(event);
-        let mut trace = None;
-        for span in context.event_scope(event).into_iter().flatten() {
-            let extensions = span.extensions();
-            let Some(state) = extensions.get::<SpanState>() else {
-                continue;
-            };
-            trace.get_or_insert_with(|| state.context.clone());
-            parts.fields.lifted.fill_from(&state.lifted);
-        }
-        let line = Line {
-            time: clock::now(),
-            metadata: event.metadata(),
-            fields: &parts.fields,
-            trace,
+        // A value whose `Debug` logs something itself finds the thread's parts in use, and makes its own.
+        let mut parts = PARTS.take().unwrap_or_default();
+        let time = clock::now();
+        let pretty = match &self.style {
+            Style::Json(style) => {
+                parts.json(style, time, event, &context);
+                self.writer.write(&parts.text);
+                None
+            }
+            Style::Pretty(style) => Some(style),
         };
-        parts.text.clear();
-        self.style.format(&line, &mut parts.text);
-        self.writer.write(&parts.text);
-        if let Some(export) = &self.export {
-            export.submit(&line);
+        if pretty.is_some() || self.export.is_some() {
+            let line = parts.line(time, event, &context);
+            if let Some(style) = pretty {
+                self.writer.write(&style.format(&line));
+            }
+            if let Some(export) = &self.export {
+                export.submit(&line);
+            }
         }
-        if parts.text.capacity() <= KEPT {
-            PARTS.set(parts);
+        if parts.text.capacity().max(parts.values.capacity()) <= KEPT {
+            PARTS.set(Some(parts));
+        }
+    }
+}
+
+/// Takes from the spans around an event whom it is for; answers the trace.
+fn around<S>(event: &Event<'_>, context: &Context<'_, S>, lifted: &mut Lifted) -> Option<TraceContext>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut trace = None;
+    for span in context.event_scope(event).into_iter().flatten() {
+        let extensions = span.extensions();
+        let Some(state) = extensions.get::<SpanState>() else {
+            continue;
+        };
+        trace.get_or_insert_with(|| state.context.clone());
+        lifted.fill_from(&state.lifted);
+    }
+    trace
+}
+
+impl Parts {
+    /// Writes the line as JSON.
+    fn json<S>(&mut self, style: &JsonStyle, time: SystemTime, event: &Event<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Self { values, text, .. } = self;
+        text.clear();
+        Shape::with(event.metadata(), |shape| {
+            values.read(event, shape);
+            let trace = around(event, context, &mut values.lifted);
+            let line = JsonLine {
+                time,
+                level: *event.metadata().level(),
+                shape,
+                values,
+                trace: trace.as_ref(),
+            };
+            style.format(&line, text);
+        });
+    }
+
+    /// The line with its values as they are.
+    fn line<S>(&mut self, time: SystemTime, event: &Event<'_>, context: &Context<'_, S>) -> Line<'_>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        self.fields.read(event);
+        let trace = around(event, context, &mut self.fields.lifted);
+        Line {
+            time,
+            metadata: event.metadata(),
+            fields: &self.fields,
+            trace,
         }
     }
 }
@@ -96,13 +145,15 @@ where
 /// What a thread makes its lines in.
 #[derive(Default)]
 struct Parts {
-    fields: EventFields,
+    values: Values,
     text: Vec<u8>,
+    /// For those who want the values as they are.
+    fields: EventFields,
 }
 
 /// Largest line whose room is kept, in bytes: a few long ones should not be paid for by every thread for ever.
 const KEPT: usize = 16 << 10;
 
 thread_local! {
-    static PARTS: Cell<Parts> = Cell::default();
+    static PARTS: Cell<Option<Box<Parts>>> = const { Cell::new(None) };
 }

@@ -1,8 +1,9 @@
 //! W3C Trace Context: what identifies a span across processes.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::trace::{SpanId, TraceId, TraceState};
 
 use super::Debug;
 use crate::digits;
@@ -18,7 +19,7 @@ pub(crate) struct TraceContext {
     pub(crate) span_id: SpanId,
     pub(crate) sampled: bool,
     pub(crate) debug: Debug,
-    /// `tracestate` without the mesh's own entry, passed on unread.
+    /// `tracestate` without the mesh's own entry, passed on as it is.
     pub(crate) state: Option<Arc<str>>,
     /// `baggage`, passed on unread.
     pub(crate) baggage: Option<Arc<str>>,
@@ -58,7 +59,9 @@ impl TraceContext {
         if let Some(state) = state.filter(fits) {
             let (debug, rest) = Debug::take(state);
             self.debug = debug;
-            self.state = Some(rest).filter(|rest| !rest.is_empty()).map(Arc::from);
+            // One that is none is not passed on, as the specification asks.
+            let is_one = |rest: &String| !rest.is_empty() && TraceState::from_str(rest).is_ok();
+            self.state = Some(rest).filter(is_one).map(Arc::from);
         }
         self
     }

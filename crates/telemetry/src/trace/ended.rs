@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::TraceContext;
-use super::recording::{Recording, span_context};
+use super::recording::Recording;
 use super::wire::{self, Known};
 use crate::clock;
 
@@ -20,17 +20,13 @@ pub(crate) struct Ended {
     recording: Recording,
 }
 
-/// What most spans take at most: room that is taken at once.
-const USUAL: usize = 1 << 10;
-
 impl Recording {
     /// The span as those take it who keep or send it.
     pub(crate) fn end(self, context: &TraceContext, parent: SpanId, parent_is_remote: bool) -> Ended {
-        let own = span_context(context, true, false);
-        let mut encoded = Vec::with_capacity(USUAL);
+        let mut encoded = Vec::new();
         let known = Known {
             end: Some(clock::now()),
-            ..self.known(&own, parent, parent_is_remote)
+            ..self.known(context, parent, parent_is_remote)
         };
         wire::write(&mut encoded, &known);
         Ended {

@@ -1,34 +1,33 @@
 //! What an exported span keeps while it is open.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::time::SystemTime;
 
-use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{Key, KeyValue, Value};
-use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
+use opentelemetry::trace::{SpanId, SpanKind, Status};
 use tracing::field::{Field, Visit};
 
-use super::wire::Known;
+use super::attributes::Attributes;
+use super::wire::{self, Known, Listed};
 use super::{TraceContext, journal};
 use crate::clock;
 
 /// Bounds of one span; what is beyond is counted in the span itself, as OpenTelemetry asks.
-const MAX_ATTRIBUTES: usize = 128;
 const MAX_EVENTS: usize = 128;
 const MAX_LINKS: usize = 128;
+/// Longest description of an error and name of an event, in bytes.
 const MAX_TEXT: usize = 4_096;
-const USUAL_ATTRIBUTES: usize = 16;
 
 /// Name, times, attributes and events of an open span.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    name: std::borrow::Cow<'static, str>,
+    name: Cow<'static, str>,
     kind: SpanKind,
     start: SystemTime,
     status: Status,
     attributes: Attributes,
-    events: SpanEvents,
-    links: SpanLinks,
+    events: Listed,
+    links: Listed,
 }
 
 impl Recording {
@@ -38,57 +37,47 @@ impl Recording {
             kind: SpanKind::Internal,
             start: clock::now(),
             status: Status::Unset,
-            // Room for what most spans have: growing it little by little costs more than the rest.
-            attributes: Attributes {
-                list: Vec::with_capacity(USUAL_ATTRIBUTES),
-                dropped: 0,
-            },
-            events: SpanEvents::default(),
-            links: SpanLinks::default(),
+            attributes: Attributes::of_span(),
+            events: Listed::default(),
+            links: Listed::default(),
         }
     }
 
     /// Keeps an event that happened inside of the span; an error marks the span.
     pub(crate) fn event(&mut self, event: &tracing::Event<'_>) {
-        let mut fields = EventFields::default();
+        let mut fields = EventFields {
+            message: String::new(),
+            attributes: Attributes::of_event(),
+        };
         event.record(&mut fields);
+        let EventFields {
+            message,
+            mut attributes,
+        } = fields;
         let level = event.metadata().level();
         if *level == tracing::Level::ERROR && self.status == Status::Unset {
-            self.status = Status::error(fields.message.clone());
+            self.status = Status::error(message.clone());
         }
-        if self.events.events.len() >= MAX_EVENTS {
-            self.events.dropped_count += 1;
-            return;
-        }
-        let mut attributes = fields.attributes.list;
-        attributes.push(KeyValue::new("level", level.as_str()));
-        let name = if fields.message.is_empty() {
-            event.metadata().name().to_owned()
+        attributes.text("level", level.as_str());
+        let name = if message.is_empty() {
+            event.metadata().name()
         } else {
-            fields.message
+            &message
         };
-        self.events.events.push(Event::new(
-            name,
-            clock::now(),
-            attributes,
-            fields.attributes.dropped,
-        ));
+        self.events.add(MAX_EVENTS, |out| {
+            wire::event(out, clock::now(), name, &attributes)
+        });
     }
 
     /// Links the span to another one.
     pub(crate) fn link(&mut self, to: &TraceContext) {
-        if self.links.links.len() >= MAX_LINKS {
-            self.links.dropped_count += 1;
-            return;
-        }
-        let to = span_context(to, to.sampled, true);
-        self.links.links.push(Link::new(to, Vec::new(), 0));
+        self.links.add(MAX_LINKS, |out| wire::link(out, to));
     }
 
     /// What is known of the span while it is open; `context` is its own.
     pub(super) fn known<'a>(
         &'a self,
-        context: &'a SpanContext,
+        context: &'a TraceContext,
         parent: SpanId,
         parent_is_remote: bool,
     ) -> Known<'a> {
@@ -100,14 +89,9 @@ impl Recording {
             kind: &self.kind,
             start: self.start,
             end: None,
-            attributes: &self.attributes.list,
-            events: &self.events.events,
-            links: &self.links.links,
-            dropped: [
-                self.attributes.dropped,
-                self.events.dropped_count,
-                self.links.dropped_count,
-            ],
+            attributes: &self.attributes,
+            events: &self.events,
+            links: &self.links,
             status: &self.status,
         }
     }
@@ -119,15 +103,7 @@ impl Recording {
 
     /// An attribute that is a text.
     pub(super) fn text_of(&self, name: &str) -> Option<&str> {
-        let found = self
-            .attributes
-            .list
-            .iter()
-            .find(|pair| pair.key.as_str() == name)?;
-        match &found.value {
-            Value::String(text) => Some(text.as_str()),
-            _ => None,
-        }
+        self.attributes.text_of(name)
     }
 
     /// Writes down what is known of the span while it is open.
@@ -138,9 +114,7 @@ impl Recording {
         parent: SpanId,
         parent_is_remote: bool,
     ) {
-        let own = span_context(context, true, false);
-        let known = self.known(&own, parent, parent_is_remote);
-        journal::note(records, &known);
+        journal::note(records, &self.known(context, parent, parent_is_remote));
     }
 
     fn text(&mut self, field: &Field, value: &str) {
@@ -153,23 +127,17 @@ impl Recording {
                 }
             }
             "otel.status_code" => self.status = Status::Ok,
-            "otel.status_description" => self.status = Status::error(value.to_owned()),
-            name => self.attributes.set(name, cut(value).into()),
+            "otel.status_description" => self.status = Status::error(cut(value)),
+            name => self.attributes.text(name, value),
         }
     }
-}
 
-pub(super) fn span_context(context: &TraceContext, sampled: bool, remote: bool) -> SpanContext {
-    // With the mesh's own entry: a collector that samples by the tail keeps such a trace.
-    let state = context.debug.put(context.state.as_deref());
-    let state = state.and_then(|state| state.parse().ok());
-    let flags = if sampled {
-        TraceFlags::SAMPLED
-    } else {
-        TraceFlags::default()
-    };
-    let state = state.unwrap_or(TraceState::NONE);
-    SpanContext::new(context.trace_id, context.span_id, flags, remote, state)
+    fn shown(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            name if name.starts_with("otel.") => self.text(field, &format!("{value:?}")),
+            name => self.attributes.shown(name, value),
+        }
+    }
 }
 
 fn kind(name: &str) -> SpanKind {
@@ -183,37 +151,34 @@ fn kind(name: &str) -> SpanKind {
 }
 
 macro_rules! visit_into {
-    ($owner:ty, $text:ident) => {
+    ($owner:ty) => {
         impl Visit for $owner {
             fn record_str(&mut self, field: &Field, value: &str) {
-                self.$text(field, value);
+                self.text(field, value);
             }
             fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-                self.$text(field, &format!("{value:?}"));
+                self.shown(field, value);
             }
             fn record_i64(&mut self, field: &Field, value: i64) {
-                self.attributes.set(field.name(), Value::I64(value));
+                self.attributes.number(field.name(), value);
             }
             fn record_u64(&mut self, field: &Field, value: u64) {
-                self.attributes.set(
-                    field.name(),
-                    Value::I64(i64::try_from(value).unwrap_or(i64::MAX)),
-                );
+                let value = i64::try_from(value).unwrap_or(i64::MAX);
+                self.attributes.number(field.name(), value);
             }
             fn record_f64(&mut self, field: &Field, value: f64) {
-                self.attributes.set(field.name(), Value::F64(value));
+                self.attributes.float(field.name(), value);
             }
             fn record_bool(&mut self, field: &Field, value: bool) {
-                self.attributes.set(field.name(), Value::Bool(value));
+                self.attributes.flag(field.name(), value);
             }
         }
     };
 }
-visit_into!(Recording, text);
-visit_into!(EventFields, text);
+visit_into!(Recording);
+visit_into!(EventFields);
 
 /// The message and the fields of an event.
-#[derive(Default)]
 struct EventFields {
     message: String,
     attributes: Attributes,
@@ -223,35 +188,14 @@ impl EventFields {
     fn text(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => self.message = cut(value),
-            name => self.attributes.set(name, cut(value).into()),
+            name => self.attributes.text(name, value),
         }
     }
-}
 
-/// A bounded attribute list; a later value of the same name replaces the earlier.
-#[derive(Debug, Default)]
-struct Attributes {
-    list: Vec<KeyValue>,
-    dropped: u32,
-}
-
-impl Attributes {
-    fn set(&mut self, name: &'static str, value: Value) {
-        let name = match name {
-            "tenant_id" => "tenant.id",
-            "user_id" => "user.id",
-            other => other,
-        };
-        if let Some(known) = self
-            .list
-            .iter_mut()
-            .find(|attribute| attribute.key.as_str() == name)
-        {
-            known.value = value;
-        } else if self.list.len() < MAX_ATTRIBUTES {
-            self.list.push(KeyValue::new(Key::from_static_str(name), value));
-        } else {
-            self.dropped += 1;
+    fn shown(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.message = cut(&format!("{value:?}")),
+            name => self.attributes.shown(name, value),
         }
     }
 }

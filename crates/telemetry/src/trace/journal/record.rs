@@ -20,8 +20,6 @@ const SETTLED: u8 = 3;
 /// Length and kind.
 const HEAD: usize = 5;
 const ID: usize = 8;
-/// What most open spans take: room that is taken at once.
-const USUAL: usize = 512;
 
 pub(super) fn header(resource: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEAD + resource.len());
@@ -30,9 +28,9 @@ pub(super) fn header(resource: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn open(out: &mut Vec<u8>, span: &Known<'_>) {
-    out.reserve(USUAL);
+    out.reserve(HEAD + ID + 1 + wire::room(span));
     frame(out, SPAN, |out| {
-        out.extend_from_slice(&span.context.span_id().to_bytes());
+        out.extend_from_slice(&span.context.span_id.to_bytes());
         out.push(0);
         wire::write(out, span);
     });

@@ -1,0 +1,116 @@
+//! What all lines of one call site have in common, worked out at its first line: names are escaped, compared and looked up
+//! once, and not for every line.
+
+use std::sync::OnceLock;
+
+use tracing::Metadata;
+use tracing::field::Field;
+
+use super::fields::is_reserved;
+use super::text::escaped;
+
+/// Room for call sites that have written a line; whose there is none for are worked out anew.
+const SLOTS: usize = 1 << 10;
+/// How far the place of a call site may be from the one that its address asks for.
+const STEPS: usize = 16;
+
+static KEPT: [OnceLock<(usize, Shape)>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+
+/// The parts of a line that its call site decides.
+pub(super) struct Shape {
+    /// `,"caller":"FILE:LINE"`, if it is known.
+    pub(super) caller: Vec<u8>,
+    /// By the number of the field.
+    fields: Vec<Shaped>,
+}
+
+/// A field.
+pub(super) struct Shaped {
+    pub(super) role: Role,
+    /// `,"NAME":`, with a prefix for names of standard fields.
+    pub(super) begin: Vec<u8>,
+}
+
+/// What a field is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Message,
+    /// Says that an error is critical.
+    Critical,
+    /// One of those that spans pass on.
+    Lifted(&'static str),
+    Own,
+    /// Another one of the same name follows, which counts.
+    Replaced,
+}
+
+impl Shape {
+    /// Shows what belongs to the call site.
+    pub(super) fn with<T>(metadata: &'static Metadata<'static>, read: impl FnOnce(&Shape) -> T) -> T {
+        // The metadata of a call site lives as long as the program: its address is its name.
+        let key = std::ptr::from_ref(metadata).addr();
+        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize);
+        let wanted = spread >> (usize::BITS - SLOTS.trailing_zeros());
+        for step in 0..STEPS {
+            let Some(slot) = KEPT.get((wanted + step) % SLOTS) else {
+                continue;
+            };
+            let (owner, shape) = slot.get_or_init(|| (key, Shape::of(metadata)));
+            if *owner == key {
+                return read(shape);
+            }
+        }
+        read(&Shape::of(metadata))
+    }
+
+    fn of(metadata: &Metadata<'_>) -> Self {
+        let names: Vec<_> = metadata.fields().iter().map(|field| field.name()).collect();
+        let fields = names.iter().enumerate().map(|(at, name)| Shaped {
+            role: if names[at + 1..].contains(name) {
+                Role::Replaced
+            } else {
+                role(name)
+            },
+            begin: begin(name),
+        });
+        Self {
+            caller: caller(metadata),
+            fields: fields.collect(),
+        }
+    }
+
+    pub(super) fn field(&self, field: &Field) -> Option<&Shaped> {
+        self.fields.get(field.index())
+    }
+}
+
+fn role(name: &str) -> Role {
+    match name {
+        "message" => Role::Message,
+        "critical" => Role::Critical,
+        "correlation_id" => Role::Lifted("correlation_id"),
+        "tenant_id" => Role::Lifted("tenant_id"),
+        "user_id" => Role::Lifted("user_id"),
+        _ => Role::Own,
+    }
+}
+
+fn begin(name: &str) -> Vec<u8> {
+    let mut begin = b",\"".to_vec();
+    if is_reserved(name) {
+        begin.extend_from_slice(b"field_");
+    }
+    escaped(&mut begin, name);
+    begin.extend_from_slice(b"\":");
+    begin
+}
+
+fn caller(metadata: &Metadata<'_>) -> Vec<u8> {
+    let (Some(file), Some(line)) = (metadata.file(), metadata.line()) else {
+        return Vec::new();
+    };
+    let mut caller = b",\"caller\":\"".to_vec();
+    escaped(&mut caller, file);
+    caller.extend_from_slice(format!(":{line}\"").as_bytes());
+    caller
+}
