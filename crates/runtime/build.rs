@@ -7,8 +7,12 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=../../.git/HEAD");
-    println!("cargo:rerun-if-changed=../../.git/refs/heads/main");
+    // One that is not there (another work tree, packed references) would count as changed at every build.
+    for head in ["../../.git/HEAD", "../../.git/refs/heads/main"] {
+        if std::path::Path::new(head).exists() {
+            println!("cargo:rerun-if-changed={head}");
+        }
+    }
     println!("cargo:rerun-if-env-changed=DEVMESH_REVISION");
     let given = std::env::var("DEVMESH_REVISION").ok();
     let revision = given.or_else(|| said("git", &["rev-parse", "--short=12", "HEAD"]));

@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod mcp;
 mod messages;
+mod migrate;
 mod probe;
 mod routing;
 mod secrets;
@@ -76,6 +77,8 @@ pub enum Command {
     Backup(backup::Backup),
     /// Put a back-up where the database is.
     Restore(backup::Restore),
+    /// The schema of the database: what is applied and pending, and bringing it up to date.
+    Migrate(migrate::Migrate),
     /// MCP over stdin and stdout, for clients that do not speak HTTP.
     Mcp(mcp::Mcp),
     /// Look for what is wrong, and say what to do.
@@ -120,6 +123,7 @@ impl Command {
             Self::Alerts(alerts) => wait_for(alerts.run(global, terminal)),
             Self::Backup(backup) => wait_for(backup.run(global, terminal)),
             Self::Restore(restore) => wait_for(restore.run(global, terminal)),
+            Self::Migrate(migrate) => wait_for(migrate.run(global, terminal)),
             Self::Mcp(mcp) => wait_for(mcp.run(global)),
             Self::Doctor(doctor) => wait_for(doctor.run(global, terminal)),
             Self::Top(top) => wait_for(top.run(global, terminal)),

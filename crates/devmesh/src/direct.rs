@@ -1,8 +1,11 @@
 //! The mesh by its database, without an API key: for those who hold the database and its keys anyway.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use control::Control;
 use telemetry::{Telemetry, TelemetryConfig};
+use zeroize::Zeroizing;
 
 use crate::arguments::Global;
 use crate::failure::Failure;
@@ -62,5 +65,38 @@ impl Direct {
             .map_err(|error| Failure::of("telemetry", error))?;
         let opened = rest_api::direct::open(&config, &telemetry).await;
         opened.map_err(|error| Failure::Failed(error.to_string()))
+    }
+}
+
+/// Which database, and with whose login.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Whose settings name it.
+    #[command(flatten)]
+    pub direct: Direct,
+    /// PostgreSQL: a file with the URL of the login to use in place of the settings' own.
+    #[arg(long, value_name = "FILE")]
+    login_file: Option<PathBuf>,
+}
+
+impl Place {
+    /// The URL of the database, with the login to use.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings; or the login's file cannot be read, or holds no URL of a database.
+    pub fn url(&self, global: &Global) -> Result<Zeroizing<String>, Failure> {
+        let Some(file) = &self.login_file else {
+            let config = self.direct.settings(global)?;
+            return Ok(Zeroizing::new(config.database.url.expose().to_owned()));
+        };
+        let named =
+            |why: &dyn std::fmt::Display| Failure::Usage(format!("--login-file {}: {why}", file.display()));
+        let read = std::fs::read_to_string(file).map(Zeroizing::new);
+        let text = read.map_err(|error| named(&error))?;
+        let url = text.trim();
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(named(&"it has to hold one line, `postgres://…`"));
+        }
+        Ok(Zeroizing::new(url.to_owned()))
     }
 }

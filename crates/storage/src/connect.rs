@@ -96,6 +96,46 @@ pub enum ConnectError {
     /// A migration failed, or the database belongs to another version.
     #[error("cannot migrate the database: {0}")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    /// Somebody else migrates, or on SQLite writes, for longer than was waited.
+    #[error("somebody else migrates the database{}", holder.as_ref().map(ToString::to_string).unwrap_or_default())]
+    Locked {
+        /// Who, where that can be seen.
+        holder: Option<crate::migrate::Holder>,
+    },
+    /// Migrations are pending that this login may not apply. Its owner may have done so in a moment.
+    #[error(
+        "{pending} migrations are pending, and this login may not apply them: {source} (the owner does with `devmesh migrate up`)"
+    )]
+    MayNotMigrate {
+        /// How many.
+        pending: usize,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+    /// A later version of the program has changed the database so that this one cannot work on it.
+    #[error(
+        "the database has the migration {version} of a later version, which needs programs that know migration {needs}; \
+         this one knows migrations up to {known}: use a later version"
+    )]
+    Later {
+        /// The migration.
+        version: i64,
+        /// What a program must know.
+        needs: i64,
+        /// What this one knows.
+        known: i64,
+    },
+    /// The database was not made by this program or an earlier one of it.
+    #[error(
+        "the database has a migration {version} that this program, which knows migrations up to {known}, has never had: it is \
+         that of another program, or of another build"
+    )]
+    Foreign {
+        /// The migration.
+        version: i64,
+        /// What this program knows.
+        known: i64,
+    },
     /// The login may not put on a role, or a table is missing.
     #[error(
         "the database is not set up for this login: {0} (run the migrations as the owner, and grant the login \
@@ -108,7 +148,10 @@ impl ConnectError {
     /// Whether trying again later may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(_))
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Locked { .. } | Self::MayNotMigrate { .. }
+        )
     }
 }
 

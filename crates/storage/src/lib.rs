@@ -21,6 +21,7 @@ pub mod events;
 mod fault;
 pub mod inspect;
 mod meter;
+pub mod migrate;
 mod outage;
 mod postgres;
 mod rows;

@@ -12,6 +12,7 @@ mod aggregates;
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::ports::Storage;
 use sqlx::postgres::PgConnectOptions;
@@ -19,6 +20,7 @@ use sqlx::{ConnectOptions, Postgres};
 
 use crate::connect::{ConnectError, StorageOptions};
 use crate::meter::{DbMetrics, Meter};
+use crate::migrate::{Schema, Step};
 use crate::signals::Signals;
 
 type Db = Postgres;
@@ -28,12 +30,27 @@ pub fn newest_migration() -> i64 {
     crate::connect::newest(&migrations::MIGRATIONS)
 }
 
+/// What is applied and pending.
+pub async fn schema(url: &str) -> Result<Schema, ConnectError> {
+    migrations::schema(&login(url)?).await
+}
+
+/// Applies what is pending as the owner, for `service`.
+pub async fn migrate(
+    owner: &str,
+    service: &str,
+    patience: Duration,
+    tell: &mut (dyn FnMut(&Step) + Send),
+) -> Result<(), ConnectError> {
+    migrations::run(&login(owner)?, &login(service)?, Some(patience), tell).await
+}
+
 /// Opens a storage on Postgres.
 pub async fn open(url: &str, options: &StorageOptions, metrics: DbMetrics) -> Result<Storage, ConnectError> {
     let login = login(url)?;
     if options.migrate {
         let owner = options.owner_url.as_deref().map(self::login).transpose()?;
-        migrations::run(owner.as_ref().unwrap_or(&login), &login).await?;
+        migrations::run(owner.as_ref().unwrap_or(&login), &login, None, &mut |_| {}).await?;
     }
     let relay = options.relay_url.as_deref().map(self::login).transpose()?;
     let signals = Arc::new(Signals::default());

@@ -6,10 +6,9 @@ use clap::{Args, Subcommand};
 use domain::{Clock, SystemClock};
 use serde_json::{Value, json};
 use storage::backup::{self, BackupError, Manifest};
-use zeroize::Zeroizing;
 
 use crate::arguments::Global;
-use crate::direct::Direct;
+use crate::direct::{Direct, Place};
 use crate::failure::Failure;
 use crate::mesh::data_dir::DataDir;
 use crate::terminal::{Column, Terminal, text};
@@ -60,16 +59,6 @@ pub struct Restore {
     place: Place,
 }
 
-/// Which database.
-#[derive(Debug, Args)]
-struct Place {
-    #[command(flatten)]
-    direct: Direct,
-    /// PostgreSQL: a file with the URL of the login to use in place of the settings' own.
-    #[arg(long, value_name = "FILE")]
-    login_file: Option<PathBuf>,
-}
-
 const COLUMNS: &[Column] = &[
     ("made", |row| text(row, "made_at")),
     ("of", |row| text(row, "backend")),
@@ -116,38 +105,25 @@ impl Restore {
             terminal.note(format_args!("what was there is now {}", kept.display()));
         }
         show(&self.file, &manifest, terminal)?;
-        self.place.keys_at_hand(&manifest, global)
+        keys_at_hand(&self.place.direct, &manifest, global)
     }
 }
 
-impl Place {
-    fn url(&self, global: &Global) -> Result<Zeroizing<String>, Failure> {
-        let Some(file) = &self.login_file else {
-            let config = self.direct.settings(global)?;
-            return Ok(Zeroizing::new(config.database.url.expose().to_owned()));
-        };
-        let read = std::fs::read_to_string(file).map(Zeroizing::new);
-        let text = read.map_err(|error| Failure::of(file.display(), error))?;
-        Ok(Zeroizing::new(text.trim().to_owned()))
-    }
-
-    /// Whether the keys at hand open what was restored: better known now than at the first call.
-    fn keys_at_hand(&self, manifest: &Manifest, global: &Global) -> Result<(), Failure> {
-        let known = rest_api::direct::key_names(&self.direct.settings(global)?);
-        let known =
-            known.map_err(|error| Failure::Failed(format!("the database is restored, but {error}")))?;
-        let missing: Vec<_> = manifest
-            .sealed_by
-            .keys()
-            .filter(|key| !known.contains(key.as_str()))
-            .collect();
-        match missing.as_slice() {
-            [] => Ok(()),
-            missing => Err(Failure::Failed(format!(
-                "the database is restored, but its credentials need the keys {missing:?}, which are not here: add their lines to \
+/// Whether the keys at hand open what was restored: better known now than at the first call.
+fn keys_at_hand(direct: &Direct, manifest: &Manifest, global: &Global) -> Result<(), Failure> {
+    let known = rest_api::direct::key_names(&direct.settings(global)?);
+    let known = known.map_err(|error| Failure::Failed(format!("the database is restored, but {error}")))?;
+    let missing: Vec<_> = manifest
+        .sealed_by
+        .keys()
+        .filter(|key| !known.contains(key.as_str()))
+        .collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(Failure::Failed(format!(
+            "the database is restored, but its credentials need the keys {missing:?}, which are not here: add their lines to \
                  credentials.key (or `credentials.keys`) before the mesh starts"
-            ))),
-        }
+        ))),
     }
 }
 

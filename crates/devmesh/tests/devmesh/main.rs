@@ -12,6 +12,7 @@ mod command_line;
 mod events;
 mod keys;
 mod mesh;
+mod migrate;
 mod operators;
 mod routing;
 mod secrets;

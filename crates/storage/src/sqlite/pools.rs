@@ -6,16 +6,14 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Sqlite, Transaction};
 
 use crate::connect::{ConnectError, StorageOptions};
+use crate::migrate::Step;
 use crate::scope::{Mode, Scope};
-
-pub static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The connections to a SQLite file.
 pub struct Pools {
@@ -66,18 +64,16 @@ impl Pools {
         Ok(pools)
     }
 
-    /// In one transaction that keeps every other process out from its first statement on.
-    async fn migrate(&self) -> Result<(), ConnectError> {
-        let mut transaction = self
-            .begin(Scope::Across, Mode::Write)
-            .await
-            .map_err(ConnectError::Unreachable)?;
-        // `Migrator::run` takes `impl Acquire`, whose bounds make the future unfit for `spawn`.
-        MIGRATIONS
-            .run_direct(None, &mut *transaction, false)
-            .await
-            .map_err(ConnectError::Migrate)?;
-        transaction.commit().await.map_err(ConnectError::Unreachable)
+    /// In one transaction that keeps every other process out from its first statement on. Answers what was applied.
+    pub async fn migrate(&self) -> Result<Vec<Step>, ConnectError> {
+        let begun = self.begin(Scope::Across, Mode::Write).await;
+        let mut transaction = begun.map_err(|error| match code(&error) {
+            Some(BUSY) => ConnectError::Locked { holder: None },
+            _ => ConnectError::Unreachable(error),
+        })?;
+        let applied = super::migrations::apply(&mut transaction).await?;
+        transaction.commit().await.map_err(ConnectError::Unreachable)?;
+        Ok(applied)
     }
 
     /// Begins a transaction. There is no second lock, so the scope says nothing here.
@@ -164,7 +160,7 @@ fn code(error: &sqlx::Error) -> Option<u32> {
 }
 
 /// A file that is no database, or a broken one, does not become one by waiting; one that is locked does come free.
-fn refused(path: &Path, error: sqlx::Error) -> ConnectError {
+pub fn refused(path: &Path, error: sqlx::Error) -> ConnectError {
     match code(&error) {
         Some(CORRUPT | NOT_A_DATABASE) => ConnectError::File {
             path: path.display().to_string(),

@@ -6,7 +6,7 @@ use storage::{ConnectError, StorageOptions, connect};
 use crate::backend::{Backend, options, quiet};
 
 /// A login without any right in the database of `owner_url`.
-async fn plain_login(owner_url: &str) -> String {
+pub async fn plain_login(owner_url: &str) -> String {
     let admin_url = test_support::postgres_url().await.unwrap();
     let mut admin = PgConnection::connect(&admin_url).await.unwrap();
     let database = owner_url.rsplit_once('/').unwrap().1;

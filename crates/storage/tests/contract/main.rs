@@ -26,6 +26,7 @@ mod log;
 mod logins;
 mod lost;
 mod messages;
+mod migrations;
 mod outage;
 mod outbox;
 mod providers;
