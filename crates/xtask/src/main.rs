@@ -17,6 +17,7 @@ mod layout;
 mod licences;
 mod proto;
 mod repository;
+mod threats;
 mod unused;
 mod variants;
 mod words;
@@ -35,6 +36,7 @@ const CHECKS: &[(&str, CheckFn)] = &[
     ("duplicates", duplicates::check),
     ("unused", unused::check),
     ("licences", licences::check),
+    ("threats", threats::check),
     ("proto", proto::check),
     ("generated", generated::check),
 ];
@@ -57,7 +59,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, unused, licences, proto, generated.
+    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, unused, licences, threats, proto, generated.
     Check {
         /// The checks to run.
         #[arg(value_parser = CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>())]
