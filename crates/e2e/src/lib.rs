@@ -14,6 +14,7 @@ pub mod fleet;
 mod mcp;
 mod mesh;
 mod page;
+pub mod rolling;
 mod setup;
 mod shop;
 mod trace;

@@ -242,6 +242,21 @@ impl Mesh {
         self.take(at, deadline).await
     }
 
+    /// Tells one replica of `service` to end (SIGTERM), and waits for that; its exit code.
+    ///
+    /// # Errors
+    /// When it still runs at the deadline.
+    pub async fn end_replica(
+        &mut self,
+        service: Service,
+        replica: usize,
+        deadline: Duration,
+    ) -> Result<Option<i32>> {
+        let at = self.position(service, Some(replica))?;
+        self.processes[at].process.terminate()?;
+        self.take(at, deadline).await
+    }
+
     /// Where the process is that runs this replica of `service`, or any.
     fn position(&self, service: Service, replica: Option<usize>) -> Result<usize> {
         let is_it = |running: &Running| {

@@ -1,6 +1,6 @@
 //! A stream of server-sent events that stays open.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,14 +12,22 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use test_support::eventually;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Messages as they come, until dropped.
 pub struct Stream {
-    messages: Arc<Mutex<Vec<Value>>>,
-    ids: Arc<Mutex<Vec<String>>>,
-    ended: Arc<Mutex<bool>>,
+    heard: Arc<Mutex<Heard>>,
+    ended: watch::Receiver<bool>,
     _tasks: JoinSet<()>,
+}
+
+/// What came so far.
+#[derive(Default)]
+struct Heard {
+    messages: Vec<Value>,
+    ids: Vec<String>,
+    retry: Option<Duration>,
 }
 
 impl Stream {
@@ -47,16 +55,15 @@ impl Stream {
             .await?;
         let status = answer.status();
         ensure!(status.is_success(), "{url}: {status}");
-        let (messages, ids, ended) = (Arc::default(), Arc::default(), Arc::default());
-        tasks.spawn(read(
-            answer.into_body(),
-            Arc::clone(&messages),
-            Arc::clone(&ids),
-            Arc::clone(&ended),
-        ));
+        let heard: Arc<Mutex<Heard>> = Arc::default();
+        let (end, ended) = watch::channel(false);
+        let into = Arc::clone(&heard);
+        tasks.spawn(async move {
+            read(answer.into_body(), &into).await;
+            end.send_replace(true);
+        });
         Ok(Self {
-            messages,
-            ids,
+            heard,
             ended,
             _tasks: tasks,
         })
@@ -64,15 +71,17 @@ impl Stream {
 
     /// Everything that came so far.
     pub fn messages(&self) -> Vec<Value> {
-        self.messages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.heard).messages.clone()
     }
 
     /// The ids of the events that came so far.
     pub fn event_ids(&self) -> Vec<String> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.heard).ids.clone()
+    }
+
+    /// How long to wait before coming back, as the server last said (`retry:`).
+    pub fn retry(&self) -> Option<Duration> {
+        lock(&self.heard).retry
     }
 
     /// Waits for a message of this method.
@@ -91,44 +100,43 @@ impl Stream {
         eventually(deadline, probe).await
     }
 
+    /// Waits until it is closed, however long that takes.
+    pub async fn ended(&self) {
+        // Its sender is gone only when this is dropped.
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+
     /// Waits until the server has closed it.
     ///
     /// # Errors
     /// After `deadline`.
     pub async fn closed(&self, deadline: Duration) -> Result<()> {
-        let ended = || async { *self.ended.lock().unwrap_or_else(PoisonError::into_inner) };
-        eventually(deadline, ended)
-            .await
-            .context("the stream is still open")
+        let ended = tokio::time::timeout(deadline, self.ended()).await;
+        ended.context("the stream is still open")
     }
 }
 
-async fn read(
-    mut body: Incoming,
-    messages: Arc<Mutex<Vec<Value>>>,
-    ids: Arc<Mutex<Vec<String>>>,
-    ended: Arc<Mutex<bool>>,
-) {
+async fn read(mut body: Incoming, heard: &Mutex<Heard>) {
     let mut rest = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
         rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
+            let mut heard = lock(heard);
             if let Some(id) = line.strip_prefix("id:") {
-                ids.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(id.trim().to_owned());
+                heard.ids.push(id.trim().to_owned());
             }
-            if let Some(message) = message(&line) {
-                messages
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(message);
+            if let Some(wait) = line.strip_prefix("retry:") {
+                heard.retry = wait.trim().parse().ok().map(Duration::from_millis);
             }
+            heard.messages.extend(message(&line));
         }
     }
-    *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+}
+
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The message of a `data:` line; events of the mesh have one each.
