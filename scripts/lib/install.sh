@@ -28,6 +28,8 @@ package_of() {
         yaml) echo python3-yaml ;;
         unshare | setpriv) echo util-linux ;;
         ip) echo iproute2 ;;
+        systemd-analyze) echo systemd ;;
+        strip) echo binutils ;;
         psql) echo postgresql-client ;;
         *) echo "$1" ;;
     esac
