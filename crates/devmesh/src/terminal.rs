@@ -1,6 +1,7 @@
 //! What a person sees: tables or JSON on stdout, notes and errors on stderr, colour and progress only on a terminal.
 
 mod progress;
+mod shown;
 mod table;
 
 use std::fmt::Display;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 
 pub use progress::Progress;
+pub(crate) use shown::shown;
 pub use table::{Column, date, list, text};
 
 /// How results are printed.
@@ -61,11 +63,18 @@ impl Terminal {
         self.output == Output::Json
     }
 
-    /// A result, as text on stdout.
+    /// A result, as text on stdout; on a terminal without what would steer it.
     ///
     /// # Errors
     /// When stdout cannot be written; that its reader has gone (`| head`) is fine.
     pub fn print(&self, text: impl Display) -> Result<(), Failure> {
+        if io::stdout().is_terminal() {
+            return forgive(writeln!(
+                anstream::stdout().lock(),
+                "{}",
+                shown(&text.to_string())
+            ));
+        }
         forgive(writeln!(anstream::stdout().lock(), "{text}"))
     }
 
@@ -106,7 +115,11 @@ impl Terminal {
 
     /// A remark for a person, on stderr. Nobody there to read it is no failure.
     pub fn note(&self, text: impl Display) {
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        let _ = if self.is_interactive() {
+            writeln!(anstream::stderr().lock(), "{}", shown(&text.to_string()))
+        } else {
+            writeln!(anstream::stderr().lock(), "{text}")
+        };
     }
 
     /// Why a command failed: on stderr, and as the API's own problem with `--output json`.

@@ -97,7 +97,8 @@ const HEAD: &str = "\
 Generated from the declarations in the code; do not edit.
 
 One JSON object a line. Every line has the first seven fields of this table, the others where they are known, and then the
-event's own. `monitoring.logging.fields` chooses among them; `LOG_FORMAT=pretty` shows people the same.
+event's own. `monitoring.logging.fields` chooses among them; `LOG_FORMAT=pretty` shows people the same. A field that
+is named as a secret is (`password`, `token`, `api_key` and the like) shows `***`.
 
 | field | meaning |
 |---|---|

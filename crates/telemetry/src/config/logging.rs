@@ -17,8 +17,8 @@ pub struct LoggingConfig {
     pub output: LogOutput,
     /// Which of the standard fields a JSON line carries beside `time`, `level`, `msg` and the event's own. Default: all of them.
     pub fields: Vec<LogField>,
-    /// Lines that wait for the writer before further ones are dropped and counted. Default 8192: a slow disk or terminal
-    /// costs lines, never requests.
+    /// Lines that wait for the writer before further ones are dropped and counted, and kilobytes of them. Default 8192: a slow
+    /// disk or terminal costs lines, never requests.
     pub queue: usize,
 }
 

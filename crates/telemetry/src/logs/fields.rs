@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tracing::field::{Field, Visit};
 
 use super::text::LONGEST;
+use crate::secrets::{HIDDEN, is_secret};
 
 /// Whether a line's standard fields use this name.
 pub(super) fn is_reserved(name: &str) -> bool {
@@ -41,6 +42,11 @@ impl Lifted {
             cut(&mut text, 0);
             *slot = Some(text.into());
         }
+    }
+
+    /// Whether an outer span has nothing to add.
+    pub(super) fn is_full(&self) -> bool {
+        self.correlation_id.is_some() && self.tenant_id.is_some() && self.user_id.is_some()
     }
 
     /// Takes from an outer span what is not known yet.
@@ -154,7 +160,11 @@ impl EventFields {
     /// What `write` adds to the texts becomes the value of `name`.
     fn text(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
         let begin = self.texts.len();
-        write(&mut self.texts);
+        if is_secret(name) {
+            self.texts.push_str(HIDDEN);
+        } else {
+            write(&mut self.texts);
+        }
         cut(&mut self.texts, begin);
         let range = begin..self.texts.len();
         if name == "message" {
@@ -163,6 +173,14 @@ impl EventFields {
             *slot = self.texts.get(range).map(Arc::from);
         } else {
             self.put(name, Scalar::Text(range));
+        }
+    }
+
+    fn number(&mut self, name: &'static str, value: Scalar) {
+        if is_secret(name) {
+            self.text(name, |_| ());
+        } else {
+            self.put(name, value);
         }
     }
 
@@ -187,22 +205,22 @@ impl Visit for EventFields {
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), Scalar::Signed(value));
+        self.number(field.name(), Scalar::Signed(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), Scalar::Unsigned(value));
+        self.number(field.name(), Scalar::Unsigned(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), Scalar::Float(value));
+        self.number(field.name(), Scalar::Float(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         if field.name() == "critical" {
             self.critical = value;
         } else {
-            self.put(field.name(), Scalar::Bool(value));
+            self.number(field.name(), Scalar::Bool(value));
         }
     }
 }

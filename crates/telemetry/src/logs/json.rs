@@ -51,9 +51,14 @@ impl JsonStyle {
             .iter()
             .copied()
             .filter(|field| fields.contains(field));
-        JsonStyle {
-            parts: chosen.map(part).collect(),
+        let mut parts: Vec<Part> = Vec::new();
+        for field in chosen {
+            match (parts.last_mut(), part(field)) {
+                (Some(Part::Fixed(before)), Part::Fixed(text)) => before.extend_from_slice(&text),
+                (_, part) => parts.push(part),
+            }
         }
+        JsonStyle { parts }
     }
 
     /// Appends the line to `out`.
@@ -112,12 +117,11 @@ fn standard(field: LogField, line: &JsonLine<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Identifiers of traces and spans.
+/// Identifiers of traces and spans, of 16 bytes at most.
 fn id<const N: usize>(out: &mut Vec<u8>, begin: &str, bytes: Option<[u8; N]>) {
     let Some(bytes) = bytes else { return };
     out.extend_from_slice(begin.as_bytes());
-    let from = out.len();
-    out.resize(from + 2 * N, b'0');
-    digits::put(&bytes, out.get_mut(from..).unwrap_or_default());
-    out.push(b'"');
+    let mut text = [b'"'; 33];
+    digits::put(&bytes, &mut text[..2 * N]);
+    out.extend_from_slice(&text[..=2 * N]);
 }

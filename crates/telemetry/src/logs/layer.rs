@@ -49,7 +49,7 @@ pub(crate) enum Style {
     Pretty(PrettyStyle),
 }
 
-/// Formats each event where it happens and hands the line to the writer.
+/// Formats each event where it happens, hands the line to the writer, and the event to the span that it happened in.
 pub(crate) struct LogLayer {
     pub(crate) style: Style,
     pub(crate) writer: LogWriter,
@@ -64,16 +64,17 @@ where
         // A value whose `Debug` logs something itself finds the thread's parts in use, and makes its own.
         let mut parts = PARTS.take().unwrap_or_default();
         let time = clock::now();
+        let around = Around::of(event, &context);
         let pretty = match &self.style {
             Style::Json(style) => {
-                parts.json(style, time, event, &context);
+                parts.json(style, time, event, &around);
                 self.writer.write(&parts.text);
                 None
             }
             Style::Pretty(style) => Some(style),
         };
         if pretty.is_some() || self.export.is_some() {
-            let line = parts.line(time, event, &context);
+            let line = parts.line(time, event, around);
             if let Some(style) = pretty {
                 self.writer.write(&style.format(&line));
             }
@@ -87,57 +88,69 @@ where
     }
 }
 
-/// Takes from the spans around an event whom it is for; answers the trace.
-fn around<S>(event: &Event<'_>, context: &Context<'_, S>, lifted: &mut Lifted) -> Option<TraceContext>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let mut trace = None;
-    for span in context.event_scope(event).into_iter().flatten() {
-        let extensions = span.extensions();
-        let Some(state) = extensions.get::<SpanState>() else {
-            continue;
-        };
-        trace.get_or_insert_with(|| state.context.clone());
-        lifted.fill_from(&state.lifted);
+/// What an event has from the spans around it.
+#[derive(Default)]
+struct Around {
+    trace: Option<TraceContext>,
+    lifted: Lifted,
+}
+
+impl Around {
+    /// Looks at them once for all that there is to do: the innermost one keeps the event too, if it is exported.
+    fn of<S>(event: &Event<'_>, context: &Context<'_, S>) -> Self
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let mut around = Self::default();
+        let mut next = context.event_span(event);
+        while let Some(span) = next {
+            let mut keeps = false;
+            if let Some(state) = span.extensions().get::<SpanState>() {
+                keeps = around.trace.is_none() && state.is_recording();
+                around.trace.get_or_insert_with(|| state.context.clone());
+                around.lifted.fill_from(&state.lifted);
+            }
+            if keeps && let Some(state) = span.extensions_mut().get_mut::<SpanState>() {
+                state.keep(event);
+            }
+            next = if around.lifted.is_full() {
+                None
+            } else {
+                span.parent()
+            };
+        }
+        around
     }
-    trace
 }
 
 impl Parts {
     /// Writes the line as JSON.
-    fn json<S>(&mut self, style: &JsonStyle, time: SystemTime, event: &Event<'_>, context: &Context<'_, S>)
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
+    fn json(&mut self, style: &JsonStyle, time: SystemTime, event: &Event<'_>, around: &Around) {
         let Self { values, text, .. } = self;
         text.clear();
         Shape::with(event.metadata(), |shape| {
             values.read(event, shape);
-            let trace = around(event, context, &mut values.lifted);
+            values.lifted.fill_from(&around.lifted);
             let line = JsonLine {
                 time,
                 level: *event.metadata().level(),
                 shape,
                 values,
-                trace: trace.as_ref(),
+                trace: around.trace.as_ref(),
             };
             style.format(&line, text);
         });
     }
 
     /// The line with its values as they are.
-    fn line<S>(&mut self, time: SystemTime, event: &Event<'_>, context: &Context<'_, S>) -> Line<'_>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
+    fn line(&mut self, time: SystemTime, event: &Event<'_>, around: Around) -> Line<'_> {
         self.fields.read(event);
-        let trace = around(event, context, &mut self.fields.lifted);
+        self.fields.lifted.fill_from(&around.lifted);
         Line {
             time,
             metadata: event.metadata(),
             fields: &self.fields,
-            trace,
+            trace: around.trace,
         }
     }
 }

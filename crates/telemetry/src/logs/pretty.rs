@@ -1,5 +1,6 @@
 //! The line for people at a terminal.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::fields::Shown;
@@ -23,12 +24,12 @@ impl PrettyStyle {
             self.dim(time),
             self.level(level),
             self.service,
-            line.fields.message()
+            plain(line.fields.message())
         );
         for (prefix, name, value) in line.fields.own() {
             let _ = write!(text, " {}", self.dim(&format!("{prefix}{name}=")));
             let _ = match value {
-                Shown::Text(value) => write!(text, "{value}"),
+                Shown::Text(value) => write!(text, "{}", plain(value)),
                 Shown::Signed(value) => write!(text, "{value}"),
                 Shown::Unsigned(value) => write!(text, "{value}"),
                 Shown::Float(value) => write!(text, "{value}"),
@@ -47,6 +48,7 @@ impl PrettyStyle {
             ),
         ] {
             if let Some(value) = value {
+                let value = plain(&value);
                 let _ = write!(text, " {}", self.dim(&format!("{name}={value}")));
             }
         }
@@ -75,4 +77,21 @@ impl PrettyStyle {
             format!("{level:>5}")
         }
     }
+}
+
+/// The text in one line: what is logged comes from callers too, who must neither begin a line of their own nor steer the
+/// terminal.
+fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if letter.is_control() {
+            plain.extend(letter.escape_default());
+        } else {
+            plain.push(letter);
+        }
+    }
+    Cow::Owned(plain)
 }

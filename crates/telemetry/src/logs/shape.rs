@@ -1,20 +1,15 @@
 //! What all lines of one call site have in common, worked out at its first line: names are escaped, compared and looked up
 //! once, and not for every line.
 
-use std::sync::OnceLock;
-
 use tracing::Metadata;
 use tracing::field::Field;
 
 use super::fields::is_reserved;
 use super::text::escaped;
+use crate::known::Known;
+use crate::secrets::is_secret;
 
-/// Room for call sites that have written a line; whose there is none for are worked out anew.
-const SLOTS: usize = 1 << 10;
-/// How far the place of a call site may be from the one that its address asks for.
-const STEPS: usize = 16;
-
-static KEPT: [OnceLock<(usize, Shape)>; SLOTS] = [const { OnceLock::new() }; SLOTS];
+static KNOWN: Known<Shape> = Known::new();
 
 /// The parts of a line that its call site decides.
 pub(super) struct Shape {
@@ -27,8 +22,20 @@ pub(super) struct Shape {
 /// A field.
 pub(super) struct Shaped {
     pub(super) role: Role,
-    /// `,"NAME":`, with a prefix for names of standard fields.
-    pub(super) begin: Vec<u8>,
+    /// `,"NAME":"`, with a prefix for names of standard fields.
+    begin: Vec<u8>,
+}
+
+impl Shaped {
+    /// What comes before a text, its first quotation mark included.
+    pub(super) fn before_text(&self) -> &[u8] {
+        &self.begin
+    }
+
+    /// What comes before any other value.
+    pub(super) fn before_value(&self) -> &[u8] {
+        self.begin.split_last().map_or(&[], |(_, begin)| begin)
+    }
 }
 
 /// What a field is for.
@@ -40,6 +47,8 @@ pub(super) enum Role {
     /// One of those that spans pass on.
     Lifted(&'static str),
     Own,
+    /// Named as a secret: that it is there is shown, and not what it is.
+    Secret,
     /// Another one of the same name follows, which counts.
     Replaced,
 }
@@ -49,18 +58,7 @@ impl Shape {
     pub(super) fn with<T>(metadata: &'static Metadata<'static>, read: impl FnOnce(&Shape) -> T) -> T {
         // The metadata of a call site lives as long as the program: its address is its name.
         let key = std::ptr::from_ref(metadata).addr();
-        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize);
-        let wanted = spread >> (usize::BITS - SLOTS.trailing_zeros());
-        for step in 0..STEPS {
-            let Some(slot) = KEPT.get((wanted + step) % SLOTS) else {
-                continue;
-            };
-            let (owner, shape) = slot.get_or_init(|| (key, Shape::of(metadata)));
-            if *owner == key {
-                return read(shape);
-            }
-        }
-        read(&Shape::of(metadata))
+        KNOWN.with(key, || Shape::of(metadata), read)
     }
 
     fn of(metadata: &Metadata<'_>) -> Self {
@@ -91,6 +89,7 @@ fn role(name: &str) -> Role {
         "correlation_id" => Role::Lifted("correlation_id"),
         "tenant_id" => Role::Lifted("tenant_id"),
         "user_id" => Role::Lifted("user_id"),
+        name if is_secret(name) => Role::Secret,
         _ => Role::Own,
     }
 }
@@ -101,7 +100,7 @@ fn begin(name: &str) -> Vec<u8> {
         begin.extend_from_slice(b"field_");
     }
     escaped(&mut begin, name);
-    begin.extend_from_slice(b"\":");
+    begin.extend_from_slice(b"\":\"");
     begin
 }
 

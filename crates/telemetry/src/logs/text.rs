@@ -9,8 +9,12 @@ const CUT: &str = "…";
 
 /// A text of at most [`LONGEST`] bytes, between quotation marks.
 pub(super) fn text(out: &mut Vec<u8>, value: &str) {
-    out.reserve(value.len().min(LONGEST) + 2);
     out.push(b'"');
+    ended_text(out, value);
+}
+
+/// The same after its first quotation mark.
+pub(super) fn ended_text(out: &mut Vec<u8>, value: &str) {
     if value.len() <= LONGEST {
         escaped(out, value);
     } else {
@@ -68,28 +72,32 @@ pub(super) fn escaped(out: &mut Vec<u8>, value: &str) {
     }
 }
 
-/// Looked at in pieces of a fixed size, which the compiler makes one comparison of.
-const PIECE: usize = 16;
+/// How many bytes are looked at in one go.
+const PIECE: usize = size_of::<u64>();
 
+/// Whether no byte has to be escaped.
 fn is_plain(text: &[u8]) -> bool {
     let (pieces, rest) = text.as_chunks::<PIECE>();
-    let is_special = |piece: &[u8; PIECE]| {
-        let special =
-            piece.map(|byte| u8::from(byte < b' ') | u8::from(byte == b'"') | u8::from(byte == b'\\'));
-        u128::from_ne_bytes(special) != 0
-    };
-    if pieces.iter().any(is_special) {
+    if pieces.iter().any(|piece| has_special(*piece)) {
         return false;
     }
     match text.last_chunk::<PIECE>() {
-        // The last piece and some of the one before.
-        Some(last) => rest.is_empty() || !is_special(last),
-        None => {
-            let mut last = [b' '; PIECE];
-            last[..rest.len()].copy_from_slice(rest);
-            !is_special(&last)
-        }
+        // The rest, and some of the piece before it.
+        Some(last) => rest.is_empty() || !has_special(*last),
+        None => rest
+            .iter()
+            .all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\'),
     }
+}
+
+/// Whether a byte is a control character, a quotation mark or a backslash: the highest bit of each byte says so, and a
+/// carry reaches only bytes above one that is.
+fn has_special(piece: [u8; PIECE]) -> bool {
+    const EACH: u64 = u64::MAX / 255;
+    let word = u64::from_ne_bytes(piece);
+    let below = |word: u64, bound: u8| word.wrapping_sub(EACH * u64::from(bound)) & !word;
+    let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+    (below(word, b' ') | is(b'"') | is(b'\\')) & (EACH << 7) != 0
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use tracing::field::{Field, Visit};
 
 use super::fields::Lifted;
 use super::shape::{Role, Shape};
-use super::text::{shown, text};
+use super::text::{ended_text, shown};
+use crate::secrets::HIDDEN;
 
 /// The parts of a line that its event decides. Used again for the next event of the thread.
 #[derive(Default)]
@@ -42,23 +43,42 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Writes the field as one of the event's own, unless another one takes its place.
+    /// Writes the field as one of the event's own, unless another one takes its place; `write` after the quotation mark of
+    /// a text.
     #[inline]
-    fn own(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(field) = self.shape.field(field)
-            && field.role != Role::Replaced
-        {
-            self.values.own.extend_from_slice(&field.begin);
-            write(&mut self.values.own);
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(field) = self.shape.field(field) else {
+            return;
+        };
+        let out = &mut self.values.own;
+        match field.role {
+            Role::Replaced => {}
+            Role::Secret => {
+                out.extend_from_slice(field.before_text());
+                ended_text(out, HIDDEN);
+            }
+            _ => {
+                out.extend_from_slice(field.before_text());
+                write(out);
+            }
         }
     }
 
-    /// A number that has no form in JSON is null.
+    /// The same for a number, or what is written like one. One that has no form in JSON is null.
     fn number(&mut self, field: &Field, value: impl serde::Serialize) {
-        self.own(field, |out| {
-            let written = serde_json::to_writer(out, &value);
-            debug_assert!(written.is_ok(), "a number cannot fail to be written");
-        });
+        let Some(shaped) = self.shape.field(field) else {
+            return;
+        };
+        match shaped.role {
+            Role::Replaced => {}
+            Role::Secret => self.text(field, |_| ()),
+            _ => {
+                let out = &mut self.values.own;
+                out.extend_from_slice(shaped.before_value());
+                let written = serde_json::to_writer(out, &value);
+                debug_assert!(written.is_ok(), "a number cannot fail to be written");
+            }
+        }
     }
 
     fn role(&self, field: &Field) -> Option<Role> {
@@ -70,7 +90,7 @@ impl Visit for Reading<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         match self.role(field) {
             Some(Role::Message | Role::Lifted(_)) => self.record_debug(field, &format_args!("{value}")),
-            _ => self.own(field, |out| text(out, value)),
+            _ => self.text(field, |out| ended_text(out, value)),
         }
     }
 
@@ -81,8 +101,7 @@ impl Visit for Reading<'_> {
                 shown(&mut self.values.message, value);
             }
             Some(Role::Lifted(name)) => self.values.lifted.set(name, value),
-            _ => self.own(field, |out| {
-                out.push(b'"');
+            _ => self.text(field, |out| {
                 shown(out, value);
                 out.push(b'"');
             }),

@@ -13,6 +13,8 @@ use crate::metrics::{Counter, Family};
 const GATHER: Duration = Duration::from_millis(5);
 /// Largest room that is kept for lines, in bytes.
 const KEPT: usize = 1 << 20;
+/// What a line that waits may take on average, in bytes: twice what one of a tool call does.
+const USUAL: usize = 1 << 10;
 
 /// The bounded queue before the writing thread. Cheap to clone.
 #[derive(Clone)]
@@ -22,7 +24,7 @@ pub(crate) struct LogWriter(Arc<Handle>);
 struct Handle {
     queue: Arc<Queue>,
     queue_full: Counter,
-    /// Most lines that wait.
+    /// Most lines that wait, and most kilobytes.
     bound: usize,
 }
 
@@ -76,7 +78,9 @@ impl LogWriter {
     pub(crate) fn write(&self, line: &[u8]) {
         let Handle { queue, bound, .. } = &*self.0;
         let mut waiting = queue.lock();
-        if waiting.lines >= *bound {
+        let bytes = waiting.text.len() + line.len();
+        // One line alone always fits: its fields are bounded.
+        if waiting.lines >= *bound || (waiting.lines > 0 && bytes > bound.saturating_mul(USUAL)) {
             drop(waiting);
             self.0.queue_full.increment(1);
             return;

@@ -125,9 +125,9 @@ impl Journal {
     }
 
     /// A span that ended and waits for the exporter, after `records` of those around it.
-    pub(crate) fn ended(&self, mut records: Vec<u8>, span: &Ended) {
-        record::ended(&mut records, span);
-        self.append(&records);
+    pub(crate) fn ended(&self, records: &mut Vec<u8>, span: &Ended) {
+        record::ended(records, span);
+        self.append(records);
     }
 
     /// Nobody needs these spans any more: the collector has them, or they were given up and counted.
@@ -214,7 +214,7 @@ mod tests {
         let mut written = 0;
         while journal.opened().size < BOUND as u64 - 200 {
             written += 1;
-            journal.ended(Vec::new(), &span(written));
+            journal.ended(&mut Vec::new(), &span(written));
         }
         let before = journal.opened().number;
         journal.settle(&[SpanId::from(1_u64)]);

@@ -12,6 +12,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 use super::debug::Watched;
 use super::recording::Recording;
+use super::room::with_scratch;
 use super::{Ask, Debug, Journal, Sinks, TraceContext};
 use crate::config::DebugRequests;
 use crate::logs::Lifted;
@@ -108,6 +109,13 @@ impl SpanState {
         true
     }
 
+    /// Keeps an event that happened inside of the span, if it may be exported.
+    pub(crate) fn keep(&mut self, event: &Event<'_>) {
+        if let Some(recording) = &mut self.recording {
+            recording.event(event);
+        }
+    }
+
     /// Links the span to another one, in whatever trace that is.
     pub(crate) fn link(&mut self, to: &TraceContext) {
         if let Some(recording) = &mut self.recording {
@@ -158,9 +166,10 @@ pub(crate) fn write_down(span: &Span) {
     let _ = span.with_subscriber(|(id, dispatch)| {
         let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
         let journal = span.extensions().get::<SpanState>()?.journal.clone()?;
-        let mut records = Vec::new();
-        note(&span, None, &mut records);
-        Some(journal.append(&records))
+        with_scratch(|records| {
+            note(&span, None, records);
+            Some(journal.append(records))
+        })
     });
 }
 
@@ -179,7 +188,7 @@ fn note<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, child: Option<SpanId>, rec
     }
 }
 
-/// Gives spans their identity; feeds the exporter.
+/// Gives spans their identity; feeds the exporter. Events come from the layer that writes their lines.
 pub(crate) struct SpanLayer {
     pub(crate) debug: DebugRequests,
     pub(crate) sinks: Sinks,
@@ -279,22 +288,6 @@ where
         }
     }
 
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if !self.sinks.any() {
-            return;
-        }
-        let Some(span) = context.event_span(event) else {
-            return;
-        };
-        let mut extensions = span.extensions_mut();
-        if let Some(recording) = extensions
-            .get_mut::<SpanState>()
-            .and_then(|state| state.recording.as_mut())
-        {
-            recording.event(event);
-        }
-    }
-
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         if !self.sinks.any() {
             return;
@@ -309,11 +302,12 @@ where
         if !state.context.sampled {
             return;
         }
-        let mut around = Vec::new();
-        if let (Some(_), Some(parent)) = (&state.journal, span.parent()) {
-            note(&parent, Some(state.parent), &mut around);
-        }
-        let ended = recording.end(&state.context, state.parent, state.parent_is_remote);
-        self.sinks.submit(&ended, state.is_noted, around);
+        with_scratch(|around| {
+            if let (Some(_), Some(parent)) = (&state.journal, span.parent()) {
+                note(&parent, Some(state.parent), around);
+            }
+            let ended = recording.end(&state.context, state.parent, state.parent_is_remote);
+            self.sinks.submit(&ended, state.is_noted, around);
+        });
     }
 }

@@ -8,6 +8,7 @@ use opentelemetry::trace::{SpanId, SpanKind, Status};
 use tracing::field::{Field, Visit};
 
 use super::attributes::Attributes;
+use super::name::{Name, Role};
 use super::wire::{self, Known, Listed};
 use super::{TraceContext, journal};
 use crate::clock;
@@ -58,7 +59,7 @@ impl Recording {
         if *level == tracing::Level::ERROR && self.status == Status::Unset {
             self.status = Status::error(message.clone());
         }
-        attributes.text("level", level.as_str());
+        Name::with("level", |name| attributes.text(name, level.as_str()));
         let name = if message.is_empty() {
             event.metadata().name()
         } else {
@@ -117,25 +118,25 @@ impl Recording {
         journal::note(records, &self.known(context, parent, parent_is_remote));
     }
 
-    fn text(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "otel.name" => self.name = value.to_owned().into(),
-            "otel.kind" => self.kind = kind(value),
-            "otel.status_code" if value.eq_ignore_ascii_case("error") => {
+    fn text(&mut self, name: &Name, value: &str) {
+        match name.role {
+            Role::Title => self.name = value.to_owned().into(),
+            Role::Kind => self.kind = kind(value),
+            Role::Status if value.eq_ignore_ascii_case("error") => {
                 if !matches!(self.status, Status::Error { .. }) {
                     self.status = Status::error("");
                 }
             }
-            "otel.status_code" => self.status = Status::Ok,
-            "otel.status_description" => self.status = Status::error(cut(value)),
-            name => self.attributes.text(name, value),
+            Role::Status => self.status = Status::Ok,
+            Role::Description => self.status = Status::error(cut(value)),
+            _ => self.attributes.text(name, value),
         }
     }
 
-    fn shown(&mut self, field: &Field, value: &dyn Debug) {
-        match field.name() {
-            name if name.starts_with("otel.") => self.text(field, &format!("{value:?}")),
-            name => self.attributes.shown(name, value),
+    fn shown(&mut self, name: &Name, value: &dyn Debug) {
+        match name.role {
+            Role::Attribute | Role::Secret => self.attributes.shown(name, value),
+            _ => self.text(name, &format!("{value:?}")),
         }
     }
 }
@@ -154,23 +155,22 @@ macro_rules! visit_into {
     ($owner:ty) => {
         impl Visit for $owner {
             fn record_str(&mut self, field: &Field, value: &str) {
-                self.text(field, value);
+                Name::with(field.name(), |name| self.text(name, value));
             }
             fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-                self.shown(field, value);
+                Name::with(field.name(), |name| self.shown(name, value));
             }
             fn record_i64(&mut self, field: &Field, value: i64) {
-                self.attributes.number(field.name(), value);
+                Name::with(field.name(), |name| self.attributes.number(name, value));
             }
             fn record_u64(&mut self, field: &Field, value: u64) {
-                let value = i64::try_from(value).unwrap_or(i64::MAX);
-                self.attributes.number(field.name(), value);
+                self.record_i64(field, i64::try_from(value).unwrap_or(i64::MAX));
             }
             fn record_f64(&mut self, field: &Field, value: f64) {
-                self.attributes.float(field.name(), value);
+                Name::with(field.name(), |name| self.attributes.float(name, value));
             }
             fn record_bool(&mut self, field: &Field, value: bool) {
-                self.attributes.flag(field.name(), value);
+                Name::with(field.name(), |name| self.attributes.flag(name, value));
             }
         }
     };
@@ -185,17 +185,17 @@ struct EventFields {
 }
 
 impl EventFields {
-    fn text(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message = cut(value),
-            name => self.attributes.text(name, value),
+    fn text(&mut self, name: &Name, value: &str) {
+        match name.role {
+            Role::Message => self.message = cut(value),
+            _ => self.attributes.text(name, value),
         }
     }
 
-    fn shown(&mut self, field: &Field, value: &dyn Debug) {
-        match field.name() {
-            "message" => self.message = cut(&format!("{value:?}")),
-            name => self.attributes.shown(name, value),
+    fn shown(&mut self, name: &Name, value: &dyn Debug) {
+        match name.role {
+            Role::Message => self.message = cut(&format!("{value:?}")),
+            _ => self.attributes.shown(name, value),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Sinks {
 
     /// Takes a finished span; never waits. `is_noted` says that it is in the journal, `around` has the records of open
     /// spans around it.
-    pub(crate) fn submit(&self, span: &Ended, is_noted: bool, around: Vec<u8>) {
+    pub(crate) fn submit(&self, span: &Ended, is_noted: bool, around: &mut Vec<u8>) {
         if let Some((ring, service)) = &self.ring {
             ring.keep(service, span);
         }
@@ -47,7 +47,7 @@ impl Sinks {
             // Of what ends after the last export the next start tells.
             (Some(journal), Room::Free | Room::Closed) => journal.ended(around, span),
             (Some(journal), Room::Full) => {
-                journal.append(&around);
+                journal.append(around);
                 if is_noted {
                     journal.settle(&[span.span_id]);
                 }

@@ -171,6 +171,7 @@ mod tests {
     use prost::Message;
 
     use super::super::Debug;
+    use super::super::name::Name;
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
@@ -190,13 +191,16 @@ mod tests {
 
     /// Fills them with one of every kind, some of them twice; the later counts.
     fn fill(mut attributes: Attributes) -> Attributes {
-        attributes.text("text", "replaced");
-        attributes.shown("shown", &format_args!("{}", "y".repeat(200)));
-        attributes.text("text", &"x".repeat(300));
-        attributes.text("empty", "");
-        attributes.number("number", -3);
-        attributes.float("share", 0.25);
-        attributes.flag("flag", true);
+        let fill = &mut attributes;
+        Name::with("text", |name| fill.text(name, "replaced"));
+        Name::with("shown", |name| {
+            fill.shown(name, &format_args!("{}", "y".repeat(200)))
+        });
+        Name::with("text", |name| fill.text(name, &"x".repeat(300)));
+        Name::with("empty", |name| fill.text(name, ""));
+        Name::with("number", |name| fill.number(name, -3));
+        Name::with("share", |name| fill.float(name, 0.25));
+        Name::with("flag", |name| fill.flag(name, true));
         attributes
     }
 

@@ -137,12 +137,16 @@ impl Service {
         )
     }
 
-    /// Every line so far.
-    pub fn lines(&self) -> Vec<Value> {
+    /// All that was logged so far.
+    pub fn text(&self) -> String {
         self.telemetry.flush_logs();
         let bytes = self.lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes)
-            .unwrap()
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Every line so far.
+    pub fn lines(&self) -> Vec<Value> {
+        self.text()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()

@@ -106,6 +106,47 @@ fn a_line_break_in_a_value_stays_inside_of_its_line() {
 }
 
 #[test]
+fn what_is_named_as_a_secret_is_in_no_line_whatever_its_style() {
+    for format in ["json", "pretty"] {
+        let config = format!(r#"{{"monitoring":{{"logging":{{"format":"{format}"}}}}}}"#);
+        let config: TelemetryConfig = serde_json::from_str(&config).unwrap();
+        let service = Service::with("worker", |own| *own = config);
+        service.run(async {
+            tracing::warn!(
+                password = "hunter2",
+                db.token = ?"hunter2",
+                api_key = 471_147_114_711_471_147_u64,
+                input_tokens = 12,
+                "signed in"
+            );
+        });
+        let text = service.text();
+        assert!(
+            !text.contains("hunter2") && !text.contains("471147114711"),
+            "{text}"
+        );
+        assert_eq!(
+            text.matches("***").count(),
+            3,
+            "that they were there is shown: {text}"
+        );
+        assert!(text.contains("input_tokens"), "{text}");
+    }
+}
+
+#[test]
+fn a_line_for_people_is_one_line_and_steers_no_terminal() {
+    let config = r#"{"monitoring":{"logging":{"format":"pretty"}}}"#;
+    let config: TelemetryConfig = serde_json::from_str(config).unwrap();
+    let service = Service::with("worker", |own| *own = config);
+    service.run(async { tracing::warn!(given = "a\r\nb\u{9b}31m", "odd\ninput \x1b]0;title\x07") });
+    let text = service.text();
+    assert!(text.contains(r"odd\ninput \u{1b}]0;title\u{7}"), "{text}");
+    assert!(text.contains(r"given=a\r\nb\u{9b}31m"), "{text}");
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
 fn only_the_fields_that_were_asked_for_are_there() {
     let config = r#"{"monitoring":{"logging":{"fields":["trace_id","service"]}}}"#;
     let config: TelemetryConfig = serde_json::from_str(config).unwrap();
@@ -161,14 +202,37 @@ fn a_stuck_output_costs_lines_and_counts_them_but_never_blocks() {
             tracing::info!(number, "line");
         }
     });
+    // Ten wait, and as many as had come when the thread woke are being written: one to ten.
+    let dropped = dropped(&telemetry);
+    assert!((80..=90).contains(&dropped), "{dropped}");
+    drop(release);
+}
+
+#[test]
+fn long_lines_take_no_more_memory_than_short_ones_may() {
+    let mut config = TelemetryConfig::default();
+    config.monitoring.logging.queue = 100;
+    let (release, wait) = channel();
+    let telemetry = Telemetry::start_with_output(info("worker"), &config, Stuck(wait)).unwrap();
+    let long = "x".repeat(8_000);
+    tracing::dispatcher::with_default(&telemetry.dispatch(), || {
+        for _ in 0..100 {
+            tracing::info!(long, "line");
+        }
+    });
+    // Twelve wait, and none to twelve are being written.
+    let dropped = dropped(&telemetry);
+    assert!((76..=88).contains(&dropped), "{dropped}");
+    drop(release);
+}
+
+/// Lines that found no room.
+fn dropped(telemetry: &Telemetry) -> u64 {
     let page = telemetry.render();
     let dropped = page.lines().find_map(|line| {
         line.strip_prefix(
             r#"telemetry_dropped_total{service="worker",environment="test",signal="logs",reason="queue_full"} "#,
         )
     });
-    // Ten wait, and as many as had come when the thread woke are being written: one to ten.
-    let dropped: u64 = dropped.unwrap().parse().unwrap();
-    assert!((80..=90).contains(&dropped), "{dropped}");
-    drop(release);
+    dropped.unwrap().parse().unwrap()
 }

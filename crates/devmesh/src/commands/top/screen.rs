@@ -12,6 +12,7 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 
 use crate::failure::Failure;
+use crate::terminal::shown;
 
 /// The screen, until it is dropped.
 pub(super) struct Screen {
@@ -28,7 +29,7 @@ impl Screen {
 
     /// Shows these lines, as far as they fit.
     pub(super) fn draw(&mut self, text: &str) -> Result<(), Failure> {
-        text.clone_into(&mut self.shown);
+        self.shown = shown(text).into_owned();
         self.paint()
     }
 
