@@ -27,7 +27,7 @@ pub(crate) fn is_secret(name: &str) -> bool {
         matches!(
             pair,
             (
-                "api" | "private" | "secret" | "access" | "sealing" | "signing",
+                "api" | "private" | "secret" | "access" | "sealing" | "service" | "signing",
                 "key"
             ) | ("database", "url")
         )
@@ -47,6 +47,7 @@ mod tests {
             "admin_token",
             "http.request.header.authorization",
             "api_key",
+            "control_plane.service_key",
             "x-api-key",
             "client_secret",
             "set-cookie",
