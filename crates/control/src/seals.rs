@@ -1,9 +1,10 @@
 //! Rotation of key-encryption keys: what an older key sealed is sealed under the first one. Only the data key is sealed
 //! again; the secret under it stays as it is, so nobody who uses it notices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::TenantId;
+use domain::ports::storage::Seal;
 
 use crate::{Control, ControlError};
 
@@ -19,8 +20,10 @@ pub struct Seals {
     pub by_key: BTreeMap<String, u64>,
     /// Secrets under keys that are configured and not the first.
     pub under_old: u64,
-    /// Secrets under keys that are not configured, by the key's name.
+    /// Secrets that no key opens, by the name of the key that sealed them.
     pub unopenable: BTreeMap<String, u64>,
+    /// Which of these keys are configured, and are other keys under the same name.
+    pub wrong: BTreeSet<String>,
 }
 
 impl Control {
@@ -72,7 +75,11 @@ impl Control {
         };
         for tenant in self.storage.tenants.all_ids().await? {
             for (id, count) in self.storage.seals.count(tenant).await? {
-                if !keys.contains(&id) {
+                let is_wrong = keys.contains(&id) && !self.opens_one(tenant, &id).await?;
+                if is_wrong {
+                    seals.wrong.insert(id.clone());
+                }
+                if is_wrong || !keys.contains(&id) {
                     *seals.unopenable.entry(id.clone()).or_default() += count;
                 } else if id != seals.first {
                     seals.under_old += count;
@@ -81,5 +88,12 @@ impl Control {
             }
         }
         Ok(seals)
+    }
+
+    /// Whether a key opens what one of its name has sealed in this tenant: any of it will do.
+    async fn opens_one(&self, tenant: TenantId, key: &str) -> Result<bool, ControlError> {
+        let seals = self.storage.seals.under(tenant, key, 1).await?;
+        let opens = |seal: &Seal| self.vault.opens(tenant, seal.provider, &seal.sealed);
+        Ok(seals.iter().all(opens))
     }
 }

@@ -102,6 +102,12 @@ impl Vault {
         Arc::clone(&self.keks.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether the key of that name opens it. One that does not is another key under the same name.
+    #[must_use]
+    pub fn opens(&self, tenant: TenantId, provider: ProviderId, sealed: &SealedCredential) -> bool {
+        self.data_key(tenant, provider, sealed).is_ok()
+    }
+
     /// Seals `secret` for this provider.
     ///
     /// # Errors

@@ -39,6 +39,12 @@ impl Direct {
         &self.settings
     }
 
+    /// Whether they are those of rest-api as a process of its own.
+    #[must_use]
+    pub fn is_rest_api(&self) -> bool {
+        self.owner == Owner::RestApi
+    }
+
     /// The settings of the rest-api that owns the database.
     ///
     /// # Errors

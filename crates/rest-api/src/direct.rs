@@ -53,3 +53,14 @@ pub fn key_names(config: &Config) -> Result<BTreeSet<String>, BuildError> {
     let keys = SealingKeys::of(config, &SystemEntropy)?.now();
     Ok(keys.into_iter().map(|(name, _)| name).collect())
 }
+
+/// Whether the key-encryption keys at hand are keys.
+///
+/// # Errors
+/// When they are missing, cannot be read, or are none.
+pub fn vault(config: &Config) -> Result<(), BuildError> {
+    let entropy = Arc::new(SystemEntropy);
+    SealingKeys::of(config, entropy.as_ref())?
+        .vault(entropy)
+        .map(drop)
+}

@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::lifecycle::Lifecycle;
 
 pub use config::{ListenConfig, TlsConfig};
-pub use tls::{CertificateMetrics, install_crypto_provider};
+pub use tls::{CertificateMetrics, certificate_end, install_crypto_provider};
 
 use connection::Server;
 use tls::Certificate;

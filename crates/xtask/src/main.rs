@@ -15,6 +15,7 @@ mod generated;
 mod kubernetes;
 mod layout;
 mod licences;
+mod migrations;
 mod proto;
 mod repository;
 mod threats;
@@ -37,6 +38,7 @@ const CHECKS: &[(&str, CheckFn)] = &[
     ("unused", unused::check),
     ("licences", licences::check),
     ("threats", threats::check),
+    ("migrations", migrations::check),
     ("proto", proto::check),
     ("generated", generated::check),
 ];
@@ -59,7 +61,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, unused, licences, threats, proto, generated.
+    /// Runs every check, or only the named ones: layout, words, arrows, duplicates, unused, licences, threats, migrations, proto, generated.
     Check {
         /// The checks to run.
         #[arg(value_parser = CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>())]

@@ -7,6 +7,7 @@ use domain::{Clock, SystemClock};
 use serde_json::{Value, json};
 use storage::backup::{self, BackupError, Manifest};
 
+use super::secrets;
 use crate::arguments::Global;
 use crate::direct::{Direct, Place};
 use crate::failure::Failure;
@@ -105,7 +106,19 @@ impl Restore {
             terminal.note(format_args!("what was there is now {}", kept.display()));
         }
         show(&self.file, &manifest, terminal)?;
-        keys_at_hand(&self.place.direct, &manifest, global)
+        keys_at_hand(&self.place.direct, &manifest, global)?;
+        self.keys_open(&url, global).await
+    }
+
+    /// Whether they are the ones, and not others of their names. A schema of before is looked at once it is up to date.
+    async fn keys_open(&self, url: &str, global: &Global) -> Result<(), Failure> {
+        let schema = storage::migrate::status(url).await;
+        if !schema.is_ok_and(|schema| schema.pending() == 0) {
+            return Ok(());
+        }
+        let seals = secrets::seals(&self.place.direct, global).await;
+        let looked = seals.and_then(|seals| secrets::not_wrong(&seals));
+        looked.map_err(|failure| Failure::Failed(format!("the database is restored, but {failure}")))
     }
 }
 

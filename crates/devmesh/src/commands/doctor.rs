@@ -4,6 +4,7 @@ pub(super) mod baselines;
 pub(super) mod checklist;
 mod finding;
 mod here;
+mod installation;
 mod monitoring;
 mod redis;
 mod services;
@@ -20,11 +21,11 @@ use crate::pages::{self, Pages};
 use crate::terminal::{BAD, Column, DIM, GOOD, Terminal, WARN, paint, text};
 use finding::Finding;
 
-/// Look for what is wrong, and say what to do: settings, data directory, ports, health of the services with their
-/// database and queue, key, clock. Exit code 1 when something is.
+/// Look for what is wrong, and say what to do: settings, data directory, ports, keys, certificates, database with its schema,
+/// broker, cache, health and versions of the services, key, clock. Exit code 1 when something is.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  devmesh doctor\n  devmesh doctor --daily --alerts http://127.0.0.1:9093\n  devmesh doctor --slow-queries\n  \
+    after_help = "Examples:\n  devmesh doctor\n  devmesh doctor --for rest-api --config rest-api.toml\n  devmesh doctor --daily --alerts http://127.0.0.1:9093\n  devmesh doctor --slow-queries\n  \
     devmesh doctor --prometheus http://127.0.0.1:9090\n  \
     devmesh doctor --redis --for rest-api --config rest-api.toml\n  \
     devmesh --url https://mesh.example.com --mcp-url https://mcp.example.com/mcp doctor"
@@ -106,11 +107,13 @@ impl Doctor {
         let connection = &global.connection;
         // With --url the mesh is another one: what is on this machine says nothing about it.
         let is_here = connection.url.is_none();
-        let mut findings = if is_here {
-            here::look(self.direct.sources(), connection)
-        } else {
-            Vec::new()
-        };
+        let mut findings = Vec::new();
+        if is_here && !self.direct.is_rest_api() {
+            findings.extend(here::look(self.direct.sources(), connection));
+        }
+        if is_here {
+            findings.extend(installation::look(&self.direct, global).await);
+        }
         findings.extend(services::look(connection, self.worker_url.clone()).await);
         if self.has_list() {
             let asked = checklist::Asked {

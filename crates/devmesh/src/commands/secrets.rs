@@ -48,7 +48,9 @@ impl Secrets {
     pub(super) async fn run(self, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
         match self.action {
             Action::Status(direct) => {
-                terminal.rows(COLUMNS, &rows(&seals(&direct, global).await?), "no keys")
+                let seals = seals(&direct, global).await?;
+                terminal.rows(COLUMNS, &rows(&seals), "no keys")?;
+                not_wrong(&seals)
             }
             Action::Rotate(direct) => rotate(&direct, global, terminal),
             Action::Prune(direct) => prune(&direct, global, terminal).await,
@@ -56,7 +58,7 @@ impl Secrets {
     }
 }
 
-async fn seals(direct: &Direct, global: &Global) -> Result<Seals, Failure> {
+pub(super) async fn seals(direct: &Direct, global: &Global) -> Result<Seals, Failure> {
     let control = direct.open(global).await?;
     let seals = control.seals().await;
     seals.map_err(|error| Failure::of("the database", error))
@@ -64,7 +66,9 @@ async fn seals(direct: &Direct, global: &Global) -> Result<Seals, Failure> {
 
 fn rows(seals: &Seals) -> Vec<Value> {
     let state = |key: &str, secrets: u64| {
-        if key == seals.first {
+        if seals.wrong.contains(key) {
+            "another key"
+        } else if key == seals.first {
             "seals"
         } else if seals.unopenable.contains_key(key) {
             "missing"
@@ -76,6 +80,17 @@ fn rows(seals: &Seals) -> Vec<Value> {
     };
     let row = |(key, secrets): (&String, &u64)| json!({"key": key, "secrets": secrets, "state": state(key, *secrets)});
     seals.by_key.iter().map(row).collect()
+}
+
+/// A key of the right name that opens nothing is better noticed here than at the first call.
+pub(super) fn not_wrong(seals: &Seals) -> Result<(), Failure> {
+    if seals.wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "the keys {:?} are here under their names, but do not open what these have sealed: put the right ones back",
+        seals.wrong
+    )))
 }
 
 fn rotate(direct: &Direct, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
@@ -97,6 +112,7 @@ fn rotate(direct: &Direct, global: &Global, terminal: &Terminal) -> Result<(), F
 async fn prune(direct: &Direct, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
     let path = file(direct, global)?;
     let seals = seals(direct, global).await?;
+    not_wrong(&seals)?;
     if seals.under_old > 0 {
         return Err(Failure::Failed(format!(
             "{} secrets are still sealed under an old key: the mesh has to run for up to a minute \

@@ -9,6 +9,7 @@ mod alerts;
 mod backup;
 mod bridge;
 mod command_line;
+mod doctor;
 mod events;
 mod keys;
 mod mesh;

@@ -88,7 +88,11 @@ impl Rewrap {
         if seals.unopenable.is_empty() {
             return Ok(());
         }
-        let names: Vec<_> = seals.unopenable.keys().map(String::as_str).collect();
+        let named = |key: &String| match seals.wrong.contains(key) {
+            true => format!("{key} (the one of that name is another one)"),
+            false => key.clone(),
+        };
+        let names: Vec<_> = seals.unopenable.keys().map(named).collect();
         Err(RoundError::Unopenable(names.join(", ")))
     }
 

@@ -118,6 +118,14 @@ fn not_after(key: &CertifiedKey) -> Option<f64> {
     )
 }
 
+/// When the certificate of these files ends, in seconds since 1970; none where rustls reads more generously than we do.
+///
+/// # Errors
+/// When a file cannot be read, or the key is not the certificate's.
+pub fn certificate_end(config: &TlsConfig) -> Result<Option<f64>, ListenError> {
+    Ok(not_after(&certified_key(config)?))
+}
+
 /// Reads a chain and its key; refuses a key that is not the certificate's.
 fn certified_key(config: &TlsConfig) -> Result<CertifiedKey, ListenError> {
     let chain =

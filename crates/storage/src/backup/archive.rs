@@ -98,6 +98,11 @@ pub fn sync_directory(path: &Path) -> Result<(), BackupError> {
 /// Reads the archive: its manifest, and the database's entry as a file in `work`, whose digest fits.
 pub fn unpack(path: &Path, work: &Path) -> Result<(Manifest, PathBuf), BackupError> {
     let broken = |reason: &dyn std::fmt::Display| BackupError::broken(path, reason);
+    // A pipe would be waited for.
+    let found = std::fs::metadata(path).map_err(BackupError::file(path))?;
+    if !found.is_file() {
+        return Err(broken(&"it is no file"));
+    }
     let file = File::open(path).map_err(BackupError::file(path))?;
     let mut archive = tar::Archive::new(file);
     let mut entries = archive.entries().map_err(|error| broken(&error))?;
@@ -145,5 +150,22 @@ pub fn unpack(path: &Path, work: &Path) -> Result<(Manifest, PathBuf), BackupErr
             "there is more in it than manifest.json and {name}"
         )));
     }
+    if !is_zero(&mut archive.into_inner()).map_err(BackupError::file(path))? {
+        return Err(broken(&"something comes after its end"));
+    }
     Ok((manifest, database))
+}
+
+/// Whether what is left is padding.
+fn is_zero(rest: &mut impl Read) -> std::io::Result<bool> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = rest.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        if buffer.iter().take(read).any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+    }
 }

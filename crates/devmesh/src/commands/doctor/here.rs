@@ -57,6 +57,14 @@ fn directory(data: &DataDir) -> Finding {
             format!("{} cannot be written", path.display()),
             "give it to the user who runs the mesh",
         ),
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => Finding::warn(
+            "data directory",
+            format!(
+                "mode {:o}: others can look into it",
+                found.permissions().mode() & 0o777
+            ),
+            format!("chmod 700 {}", path.display()),
+        ),
         Ok(_) => Finding::ok("data directory", path.display()),
     }
 }

@@ -28,10 +28,13 @@ pub(super) async fn look(connection: &Connection, worker: Option<Url>) -> Vec<Fi
         None if connection.url.is_none() => services.push(("worker", connection.worker_url())),
         None => {}
     }
-    let mut findings = Vec::new();
+    let (mut findings, mut versions) = (Vec::new(), Vec::new());
     for (service, url) in services {
         let found = match url {
-            Ok(url) => health(service, &url).await,
+            Ok(url) => {
+                versions.extend(version(&url).await.map(|version| (service, version)));
+                health(service, &url).await
+            }
             Err(failure) => Err(failure),
         };
         findings.extend(found.unwrap_or_else(|failure| {
@@ -42,8 +45,36 @@ pub(super) async fn look(connection: &Connection, worker: Option<Url>) -> Vec<Fi
             )]
         }));
     }
+    findings.extend(same(&versions));
     findings.push(key(connection).await);
     findings
+}
+
+/// The service's version and commit; whether it answers at all is another check.
+async fn version(url: &Url) -> Option<String> {
+    let mut address = url.clone();
+    address.set_path("/version");
+    let request = client::client(&address).ok()?.get(address).timeout(TIMEOUT);
+    let version: Value = request.send().await.ok()?.json().await.ok()?;
+    Some(format!(
+        "{} ({})",
+        text(&version, "version"),
+        text(&version, "revision")
+    ))
+}
+
+/// For the time of an upgrade they may differ, and not for longer.
+fn same(versions: &[(&str, String)]) -> Option<Finding> {
+    let (_, first) = versions.first()?;
+    if versions.iter().all(|(_, version)| version == first) {
+        return Some(Finding::ok("versions", first));
+    }
+    let found: Vec<_> = versions
+        .iter()
+        .map(|(service, version)| format!("{service} {version}"))
+        .collect();
+    let advice = "finish the upgrade: restart those of the older version, rest-api first";
+    Some(Finding::warn("versions", found.join(", "), advice))
 }
 
 /// The service's readiness, one finding for each of its checks.
@@ -128,15 +159,22 @@ fn clock(service: &str, date: &str) -> Option<Finding> {
 async fn key(connection: &Connection) -> Finding {
     let asked = async { Api::new(connection)?.get(&["whoami"], &[]).await };
     match asked.await {
-        Ok(who) => Finding::ok(
-            "key",
-            format!(
+        Ok(who) => {
+            let named = format!(
                 "{} key `{}` of the tenant `{}`",
                 text(&who, "kind"),
                 text(&who, "key"),
                 text(&who, "tenant")
-            ),
-        ),
+            );
+            match lacking(&who).as_slice() {
+                [] => Finding::ok("key", named),
+                lacking => Finding::warn(
+                    "key",
+                    format!("{named} has no scope {}", lacking.join(", ")),
+                    "an agent needs it to see and call tools: `devmesh keys create NAME --kind agent`, or more --scope",
+                ),
+            }
+        }
         Err(failure @ Failure::Unreachable(_)) => Finding::fail("key", failure, "start the mesh first"),
         Err(failure) => Finding::fail(
             "key",
@@ -144,4 +182,14 @@ async fn key(connection: &Connection) -> Finding {
             "--key-file names another; an admin makes one with `devmesh keys create`",
         ),
     }
+}
+
+/// What a key needs that calls tools.
+fn lacking(who: &Value) -> Vec<&'static str> {
+    let scopes = who.get("scopes").and_then(Value::as_array);
+    let has = |scope: &str| scopes.is_some_and(|scopes| scopes.iter().any(|has| has == scope));
+    ["tools:read", "tools:call"]
+        .into_iter()
+        .filter(|scope| !has(scope))
+        .collect()
 }

@@ -1,0 +1,33 @@
+//! Certificates of listeners, as they are on disk.
+
+use domain::{Clock, SystemClock};
+use runtime::listen::{ListenConfig, certificate_end};
+
+use crate::commands::doctor::finding::Finding;
+
+const DAY: f64 = 86_400.0;
+
+/// Whether the listener's certificate can be read, is its key's, and holds for a while.
+pub(super) fn of(service: &str, listen: &ListenConfig) -> Option<Finding> {
+    let tls = listen.tls.as_ref()?;
+    let check = format!("certificate of {service}");
+    let end = match certificate_end(tls) {
+        Ok(end) => end?,
+        Err(error) => {
+            let advice = "listen.tls.certificate and listen.tls.key name PEM files of one pair, which this user may read";
+            return Some(Finding::fail(check, error, advice));
+        }
+    };
+    let days = (end - seconds_now()) / DAY;
+    let advice = "put a new pair in the place of these files (`scripts/secrets --renew`): the listener takes it over by itself";
+    Some(match days {
+        days if days < 0.0 => Finding::fail(check, format!("ended {:.0} days ago", -days), advice),
+        days if days < 14.0 => Finding::warn(check, format!("ends in {days:.0} days"), advice),
+        days => Finding::ok(check, format!("ends in {days:.0} days")),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds of Unix time")]
+fn seconds_now() -> f64 {
+    SystemClock.now().timestamp() as f64
+}
