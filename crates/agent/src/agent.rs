@@ -15,6 +15,7 @@ use crate::heart::{Heart, Identity};
 use crate::options::Options;
 use crate::post::{Post, Reader};
 use crate::session::{Ask, Session};
+use crate::standing::Watcher;
 use crate::trace::Tracing;
 use crate::worker::{Inlets, Order, Worker, Workload};
 use crate::{Error, Mesh};
@@ -45,6 +46,7 @@ pub struct Agent {
     options: Options,
     handlers: Arc<Handlers>,
     tracing: Arc<dyn Tracing>,
+    watcher: Watcher,
     mesh: Mesh,
     asks: mpsc::UnboundedReceiver<Ask>,
     reader: Option<Arc<dyn Reader>>,
@@ -62,8 +64,7 @@ impl Agent {
         addresses: Vec<Address>,
         options: Options,
         handlers: Handlers,
-        reader: Option<Arc<dyn Reader>>,
-        tracing: Arc<dyn Tracing>,
+        (reader, tracing, watcher): (Option<Arc<dyn Reader>>, Arc<dyn Tracing>, Watcher),
     ) -> Self {
         let (ask, asks) = mpsc::unbounded_channel();
         let (identity, known) = watch::channel(None);
@@ -73,6 +74,7 @@ impl Agent {
             options,
             handlers: Arc::new(handlers),
             tracing,
+            watcher,
             asks,
             reader,
             identity,
@@ -127,7 +129,7 @@ impl Agent {
         );
         let heart = heart(
             &self.mesh,
-            &self.options,
+            (&self.options, &self.watcher),
             (is_attached, identity, order),
             workload,
             &drain,
@@ -140,6 +142,7 @@ impl Agent {
             attached,
             close: close.clone(),
             session: Session::default(),
+            watcher: self.watcher,
         };
         let work = async {
             let worked = worker.run();
@@ -191,7 +194,7 @@ fn post(mesh: &Mesh, reader: Option<Arc<dyn Reader>>) -> (Option<mpsc::Unbounded
 
 fn heart(
     mesh: &Mesh,
-    options: &Options,
+    (options, watcher): (&Options, &Watcher),
     ends: (
         watch::Receiver<u64>,
         watch::Sender<Option<Identity>>,
@@ -204,6 +207,7 @@ fn heart(
     Heart {
         mesh: mesh.clone(),
         options: options.clone(),
+        watcher: watcher.clone(),
         attached,
         identity,
         orders,

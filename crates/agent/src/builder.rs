@@ -12,6 +12,7 @@ use crate::agent::Agent;
 use crate::connect::Address;
 use crate::options::{AgentType, Options};
 use crate::post::Reader;
+use crate::standing::{Standing, Watcher};
 use crate::task::Handler;
 use crate::trace::{Carry, Tracing};
 
@@ -36,6 +37,7 @@ pub struct Builder {
     handlers: Handlers,
     reader: Option<Arc<dyn Reader>>,
     tracing: Arc<dyn Tracing>,
+    watcher: Watcher,
 }
 
 /// A method that sets one option.
@@ -61,6 +63,7 @@ impl Builder {
             },
             reader: None,
             tracing: Arc::new(Carry),
+            watcher: Watcher::default(),
         }
     }
 
@@ -150,6 +153,13 @@ impl Builder {
         self
     }
 
+    /// Who is told how it stands with the mesh: called at every change, and at every try to connect that came to nothing. It
+    /// must not block.
+    pub fn watched_by(mut self, tell: impl Fn(Standing) + Send + Sync + 'static) -> Self {
+        self.watcher = Watcher::new(tell);
+        self
+    }
+
     /// The agent. It does not connect before [`Agent::run`].
     ///
     /// # Errors
@@ -162,13 +172,8 @@ impl Builder {
             Address::new(parsed, &self.key, &self.options)
         };
         let addresses = self.urls.iter().map(address).collect::<Result<_, _>>()?;
-        Ok(Agent::new(
-            addresses,
-            self.options,
-            self.handlers,
-            self.reader,
-            self.tracing,
-        ))
+        let hooks = (self.reader, self.tracing, self.watcher);
+        Ok(Agent::new(addresses, self.options, self.handlers, hooks))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::backoff::Backoff;
 use crate::connect::{Address, Socket, Unconnected, text};
 use crate::options::Options;
 use crate::session::{Ask, Said, Session, frame};
+use crate::standing::{Standing, Watcher};
 use words::Unheard;
 
 /// Numbered messages are acknowledged so often at least, so that the mesh need not keep them.
@@ -37,6 +38,7 @@ pub(crate) struct Driver {
     /// To end in order.
     pub(crate) close: CancellationToken,
     pub(crate) session: Session,
+    pub(crate) watcher: Watcher,
 }
 
 /// Why a connection is over.
@@ -53,15 +55,17 @@ impl Driver {
         loop {
             let close = self.close.clone();
             let opened = close.run_until_cancelled(self.open(tries)).await;
-            let wait = match opened {
+            let (why, wait) = match opened {
                 None => return Error::Ended,
                 Some(Ok(socket)) => {
                     (refusals, _) = (0, backoff.reset());
+                    if tries > 0 {
+                        self.watcher.tell(Standing::Back);
+                    }
                     match self.talk(socket).await {
                         Over::Closed => return Error::Ended,
-                        Over::Broken(why) => tracing::info!(%why, "the connection to the mesh broke"),
+                        Over::Broken(why) => (why, backoff.next()),
                     }
-                    backoff.next()
                 }
                 Some(Err(Unconnected::Refused { status, detail })) => {
                     refusals += 1;
@@ -69,13 +73,14 @@ impl Driver {
                     if !was_there || refusals >= REFUSALS {
                         return Error::Handshake { status, detail };
                     }
-                    backoff.next()
+                    (format!("refused with {status} {detail}"), backoff.next())
                 }
                 Some(Err(Unconnected::Later(why, after))) => {
-                    tracing::info!(%why, "no connection to the mesh yet");
-                    backoff.next().max(after.unwrap_or_default())
+                    (why, backoff.next().max(after.unwrap_or_default()))
                 }
             };
+            tracing::info!(why, ?wait, "there is no connection to the mesh");
+            self.watcher.tell(Standing::Away { why, next: wait });
             tries += 1;
             if close
                 .run_until_cancelled(tokio::time::sleep(wait))

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
+use crate::standing::{Standing, Watcher};
 use crate::task::Assigned;
 use crate::worker::{Order, Workload};
 use crate::{Error, Mesh, Refused};
@@ -24,6 +25,7 @@ pub(crate) struct Identity {
 pub(crate) struct Heart {
     pub(crate) mesh: Mesh,
     pub(crate) options: Options,
+    pub(crate) watcher: Watcher,
     pub(crate) attached: watch::Receiver<u64>,
     pub(crate) identity: watch::Sender<Option<Identity>>,
     pub(crate) orders: mpsc::UnboundedSender<Order>,
@@ -132,6 +134,10 @@ impl Heart {
             "registered"
         );
         self.identity.send_replace(Some(identity.clone()));
+        self.watcher.tell(Standing::Registered {
+            id: identity.id.clone(),
+            epoch: identity.epoch,
+        });
         Ok(identity)
     }
 

@@ -11,16 +11,16 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::error::Check;
+use crate::error::{Check, fits};
 use crate::jobs::NewJob;
 use crate::tasks::NewTask;
 use crate::{Control, ControlError, require};
 
 /// What sort of task an agent gets, and the `task_type` label.
 pub const TASK_TYPE: &str = "assignment";
-/// The longest title, in bytes.
+/// The longest title, in characters.
 pub const MAX_TITLE: usize = 500;
-/// The longest description, in bytes.
+/// The longest description, in characters.
 pub const MAX_DESCRIPTION: usize = 16_384;
 
 /// What is asked for.
@@ -50,13 +50,13 @@ impl Control {
     ) -> Result<Assignment, ControlError> {
         require(caller, Scope::TasksWrite)?;
         let mut check = Check::default();
-        let title = (1..=MAX_TITLE).contains(&new.title.len());
-        check.that(title, "title", format!("1 to {MAX_TITLE} bytes"));
-        let description = new.description.len() <= MAX_DESCRIPTION;
+        let title = !new.title.is_empty() && fits(&new.title, MAX_TITLE);
+        check.that(title, "title", format!("1 to {MAX_TITLE} characters"));
+        let description = fits(&new.description, MAX_DESCRIPTION);
         check.that(
             description,
             "description",
-            format!("at most {MAX_DESCRIPTION} bytes"),
+            format!("at most {MAX_DESCRIPTION} characters"),
         );
         check.finish()?;
         let recipient = self.recipient(caller.tenant_id, &new.assignee).await?;

@@ -37,7 +37,7 @@ impl Control {
             Err(StoreError::NotFound) => return Ok(Err(KeyRefusal::Unknown)),
             key => key?,
         };
-        let verdict = key.accept(now);
+        let verdict = key.accept(now).map(|caller| caller.until(claims.until()));
         self.note_use(&key, verdict).await
     }
 

@@ -66,8 +66,9 @@ impl From<StoreError> for ControlError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::NotFound,
+            // Storage's words for what no text and no cursor can be.
             StoreError::Conflict {
-                field: field @ "cursor",
+                field: field @ ("cursor" | "text"),
                 message,
             } => Self::invalid(field, message),
             StoreError::Conflict { field, message } => Self::Conflict { field, message },
@@ -76,6 +77,12 @@ impl From<StoreError> for ControlError {
             StoreError::Internal(cause) => Self::Internal(cause),
         }
     }
+}
+
+/// Whether a text has at most so many characters, as JSON Schema counts them (`maxLength`): Unicode code points.
+#[must_use]
+pub fn fits(text: &str, most: usize) -> bool {
+    text.len() <= most || text.chars().nth(most).is_none()
 }
 
 /// Gathers what is wrong with a request, so that the caller is told everything at once.

@@ -1,14 +1,17 @@
 //! Follows what happens in a tenant, from where somebody left off.
 
+mod pass;
+
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use domain::event::Interest;
 use domain::ports::storage::LogBounds;
-use domain::{Event, KeyId, Principal, Scope, TenantId};
+use domain::{Event, Principal, Scope, TenantId};
 use tokio::sync::watch;
 
 use crate::{Control, ControlError};
+
+pub use pass::Pass;
 
 /// How many events are read at once.
 const PAGE: u32 = 256;
@@ -36,7 +39,7 @@ pub enum Told {
 pub struct Follower {
     control: Control,
     tenant: TenantId,
-    key: KeyId,
+    pass: Pass,
     nouns: Vec<&'static str>,
     interest: Interest,
     at: u64,
@@ -72,7 +75,7 @@ impl Control {
         Ok(Follower {
             control: self.clone(),
             tenant: caller.tenant_id,
-            key: caller.key_id,
+            pass: self.pass(caller),
             nouns,
             interest,
             // Who names a number that is not there yet has read another log: it goes on with this one.
@@ -95,6 +98,12 @@ impl Follower {
     #[must_use]
     pub fn at(&self) -> u64 {
         self.at
+    }
+
+    /// Whether whoever follows may go on.
+    #[must_use]
+    pub fn pass(&self) -> Pass {
+        self.pass.clone()
     }
 
     /// What happened next; waits for it, at most `patience`. Nothing of it is lost when this is cancelled.
@@ -151,17 +160,6 @@ impl Follower {
             next: self.at,
             bounds: self.control.storage.events.bounds(self.tenant).await?,
         })
-    }
-
-    /// Whether its key is still good.
-    ///
-    /// # Errors
-    /// When storage cannot answer.
-    pub async fn may_go_on(&self) -> Result<bool, ControlError> {
-        let key = self.control.storage.keys.get(self.tenant, self.key).await?;
-        let now = self.control.now();
-        let over = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at <= now);
-        Ok(!over(key.revoked_at) && !over(key.expires_at))
     }
 
     /// What there is after `at`, how far that goes, and whether there may be more.

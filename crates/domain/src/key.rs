@@ -10,6 +10,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::id::{KeyId, TenantId};
+use crate::principal::Principal;
 
 /// What a key is for. It decides the scopes that the key has when none are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -304,6 +305,7 @@ impl ApiKey {
             kind: self.kind,
             name: self.name.clone(),
             scopes: self.scopes.clone(),
+            until: self.expires_at,
         }
     }
 }
@@ -373,28 +375,5 @@ impl PresentedKey {
 impl std::fmt::Debug for PresentedKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PresentedKey({}…)", self.prefix)
-    }
-}
-
-/// Who acts: the result of a successful authentication.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Principal {
-    /// The caller's tenant.
-    pub tenant_id: TenantId,
-    /// The key that was used.
-    pub key_id: KeyId,
-    /// What the key is for.
-    pub kind: KeyKind,
-    /// The key's name; logged as `user_id`.
-    pub name: String,
-    /// What the caller may do.
-    pub scopes: Scopes,
-}
-
-impl Principal {
-    /// Whether the caller may do `scope`.
-    #[must_use]
-    pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
     }
 }

@@ -24,6 +24,7 @@ pub mod message;
 pub mod page;
 pub mod pin;
 pub mod ports;
+pub mod principal;
 pub mod provider;
 pub mod readback;
 pub mod task;
@@ -45,10 +46,11 @@ pub use id::{
     RecordId, TaskId, TenantId, ToolId, UserId,
 };
 pub use job::{Effect, Job, JobKind, JobState, Priority};
-pub use key::{ApiKey, KeyKind, PresentedKey, Principal, Scope, Scopes};
+pub use key::{ApiKey, KeyKind, PresentedKey, Scope, Scopes};
 pub use limit::{Limit, RateLimit};
 pub use message::Message;
 pub use page::{Cursor, Page, PageRequest};
+pub use principal::Principal;
 pub use provider::Provider;
 pub use task::Task;
 pub use tenant::{Isolation, Organization, Tenant};

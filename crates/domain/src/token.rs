@@ -40,6 +40,12 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// From when on the token is refused.
+    #[must_use]
+    pub fn until(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.exp, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
     /// A token for this user from `now` on.
     #[must_use]
     pub fn new(user: UserId, tenant: TenantId, key: KeyId, now: DateTime<Utc>, seconds: u32) -> Self {

@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use limits::LimitsConfig;
-pub use mesh::{AgentsConfig, EventsConfig, MessagesConfig, ModelPrice, RoutingConfig, TasksConfig, rules};
+pub use mesh::{
+    AgentsConfig, EventsConfig, MessagesConfig, Misfit, ModelPrice, RoutingConfig, TasksConfig, check, rules,
+};
 pub use users::UsersConfig;
 
 /// The settings of rest-api.

@@ -174,7 +174,7 @@ pub const EVENTS: &[EventDeclaration] = &[
         help: "A stream of events was ended by the mesh.",
         fields: &[(
             "reason",
-            "`slow`: its reader took nothing for too long; `revoked`: its key is not valid any more; `failed`.",
+            "`slow`: its reader took nothing for too long; `revoked`: its key or access token is not valid any more; `failed`.",
         )],
     },
     EventDeclaration {

@@ -8,7 +8,9 @@ pub mod problem;
 pub mod request;
 pub mod routes;
 
+mod query;
 mod shape;
+mod words;
 
 use std::sync::Arc;
 

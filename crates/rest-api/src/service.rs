@@ -60,7 +60,7 @@ pub enum BuildError {
     #[error("{key}: {expected}")]
     Setting {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What is expected.
         expected: String,
     },
@@ -92,6 +92,12 @@ pub enum BuildError {
     },
 }
 
+impl From<crate::config::Misfit> for BuildError {
+    fn from((key, expected): crate::config::Misfit) -> Self {
+        Self::Setting { key, expected }
+    }
+}
+
 impl BuildError {
     /// Whether the settings are at fault, so that trying again will not help.
     fn is_of_the_settings(&self) -> bool {
@@ -116,7 +122,7 @@ impl From<BuildError> for StartError {
 /// How users sign in, by the settings.
 pub(crate) fn sign_in(config: &Config) -> Result<control::SignIn, BuildError> {
     config.users.sign_in().map_err(|why| BuildError::Setting {
-        key: "users.password_memory",
+        key: "users.password_memory".to_owned(),
         expected: format!("parameters that argon2id knows: {why}"),
     })
 }
@@ -176,6 +182,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         link,
     } = deps;
     let started = telemetry.health().latch("started");
+    crate::config::check(&config)?;
     let service_key = keys::service_key(&config)?;
     let entropy = Arc::new(SystemEntropy);
     let sealing_keys = SealingKeys::of(&config, entropy.as_ref())?;

@@ -41,6 +41,28 @@ async fn settings_that_do_not_fit_end_it_with_2_and_are_named() {
             "grpc.service_key = '0123456789abcdef0123456789abcdef'\ndatabase.url = 'sqlite:x.db'\ncredentials.keys = [{ id = 'a', key = 'short' }]",
             "credentials.keys",
         ),
+        (
+            "prices = [{ model = 'm', input_usd_per_1k = -0.1, output_usd_per_1k = 0.0 }]",
+            "prices[0].input_usd_per_1k",
+        ),
+        (
+            "prices = [{ model = 'm', input_usd_per_1k = 0.0, output_usd_per_1k = nan }]",
+            "prices[0].output_usd_per_1k",
+        ),
+        (
+            "prices = [{ model = 'm', input_usd_per_1k = 0.0, output_usd_per_1k = inf }]",
+            "prices[0].output_usd_per_1k",
+        ),
+        (
+            "prices = [{ model = ' ', input_usd_per_1k = 0.0, output_usd_per_1k = 0.0 }]",
+            "prices[0].model",
+        ),
+        (
+            "prices = [{ model = 'm', input_usd_per_1k = 0.0, output_usd_per_1k = 0.0 }, { model = 'm', input_usd_per_1k = 1.0, output_usd_per_1k = 1.0 }]",
+            "prices[1].model",
+        ),
+        ("routing.exploration = 1.5", "routing.exploration"),
+        ("routing.half_life = '0s'", "routing.half_life"),
     ] {
         let ended = ended(settings).await;
         assert_eq!(ended.code, Some(2), "{settings}: {ended:?}");

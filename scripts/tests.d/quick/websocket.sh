@@ -38,6 +38,8 @@ ends() { kill "$agent" && wait "$agent" && grep -q 'ended in order' "$WORK/agent
 check "an agent in Python does a task" is py_double .result '{"n":42,"attempt":1}'
 check "what fails at first is tried again" is py_second .result 2
 check "a result outlives its connection" is py_break .result '"over another connection"'
+check "a result that cannot be sent is a failure, and said" is py_unsendable .error.kind '"result_refused"'
+check "progress that is refused stops nothing" is py_beyond .result '"done all the same"'
 check "a task that is cancelled is called off" called_off
 check "it ends in order on SIGTERM" ends
 [ "$FAILED" = 0 ] || sed 's/^/    /' "$WORK/agent.log"

@@ -199,11 +199,17 @@ class Agent:
                 return
             await say("accept")
             outcome = await self._outcome(handler, task, say)
-            if isinstance(outcome, Failure):
-                kind, message = (outcome.kind or "error")[:64], outcome.message[:1000]
-                await say("fail", kind=kind, message=message, retry=outcome.retry)
-            else:
-                await say("complete", result=outcome)
+            if not isinstance(outcome, Failure):
+                try:
+                    await say("complete", result=outcome)
+                    return
+                except Refused as refused:
+                    if refused.is_over:
+                        raise
+                    # The mesh waits for a word all the same.
+                    outcome = Failure("result_refused", str(refused))
+            kind, message = (str(outcome.kind) or "error")[:64], outcome.message[:1000]
+            await say("fail", kind=kind, message=message, retry=bool(outcome.retry))
         except Refused as refused:
             log.info("task %s: what was said does not count: %s", task.id, refused)
 
@@ -216,6 +222,8 @@ class Agent:
             over = working.done()
             working.cancel()
             await asyncio.wait([working, telling])
+            if over and working.cancelled():
+                return Failure("cancelled", "the handler cancelled itself")
             return working.result() if over else Failure("timed_out", f"it was not done within {self._timeout} s")
         except Failure as failure:
             return failure
@@ -231,9 +239,11 @@ class Agent:
             task._news.clear()
             try:
                 await say("progress", **task._progress)
-            except Refused:
-                working.cancel()  # The task is not this agent's any more.
-                return
+            except Refused as refused:
+                if refused.is_over:
+                    working.cancel()  # The task is not this agent's any more.
+                    return
+                log.info("task %s: what was said of its progress was refused: %s", task.id, refused)
             news = asyncio.ensure_future(task._news.wait())
             await asyncio.wait([working, news], timeout=task.pulse, return_when=asyncio.FIRST_COMPLETED)
             news.cancel()

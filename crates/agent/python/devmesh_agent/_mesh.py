@@ -47,6 +47,12 @@ class Refused(Exception):
         return 0.5 if self.data.get("status") in ("unavailable", "internal") else None
 
 
+    @property
+    def is_over(self) -> bool:
+        """Whether what was said does not count: the task is another agent's by now, or is finished."""
+        return self.data.get("status") in ("conflict", "not_found")
+
+
 class Mesh:
     """Asks the mesh. Requests wait while there is no connection, and are asked again after a break: they must be harmless to
     repeat, as all that an agent says of its tasks is."""
@@ -73,7 +79,10 @@ class Mesh:
     async def _once(self, method: str, params: dict[str, Any]) -> Any:
         self._last += 1
         id = self._last
-        request = json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+        try:
+            request = json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Refused({"code": -32602, "message": f"this is no JSON: {error}"}) from None
         if len(request.encode()) > MAX_SENT:
             raise Refused({"code": -32602, "message": f"the message has more than {MAX_SENT} bytes"})
         future = self._waiting[id] = asyncio.get_running_loop().create_future()

@@ -7,7 +7,7 @@ use domain::task::LostReason;
 use domain::{AgentId, Manifest, Principal, Scope, StoreError};
 
 use super::{AgentChange, TRIES};
-use crate::error::Check;
+use crate::error::{Check, fits};
 use crate::{Control, ControlError, require};
 
 /// What an agent says of itself when it registers.
@@ -152,9 +152,17 @@ fn check(new: &NewAgent) -> Result<(), ControlError> {
         "name",
         "1 to 64 of letters, digits, `-`, `_` and `.`",
     );
-    let short = |text: &str| text.len() <= MAX_TEXT;
-    check.that(short(&new.model), "model", format!("at most {MAX_TEXT} bytes"));
-    check.that(short(&new.region), "region", format!("at most {MAX_TEXT} bytes"));
+    let short = |text: &str| fits(text, MAX_TEXT);
+    check.that(
+        short(&new.model),
+        "model",
+        format!("at most {MAX_TEXT} characters"),
+    );
+    check.that(
+        short(&new.region),
+        "region",
+        format!("at most {MAX_TEXT} characters"),
+    );
     check.that(
         new.capabilities.len() <= MAX_CAPABILITIES,
         "capabilities",
@@ -167,7 +175,7 @@ fn check(new: &NewAgent) -> Result<(), ControlError> {
     check.that(
         labels && new.labels.len() <= MAX_LABELS,
         "labels",
-        format!("at most {MAX_LABELS}, names and values of at most {MAX_TEXT} bytes"),
+        format!("at most {MAX_LABELS}, names and values of at most {MAX_TEXT} characters"),
     );
     check.that(
         (1..=MAX_CAPACITY).contains(&new.capacity),

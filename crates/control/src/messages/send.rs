@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Tracked;
 use crate::agents::Wanted;
-use crate::error::Check;
+use crate::error::{Check, fits};
 use crate::{Control, ControlError, require};
 
 /// The longest that a message is kept for its receivers: a week.
@@ -80,6 +80,7 @@ impl Control {
     pub async fn send_message(&self, caller: &Principal, new: NewMessage) -> Result<Dispatch, ControlError> {
         let from = self.sender(caller, new.from).await?;
         self.check_message(&new)?;
+        self.check_reply(caller, new.reply_to).await?;
         let tenant = self.reach(caller, new.to.tenant, Verb::Message).await?;
         let receivers = self.receivers(tenant, &new.to.who, new.from).await?;
         let message = self.message(caller, tenant, from, new);
@@ -189,13 +190,26 @@ impl Control {
         Ok(found)
     }
 
+    /// Nobody learns whether there is a message that is none of their business.
+    async fn check_reply(&self, caller: &Principal, to: Option<MessageId>) -> Result<(), ControlError> {
+        let Some(to) = to else { return Ok(()) };
+        match self.get_message(caller, to).await {
+            Ok(_) => Ok(()),
+            Err(ControlError::NotFound) => {
+                let expected = "a message that is still kept, and that the sender has sent or got";
+                Err(ControlError::invalid("reply_to", expected))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn check_message(&self, new: &NewMessage) -> Result<(), ControlError> {
         let max = self.rules.messages.max_body;
         let mut check = Check::default();
         check.that(
-            new.subject.len() <= MAX_SUBJECT,
+            fits(&new.subject, MAX_SUBJECT),
             "subject",
-            format!("at most {MAX_SUBJECT} bytes"),
+            format!("at most {MAX_SUBJECT} characters"),
         );
         check.that(
             new.body.to_string().len() <= max,

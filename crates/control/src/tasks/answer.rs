@@ -6,7 +6,7 @@ use domain::{AgentId, Principal, Scope, Task, TaskId};
 use serde_json::Value;
 
 use super::change::refused;
-use crate::error::Check;
+use crate::error::{Check, fits};
 use crate::{Control, ControlError, require};
 
 /// The most that an agent may say in words.
@@ -146,8 +146,8 @@ impl Control {
 
     fn check_answer(&self, answer: &Answer) -> Result<(), ControlError> {
         let mut check = Check::default();
-        let brief = |text: &str| text.len() <= MAX_WORDS;
-        let words = format!("at most {MAX_WORDS} bytes");
+        let brief = |text: &str| fits(text, MAX_WORDS);
+        let words = format!("at most {MAX_WORDS} characters");
         match answer {
             Answer::Accept => {}
             Answer::Reject(why) => check.that(why.as_deref().is_none_or(brief), "reason", words),
@@ -162,9 +162,9 @@ impl Control {
             }
             Answer::Fail(error, _) => {
                 check.that(
-                    (1..=64).contains(&error.kind.len()),
+                    !error.kind.is_empty() && fits(&error.kind, 64),
                     "error.kind",
-                    "1 to 64 bytes",
+                    "1 to 64 characters",
                 );
                 check.that(brief(&error.message), "error.message", words);
             }

@@ -22,8 +22,8 @@ impl Control {
     ) -> Result<Vec<TaskChange>, ControlError> {
         require(caller, Scope::TasksWrite)?;
         let tenant = caller.tenant_id;
-        if why.as_ref().is_some_and(|why| why.len() > 1_000) {
-            return Err(ControlError::invalid("reason", "at most 1000 bytes"));
+        if why.as_ref().is_some_and(|why| !crate::error::fits(why, 1_000)) {
+            return Err(ControlError::invalid("reason", "at most 1000 characters"));
         }
         for _ in 0..TRIES {
             let root = self.storage.tasks.get(tenant, id).await?;

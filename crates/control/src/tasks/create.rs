@@ -10,13 +10,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::agents::TRIES;
-use crate::error::Check;
+use crate::error::{Check, fits};
 use crate::{Control, ControlError, require};
 
 /// How many tasks may be above one.
 const MAX_DEPTH: u32 = 8;
 /// The longest time until a deadline: 30 days.
 const MAX_DEADLINE: u32 = 30 * 86_400;
+/// Longest region, and longest name and value of a label: those that an agent may have.
+const MAX_LABEL: usize = 128;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -248,7 +250,7 @@ impl Control {
             "type",
             "1 to 64 of a-z, 0-9, `-`, `_` and `.`",
         );
-        check.that(new.title.len() <= 500, "title", "at most 500 bytes");
+        check.that(fits(&new.title, 500), "title", "at most 500 characters");
         let size = new.input.to_string().len();
         let most = self.rules.max_input;
         check.that(size <= most, "input", format!("at most {most} bytes of JSON"));
@@ -260,7 +262,18 @@ impl Control {
         check.that(new.needs.wishes.len() <= 32, "needs.wishes", "at most 32");
         let budget = new.budget_usd.is_none_or(|usd| usd.is_finite() && usd >= 0.0);
         check.that(budget, "budget_usd", "0 or more");
-        check.that(new.needs.labels.len() <= 32, "needs.labels", "at most 32");
+        let short = |text: &String| fits(text, MAX_LABEL);
+        let labels = &new.needs.labels;
+        check.that(
+            labels.len() <= 32 && labels.iter().all(|(name, value)| short(name) && short(value)),
+            "needs.labels",
+            format!("at most 32, names and values of at most {MAX_LABEL} characters"),
+        );
+        check.that(
+            new.needs.region.as_ref().is_none_or(short),
+            "needs.region",
+            format!("at most {MAX_LABEL} characters"),
+        );
         for (field, seconds, most) in [
             ("deadline_seconds", new.deadline_seconds, MAX_DEADLINE),
             ("accept_seconds", new.accept_seconds, 86_400),

@@ -52,12 +52,8 @@ impl Passwords {
 
     pub(super) fn check(&self, check: &mut Check, password: &str) {
         let (least, length) = (self.rules.min_length, password.chars().count());
-        let fits = length >= least && password.len() <= MAX_PASSWORD;
-        check.that(
-            fits,
-            "password",
-            format!("at least {least} characters, at most {MAX_PASSWORD} bytes"),
-        );
+        let fits = length >= least && length <= MAX_PASSWORD;
+        check.that(fits, "password", format!("{least} to {MAX_PASSWORD} characters"));
     }
 
     pub(super) async fn hash(

@@ -10,12 +10,17 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
+use tokio_util::sync::CancellationToken;
 
 use super::output;
 use crate::terminal::Terminal;
 
 /// The exit code by which a program says that another try may help (EX_TEMPFAIL of sysexits.h).
 const TEMPORARY: i32 = 75;
+
+/// How long after its end a program's output is read on; it is in the pipe by then, and the pipe is only open for longer where
+/// another process has it.
+const LEFT_OVER: Duration = Duration::from_secs(2);
 
 /// What a program may take.
 #[derive(Debug, Clone, Copy)]
@@ -113,16 +118,28 @@ impl Program {
             return Err(Failure::passing("not_started", "it has no pipes"));
         };
         let print = |line: &str| self.terminal.note(format_args!("{} | {line}", task.id()));
-        let (fed, stdout, complaints) = tokio::join!(
-            feed(stdin, description(task)),
-            output::all(stdout, self.limits.output),
-            output::lines(stderr, print),
-        );
+        let (over, closed) = (CancellationToken::new(), CancellationToken::new());
+        let read = async {
+            let fed = over.run_until_cancelled(feed(stdin, description(task)));
+            let read = tokio::join!(
+                fed,
+                output::all(stdout, self.limits.output, &over),
+                output::lines(stderr, print, &over)
+            );
+            closed.cancel();
+            read
+        };
+        let exit = async {
+            let status = child.wait().await;
+            // What it has left behind in the background may hold its pipes for ever.
+            let _ = tokio::time::timeout(LEFT_OVER, closed.cancelled()).await;
+            over.cancel();
+            status
+        };
         // A program need not read what it does not want.
-        drop(fed);
-        let status = child.wait().await?;
+        let ((_fed, stdout, complaints), status) = tokio::join!(read, exit);
         Ok(Ran {
-            status,
+            status: status?,
             stdout: stdout?,
             complaints,
         })

@@ -3,25 +3,39 @@
 use std::collections::VecDeque;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio_util::sync::CancellationToken;
 
 /// Longest line that is passed on; the rest of it is left out.
 const MAX_LINE: usize = 8 << 10;
 /// So many of the last lines stand in a failure's message.
 const LAST_LINES: usize = 10;
 
-/// Everything of `reader` up to `most` bytes; none when there is more, as soon as that is known.
-pub(super) async fn all(reader: impl AsyncRead + Unpin, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+/// Everything of `reader` up to `most` bytes, or what there is of it when it is `over`; none when there is more, as soon as
+/// that is known.
+pub(super) async fn all(
+    mut reader: impl AsyncRead + Unpin,
+    most: usize,
+    over: &CancellationToken,
+) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    reader.take(limit).read_to_end(&mut bytes).await?;
-    Ok((bytes.len() <= most).then_some(bytes))
+    while bytes.len() <= most {
+        match over.run_until_cancelled(reader.read_buf(&mut bytes)).await {
+            None | Some(Ok(0)) => return Ok(Some(bytes)),
+            Some(read) => read?,
+        };
+    }
+    Ok(None)
 }
 
-/// Passes every line on, and keeps the last ones.
-pub(super) async fn lines(reader: impl AsyncRead + Unpin, mut pass_on: impl FnMut(&str)) -> Vec<String> {
+/// Passes every line on until there are no more or it is `over`, and keeps the last ones.
+pub(super) async fn lines(
+    reader: impl AsyncRead + Unpin,
+    mut pass_on: impl FnMut(&str),
+    over: &CancellationToken,
+) -> Vec<String> {
     let mut reader = BufReader::new(reader);
     let mut last = VecDeque::new();
-    while let Some(line) = line(&mut reader).await {
+    while let Some(Some(line)) = over.run_until_cancelled(line(&mut reader)).await {
         pass_on(&line);
         if last.len() == LAST_LINES {
             last.pop_front();
@@ -60,12 +74,13 @@ mod tests {
 
     #[tokio::test]
     async fn output_beyond_the_bound_is_none_and_within_it_is_whole() {
+        let on = CancellationToken::new();
         assert_eq!(
-            all(&b"12345"[..], 5).await.unwrap().as_deref(),
+            all(&b"12345"[..], 5, &on).await.unwrap().as_deref(),
             Some(&b"12345"[..])
         );
-        assert_eq!(all(&b"123456"[..], 5).await.unwrap(), None);
-        assert_eq!(all(tokio::io::repeat(b'x'), 1 << 16).await.unwrap(), None);
+        assert_eq!(all(&b"123456"[..], 5, &on).await.unwrap(), None);
+        assert_eq!(all(tokio::io::repeat(b'x'), 1 << 16, &on).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -77,7 +92,12 @@ mod tests {
             .join("\r\n");
         let printed = format!("{long}\n{numbers}\nno end");
         let mut seen = Vec::new();
-        let last = lines(printed.as_bytes(), |line| seen.push(line.to_owned())).await;
+        let last = lines(
+            printed.as_bytes(),
+            |line| seen.push(line.to_owned()),
+            &CancellationToken::new(),
+        )
+        .await;
         assert_eq!((seen.len(), seen[0].len(), seen[1].as_str()), (22, MAX_LINE, "0"));
         assert_eq!(last.len(), LAST_LINES);
         assert_eq!(last.last().map(String::as_str), Some("no end"));

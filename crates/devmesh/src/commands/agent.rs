@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use devmesh_agent::{AgentType, Builder, Ended, Error};
+use devmesh_agent::{AgentType, Builder, Ended, Error, Standing};
 use serde_json::json;
 
 use crate::agent::{Limits, Program};
@@ -36,13 +36,13 @@ enum Action {
 #[derive(Debug, Args)]
 struct Run {
     /// The program, as the shell has it.
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
     exec: String,
     /// What it can do, `NAME` or `NAME@1.2`; may be given several times.
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
     /// Only tasks of this type: others are refused and go to other agents. May be given several times [default: all].
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = kind)]
     kinds: Vec<String>,
     /// How many programs run at once.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -73,6 +73,23 @@ struct Run {
     labels: Vec<(String, String)>,
 }
 
+fn command(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected a command".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// As the mesh has types of tasks.
+fn kind(text: &str) -> Result<String, String> {
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    match (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("expected 1 to 64 of a-z, 0-9, `-`, `_` and `.`".to_owned()),
+    }
+}
+
 fn label(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     let pair = pair.ok_or("expected NAME=VALUE")?;
@@ -85,11 +102,15 @@ impl Agent {
         let url = global.connection.mcp_endpoint()?;
         let key = global.connection.api_key()?;
         let agent = run.agent(url.as_str(), &key, *terminal);
+        let name = run
+            .name
+            .clone()
+            .unwrap_or_else(|| devmesh_agent::Options::default().name);
+        let told = (*terminal, name.clone(), url.to_string());
+        let agent = agent
+            .name(name)
+            .watched_by(move |standing| tell(&told, &standing));
         let agent = agent.build().map_err(|error| Failure::Usage(error.to_string()))?;
-        terminal.note(format_args!(
-            "{} waits for tasks of {url}; ctrl-C ends it",
-            agent.name()
-        ));
         match agent.run_until_signalled().await {
             Ok(Ended::Drained) => {
                 terminal.note("the mesh has asked this agent to finish");
@@ -98,6 +119,24 @@ impl Agent {
             Ok(Ended::Stopped) => Ok(()),
             Err(error) => Err(run.explained(error)),
         }
+    }
+}
+
+/// What a person wants to know of it.
+fn tell((terminal, name, url): &(Terminal, String, String), standing: &Standing) {
+    match standing {
+        Standing::Registered { epoch: 1, .. } => {
+            terminal.note(format_args!("{name} waits for tasks of {url}; ctrl-C ends it"));
+        }
+        Standing::Registered { epoch, .. } => terminal.note(format_args!(
+            "{name} waits for tasks of {url}, registered for the {epoch}. time; ctrl-C ends it"
+        )),
+        Standing::Away { why, next } => terminal.note(format_args!(
+            "no connection to {url}: {why}; the next try is in {:.1} s",
+            next.as_secs_f64()
+        )),
+        Standing::Back => terminal.note(format_args!("connected to {url} again")),
+        _ => {}
     }
 }
 
@@ -123,9 +162,6 @@ impl Run {
             // The program is ended first; what ends it must have the time to.
             options.task_timeout = Duration::from_secs(self.timeout) + grace * 2;
             options.grace = grace * 2;
-            if let Some(name) = &self.name {
-                options.name.clone_from(name);
-            }
         });
         if self.kinds.is_empty() {
             return builder.otherwise(program);

@@ -127,6 +127,15 @@ async fn a_message_reaches_its_receiver_over_whichever_replica_holds_it_and_its_
     );
     let different = json!({ "agent_id": one.id, "to": { "agent_id": other.id }, "body": { "n": 3 }, "idempotency_key": "k" });
     ensure!(one.socket.ask("message.send", different).await.is_err());
+    // Nobody answers what is none of their business, or is not there.
+    for (who, to) in [
+        (&mut stranger, &sent["id"]),
+        (&mut one, &json!(uuid::Uuid::nil())),
+    ] {
+        let reply = json!({ "agent_id": who.id, "to": { "agent_id": who.id }, "body": {}, "reply_to": to });
+        let refused = who.socket.ask("message.send", reply).await;
+        ensure!(refused.is_err_and(|error| error.to_string().contains("reply_to: expected")));
+    }
     let types = [("source_type", "cicd"), ("target_type", "cicd")];
     let counted = shown(&mesh, "mcp_cross_agent_messages_total", &types).await?;
     ensure!(counted == 3.0, "{counted}");

@@ -127,6 +127,7 @@ impl Shared {
             kind: KeyKind::Agent,
             name: "conformance".to_owned(),
             scopes: KeyKind::Agent.default_scopes(),
+            until: None,
         };
         let hash = key.hash();
         Self {

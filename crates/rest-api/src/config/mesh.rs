@@ -101,6 +101,9 @@ pub struct EventsConfig {
     pub max_per_key: u32,
     /// How often a stream that has nothing to tell shows that it lives. 15 s, below the time-outs of usual proxies.
     pub heartbeat: Duration,
+    /// How often it is looked whether a stream's key or access token is still good. That it was revoked is heard of at once, and
+    /// its end is known; 2 s is for the replica whose notices from the database do not arrive.
+    pub recheck: Duration,
     /// A reader that takes nothing for so long is let go. 30 s: it goes on with `Last-Event-ID` when it can.
     pub slow_reader: Duration,
 }
@@ -111,6 +114,7 @@ impl Default for EventsConfig {
             max_per_tenant: 100,
             max_per_key: 20,
             heartbeat: Duration::from_secs(15),
+            recheck: Duration::from_secs(2),
             slow_reader: Duration::from_secs(30),
         }
     }
@@ -137,6 +141,9 @@ impl Default for RoutingConfig {
     }
 }
 
+/// More than this for 1,000 tokens is a mistake of units.
+const MAX_PRICE: f64 = 1_000.0;
+
 /// What a model costs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -150,14 +157,54 @@ pub struct ModelPrice {
 }
 
 impl ModelPrice {
-    /// Less than nothing, and what is no number, is nothing.
     fn entry(&self) -> (String, Price) {
         let price = Price {
-            input_usd_per_1k: self.input_usd_per_1k.max(0.0),
-            output_usd_per_1k: self.output_usd_per_1k.max(0.0),
+            input_usd_per_1k: self.input_usd_per_1k,
+            output_usd_per_1k: self.output_usd_per_1k,
         };
         (self.model.clone(), price)
     }
+}
+
+/// A setting that cannot be, and what is expected of it.
+pub type Misfit = (String, String);
+
+/// Looks at the numbers that choices and costs are reckoned with: one that is no number would spread to all of them.
+///
+/// # Errors
+/// The first that cannot be.
+pub fn check(config: &super::Config) -> Result<(), Misfit> {
+    let mut models = std::collections::BTreeSet::new();
+    for (at, price) in config.prices.iter().enumerate() {
+        let misfit = |field: &str, expected: &str| {
+            let model = &price.model;
+            Err((
+                format!("prices[{at}].{field}"),
+                format!("{expected} (model {model:?})"),
+            ))
+        };
+        if price.model.trim().is_empty() {
+            return misfit("model", "the name of a model");
+        }
+        if !models.insert(&price.model) {
+            return misfit("model", "a model that has no other price in the list");
+        }
+        for (field, usd) in [
+            ("input_usd_per_1k", price.input_usd_per_1k),
+            ("output_usd_per_1k", price.output_usd_per_1k),
+        ] {
+            if !(0.0..=MAX_PRICE).contains(&usd) {
+                return misfit(field, &format!("0 to {MAX_PRICE} USD"));
+            }
+        }
+    }
+    if !(0.0..=1.0).contains(&config.routing.exploration) {
+        return Err(("routing.exploration".to_owned(), "0 to 1".to_owned()));
+    }
+    if config.routing.half_life.get().is_zero() {
+        return Err(("routing.half_life".to_owned(), "more than 0".to_owned()));
+    }
+    Ok(())
 }
 
 /// As the verbs want them.

@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
-use super::shape;
+use super::{shape, words};
+
+pub use super::query::Query;
 
 /// A JSON body.
 pub struct JsonBody<T>(pub T);
@@ -49,24 +51,19 @@ fn unreadable(rejection: BytesRejection) -> Problem {
 }
 
 fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
-    if let Some(path) = shape::list_for_object(bytes, &T::name()) {
-        return Err(Problem::field(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            if path.is_empty() { "body" } else { &path },
-            "expected an object",
-        ));
+    if let Some((path, expected)) = shape::misfit(bytes, &T::name()) {
+        let field = if path.is_empty() { "body" } else { &path };
+        return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, field, expected));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        // Messages of serde name types and field names; those of data errors could quote a value, so they are cut.
         match inner.classify() {
-            serde_json::error::Category::Data => Problem::field(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                field(&path),
-                without_values(&inner.to_string()),
-            ),
+            serde_json::error::Category::Data => {
+                let (field, expected) = words::refused(&path, &inner.to_string());
+                Problem::field(StatusCode::UNPROCESSABLE_ENTITY, field, expected)
+            }
             _ => Problem::field(
                 StatusCode::BAD_REQUEST,
                 "body",
@@ -85,38 +82,6 @@ fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn field(path: &str) -> &str {
-    if path == "." || path == "?" { "body" } else { path }
-}
-
-/// `invalid type: string "hunter2", expected u32 at line 1 column 5` → `expected u32`; other messages keep their words.
-fn without_values(message: &str) -> String {
-    let message = message.split(" at line ").next().unwrap_or(message);
-    let quotes_a_value = message.starts_with("invalid type") || message.starts_with("invalid value");
-    match message.rfind(", expected ") {
-        Some(at) if quotes_a_value => message[at + 2..].to_owned(),
-        _ => message.to_owned(),
-    }
-}
-
-/// A query string.
-pub struct Query<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::<T>::try_from_uri(&parts.uri)
-            .map(|query| Self(query.0))
-            .map_err(|rejection| {
-                let message =
-                    std::error::Error::source(&rejection).map_or_else(String::new, |cause| cause.to_string());
-                let (field, expected) = message.split_once(": ").unwrap_or(("query", message.as_str()));
-                Problem::field(StatusCode::BAD_REQUEST, field, without_values(expected))
-            })
-    }
-}
-
 /// A part of the path. One that does not parse names nothing that exists: 404.
 pub struct Path<T>(pub T);
 
@@ -125,8 +90,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match AxumPath::<T>::from_request_parts(parts, state).await {
-            Ok(AxumPath(value)) => Ok(Self(value)),
-            Err(_) => Err(control::ControlError::NotFound.into()),
+            // No name of ours has U+0000 in it, and Postgres would refuse to look for one.
+            Ok(AxumPath(value)) if !parts.uri.path().contains("%00") => Ok(Self(value)),
+            Ok(_) | Err(_) => Err(control::ControlError::NotFound.into()),
         }
     }
 }
@@ -241,5 +207,8 @@ mod tests {
         assert_eq!((problem.status, problem.errors[0].field.as_str()), (422, "body"));
         let problem = parse::<Body>(b"{").unwrap_err();
         assert_eq!((problem.status, problem.errors[0].field.as_str()), (400, "body"));
+        let problem = parse::<Body>(b"{}").unwrap_err();
+        assert_eq!((problem.status, problem.errors[0].field.as_str()), (422, "limit"));
+        assert_eq!(problem.errors[0].expected, "a value: it is missing");
     }
 }

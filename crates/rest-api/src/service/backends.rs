@@ -34,7 +34,7 @@ pub(super) async fn open_database(
             }
             Err(error @ (ConnectError::UnknownScheme | ConnectError::Malformed(_))) => {
                 return Err(BuildError::Setting {
-                    key: "database.url",
+                    key: "database.url".to_owned(),
                     expected: error.to_string(),
                 });
             }

@@ -18,7 +18,7 @@ const UNNAMED: &str = "local";
 /// The service keys, from the setting or its file.
 pub(super) fn service_key(config: &Config) -> Result<ServiceKey, BuildError> {
     let wrong = |expected: String| BuildError::Setting {
-        key: "grpc.service_key",
+        key: "grpc.service_key".to_owned(),
         expected,
     };
     let (fixed, file) = (&config.grpc.service_key, &config.grpc.service_key_file);
@@ -105,7 +105,7 @@ fn named(line: &str) -> (String, Zeroizing<String>) {
 
 fn wrong(expected: &str) -> BuildError {
     BuildError::Setting {
-        key: "credentials.keys",
+        key: "credentials.keys".to_owned(),
         expected: expected.to_owned(),
     }
 }

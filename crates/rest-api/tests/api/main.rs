@@ -14,6 +14,7 @@ mod app;
 mod assignments;
 mod conditions;
 mod credentials;
+mod events;
 mod fleet;
 mod idempotency;
 mod jobs;

@@ -477,7 +477,8 @@ async fn a_task_that_has_cost_more_than_it_may_is_stopped_and_not_tried_again() 
 async fn a_replay_tells_what_another_strategy_would_have_meant() {
     let app = App::with(|config| config.routing.exploration = 0.5).await;
     let key = key(&app, "workers").await;
-    let body = |name: &str| json!({ "name": name, "capacity": 100 });
+    // A slow machine needs longer for all of it than an agent may be silent otherwise.
+    let body = |name: &str| json!({ "name": name, "capacity": 100, "heartbeat_seconds": 600 });
     let both = [
         agent(&app, &key, body("one")).await,
         agent(&app, &key, body("two")).await,

@@ -81,7 +81,7 @@ on_both! {
             (json!({ "username": "", "password": "x" }), "username"),
             (json!({ "username": "x", "password": "" }), "password"),
             (json!({ "username": "x", "password": "x".repeat(1025) }), "password"),
-            (json!({ "username": "x" }), "body"),
+            (json!({ "username": "x" }), "password"),
         ] {
             let refused = App::send(app.request("POST", "/auth/token").json(&body)).await.expect(422);
             assert_eq!(refused["errors"][0]["field"], field, "{refused}");

@@ -78,6 +78,7 @@ fn principal(tenant_id: TenantId, name: &str, kind: KeyKind) -> Principal {
         kind,
         name: name.to_owned(),
         scopes: kind.default_scopes(),
+        until: None,
     }
 }
 

@@ -36,5 +36,17 @@ async def broken(task: Task):
     return "over another connection"
 
 
+@agent.on("py_unsendable")
+async def unsendable(task: Task):
+    return {1, 2}  # A set is no JSON.
+
+
+@agent.on("py_beyond")
+async def beyond(task: Task):
+    task.progress(400, "more than there is")
+    await asyncio.sleep(1.5)
+    return "done all the same"
+
+
 asyncio.run(agent.run())
 print("ended in order", flush=True)

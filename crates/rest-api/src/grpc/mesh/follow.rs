@@ -28,7 +28,7 @@ pub(super) fn told(
     let told = stream::try_unfold(follower, |mut follower| async move {
         let told = follower.next(STILL).await.map_err(status)?;
         if told.is_empty() {
-            if !follower.may_go_on().await.map_err(status)? {
+            if !follower.pass().holds().await.map_err(status)? {
                 return Err(Status::unauthenticated("the key is not valid any more"));
             }
             let still = FollowResponse {

@@ -144,11 +144,11 @@ pub async fn sign_in(
     if !(1..=100).contains(&body.username.chars().count()) {
         return Err(Problem::field(status, "username", "1 to 100 characters"));
     }
-    if !(1..=MAX_PASSWORD).contains(&body.password.0.len()) {
+    if body.password.0.is_empty() || !control::error::fits(&body.password.0, MAX_PASSWORD) {
         return Err(Problem::field(
             status,
             "password",
-            format!("1 to {MAX_PASSWORD} bytes"),
+            format!("1 to {MAX_PASSWORD} characters"),
         ));
     }
     let address = peer.map(|axum::Extension(ConnectInfo(peer))| peer.ip());

@@ -22,6 +22,7 @@ later) [ -e once ] && echo '"now"' || { touch once; exit 75; } ;;
 endless) trap 'echo ended >>ended' TERM; echo $$ >pid; sleep 1000 & echo $! >child; wait ;;
 floods) yes ;;
 hangs) sleep 1000 ;;
+leaves) sleep 1000 & echo '"done"' ;;
 esac
 "#;
 
@@ -54,15 +55,15 @@ async fn a_program_gets_the_task_on_its_input_and_its_output_is_the_result(setup
         .args(["--concurrency", "8", "--timeout", "4"])
         .start()?;
     let mut tasks = Vec::new();
-    for kind in ["json", "text", "fails", "later", "floods", "hangs"] {
+    for kind in ["json", "text", "fails", "later", "floods", "hangs", "leaves"] {
         tasks.push(created(&admin, kind).await?);
     }
     let mut ends = Vec::new();
     for id in &tasks {
         ends.push(ended(&admin, id).await?);
     }
-    let [json, text, fails, later, floods, hangs] = &ends[..] else {
-        anyhow::bail!("six tasks");
+    let [json, text, fails, later, floods, hangs, leaves] = &ends[..] else {
+        anyhow::bail!("seven tasks");
     };
     ensure!(
         json["result"]["input"]["n"] == 20 && json["result"]["id"] == json["id"],
@@ -86,6 +87,8 @@ async fn a_program_gets_the_task_on_its_input_and_its_output_is_the_result(setup
     ensure!(later["result"] == "now" && later["attempt"] == 2, "{later}");
     ensure!(floods["error"]["kind"] == "output_too_large", "{floods}");
     ensure!(hangs["error"]["kind"] == "timed_out", "{hangs}");
+    // It has left a process behind that holds its output.
+    ensure!(leaves["result"] == "done", "{leaves}");
     let complained = program
         .stderr_lines()
         .iter()

@@ -2,6 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
+use control::ControlError;
 use control::follow::{Follower, Told};
 use domain::Principal;
 use domain::event::Interest;
@@ -55,7 +56,7 @@ enum End {
     Gone,
     /// Its reader takes nothing.
     Slow,
-    /// Its key is not valid any more.
+    /// Its key or access token is not valid any more.
     Revoked,
     /// The log cannot be read.
     Failed,
@@ -63,7 +64,12 @@ enum End {
 
 impl Telling {
     async fn run(mut self, stop: tokio_util::sync::CancellationToken) {
-        let told = stop.run_until_cancelled(self.tell()).await;
+        let lost = self.follower.pass().lost(self.config.recheck.get());
+        let told = tokio::select! {
+            biased;
+            lost = lost => Some(lost.map_or_else(failed, |()| End::Revoked)),
+            told = stop.run_until_cancelled(self.tell()) => told,
+        };
         let reason = match told {
             Some(End::Gone) => return,
             Some(End::Slow) => "slow",
@@ -88,10 +94,7 @@ impl Telling {
         loop {
             let told = match self.follower.next(self.config.heartbeat.get()).await {
                 Ok(told) => told,
-                Err(error) => {
-                    tracing::warn!(%error, "the log of events cannot be read");
-                    return End::Failed;
-                }
+                Err(error) => return failed(error),
             };
             let said = if told.is_empty() {
                 self.still().await
@@ -106,11 +109,6 @@ impl Telling {
 
     /// Nothing happens: it lives, and where it stands.
     async fn still(&mut self) -> Result<(), End> {
-        match self.follower.may_go_on().await {
-            Ok(true) => {}
-            Ok(false) | Err(control::ControlError::NotFound) => return Err(End::Revoked),
-            Err(_) => return Err(End::Failed),
-        }
         let text = format!(": heartbeat\nid: {}\n\n", self.follower.at());
         self.say(text).await
     }
@@ -123,6 +121,11 @@ impl Telling {
             Err(_) => Err(End::Slow),
         }
     }
+}
+
+fn failed(error: ControlError) -> End {
+    tracing::warn!(%error, "the log of events cannot be read");
+    End::Failed
 }
 
 fn written(told: Told) -> String {

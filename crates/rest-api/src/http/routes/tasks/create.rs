@@ -34,6 +34,7 @@ pub struct NeedsRequest {
     #[serde(rename = "type")]
     pub agent_type: Option<AgentTypeName>,
     /// Where it must run.
+    #[schema(max_length = 128)]
     pub region: Option<String>,
     /// Labels that it must have.
     pub labels: BTreeMap<String, String>,
