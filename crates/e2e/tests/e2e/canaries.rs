@@ -3,6 +3,7 @@
 
 mod faults;
 mod hunt;
+mod people;
 mod places;
 
 use anyhow::{Context, Result, ensure};
@@ -93,6 +94,7 @@ async fn run(setup: Setup, hunt: &mut Hunt) -> Result<()> {
     hunt.canaries.add("agent key", &key);
     credentials(&mesh, &shop, hunt, &key).await?;
     keys(&mesh, hunt, &key_id).await?;
+    people::come_and_go(&mesh, hunt).await?;
     commands(&mesh, hunt)?;
     if mesh.shape() == Shape::Cluster {
         // Before the worker is back the messages lie in their queues.

@@ -140,6 +140,6 @@ on_both! {
         let answer: Answer = app.post(&app.admin, "/api/v1/alerts", other).await;
         assert_eq!(answer.expect(422)["errors"][0]["field"], "version");
         let body = App::send(app.request(Method::POST.as_str(), "/api/v1/alerts").bearer_auth(&app.admin).json(&json!({ "version": "4" }))).await;
-        assert_eq!(body.expect(422)["errors"][0]["field"], "body");
+        assert_eq!(body.expect(422)["errors"][0]["field"], "alerts");
     }
 }

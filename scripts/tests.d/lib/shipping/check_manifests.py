@@ -178,13 +178,19 @@ def examples(objects):
     named = {(name, port["name"]) for name, one in of(objects, "Service").items() for port in one["spec"]["ports"]}
     ingress = yaml.safe_load(text("kubernetes/examples/ingress.yaml"))
     kubernetes_validate.validate(ingress, VERSIONS[-1], strict=True)
-    for path in ingress["spec"]["rules"][0]["http"]["paths"]:
+    doors = {"/mcp", "/ws", "/auth", "/api"}
+    paths = ingress["spec"]["rules"][0]["http"]["paths"]
+    check({path["path"] for path in paths} == doors, "the Ingress has every public door")
+    for path in paths:
         service = path["backend"]["service"]
         check((service["name"], service["port"]["name"]) in named, f"the Ingress finds {service['name']}")
+    routed = set()
     for one in yaml.safe_load_all(text("kubernetes/examples/gateway.yaml")):
         for rule in one["spec"].get("rules", []):
+            routed |= {match["path"]["value"] for match in rule["matches"]}
             for backend in rule["backendRefs"]:
                 check((backend["name"], backend["port"]) in there, f"the HTTPRoute finds {backend['name']}")
+    check(doors <= routed, "the HTTPRoute has every public door")
     for host, namespace, port in re.findall(r"http://([a-z-]+)\.(devmesh):(\d+)", text("deploy/monitoring/prometheus/prometheus.kubernetes.yml")):
         check((host, int(port)) in there, f"the blackbox exporter finds {host}")
     for _, data in of(yaml.safe_load_all(text("kubernetes/examples/prometheus-adapter.yaml")), "ConfigMap").items():
