@@ -19,11 +19,10 @@ const MAX_KINDS: usize = 32;
 const MAX_LABELS: usize = 32;
 
 /// Which scope shows events of which noun.
-const NOUNS: [(&str, Scope); 4] = [
+const NOUNS: [(&str, Scope); 3] = [
     ("agent.", Scope::AgentsRead),
     ("message.", Scope::AgentsRead),
     ("task.", Scope::TasksRead),
-    ("job.", Scope::JobsRead),
 ];
 
 /// What a follower is told.
@@ -194,6 +193,11 @@ impl Follower {
     }
 }
 
+/// Whether there can be events of this kind.
+fn is_known(kind: &str) -> bool {
+    Interest::is_kind(kind) && (kind == "*" || NOUNS.iter().any(|(noun, _)| kind.starts_with(noun)))
+}
+
 /// The nouns that the caller may see; refused where it asks for others by name.
 fn nouns(caller: &Principal, interest: &Interest) -> Result<Vec<&'static str>, ControlError> {
     for (noun, scope) in NOUNS {
@@ -213,9 +217,9 @@ fn nouns(caller: &Principal, interest: &Interest) -> Result<Vec<&'static str>, C
 fn check(interest: &Interest) -> Result<(), ControlError> {
     let mut check = crate::error::Check::default();
     check.that(
-        interest.kinds.len() <= MAX_KINDS && interest.kinds.iter().all(|kind| Interest::is_kind(kind)),
+        interest.kinds.len() <= MAX_KINDS && interest.kinds.iter().all(|kind| is_known(kind)),
         "types",
-        format!("at most {MAX_KINDS} of `noun.verb` and `noun.*`"),
+        format!("at most {MAX_KINDS} of `noun.verb` and `noun.*`, of the nouns agent, message and task"),
     );
     check.that(
         interest.labels.len() <= MAX_LABELS,

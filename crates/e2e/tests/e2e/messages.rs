@@ -338,8 +338,13 @@ async fn whoever_follows_what_happens_goes_on_exactly_where_it_left_off(setup: S
         "an input is in an event: {page}"
     );
     // A key that may not see tasks is told so, and one that sees agents only gets these.
-    let wrong = admin.stream("/events?types=nonsense", None).await;
-    ensure!(wrong.is_err_and(|error| error.to_string().contains("422")));
+    for types in ["nonsense", "jobs.done", "task."] {
+        let wrong = admin.stream(&format!("/events?types={types}"), None).await;
+        ensure!(
+            wrong.is_err_and(|error| error.to_string().contains("422")),
+            "{types}"
+        );
+    }
     let one_is_open = || async {
         let open = shown(&mesh, "http_streams_active", &[("path", "/api/v1/events")]).await?;
         ensure!(open == 1.0, "{open} streams are open");
