@@ -8,9 +8,10 @@ mod tasks;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use devmesh_agent::{Agent, Builder, Ended, Error, Mesh as Way};
 use serde_json::json;
+use test_support::eventually;
 use tokio::task::JoinSet;
 
 use crate::Options;
@@ -18,19 +19,26 @@ use crate::Options;
 /// Agents that run in this process, until this is dropped.
 pub(crate) struct Fleet {
     ways: Vec<Way>,
-    _running: JoinSet<Result<Ended, Error>>,
+    running: JoinSet<Result<Ended, Error>>,
 }
 
 /// Connections that are opened at once.
 const RAMP: usize = 200;
+/// How long a new key may take to be known.
+const KNOWN: Duration = Duration::from_secs(30);
 
 impl Fleet {
     /// Starts so many agents; each is connected when this returns.
     async fn start(url: &str, key: &str, count: usize, made: impl Fn(Builder) -> Builder) -> Result<Self> {
         let mut fleet = Self {
             ways: Vec::with_capacity(count),
-            _running: JoinSet::new(),
+            running: JoinSet::new(),
         };
+        // A key that has just been made is known at the edge a moment later.
+        let socket = url.replace("/mcp", "/ws");
+        eventually(KNOWN, || echo::open(&socket, Some(key)))
+            .await
+            .context("the key is not accepted")?;
         while fleet.ways.len() < count {
             let begun = fleet.ways.len();
             for number in begun..count.min(begun + RAMP) {
@@ -38,12 +46,16 @@ impl Fleet {
                 let builder = builder.request_timeout(Duration::from_secs(120));
                 let agent = made(builder).build()?;
                 fleet.ways.push(agent.mesh());
-                fleet._running.spawn(agent.run());
+                fleet.running.spawn(agent.run());
             }
             for way in &fleet.ways[begun..] {
-                way.ask_repeatedly("ping", json!({}))
-                    .await
-                    .context("an agent is not connected")?;
+                let answered = way.ask_repeatedly("ping", json!({})).await;
+                if answered.is_err()
+                    && let Some(ended) = fleet.running.try_join_next()
+                {
+                    bail!("an agent has ended: {:?}", ended?);
+                }
+                answered.context("an agent is not connected")?;
             }
         }
         Ok(fleet)

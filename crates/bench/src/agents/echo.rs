@@ -59,7 +59,8 @@ async fn rate(url: &str, key: Option<&str>, time: Duration) -> Result<f64> {
     Ok(f64::from(answered) / began.elapsed().as_secs_f64())
 }
 
-async fn open(url: &str, key: Option<&str>) -> Result<WebSocketStream<TcpStream>> {
+/// A connection with its first words said.
+pub(super) async fn open(url: &str, key: Option<&str>) -> Result<WebSocketStream<TcpStream>> {
     let mut request = url.replacen("http", "ws", 1).into_client_request()?;
     let address = request.uri().authority().context("no address")?.to_string();
     request

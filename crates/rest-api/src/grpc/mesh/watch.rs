@@ -24,8 +24,9 @@ use crate::grpc::parse::{id, status, to_json};
 use crate::http::routes::messages::MessageView;
 use crate::http::routes::tasks::TaskView;
 
-/// Looks are at least so far apart: a burst of moves is one look.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Looks are as far apart as the last one took, and at least so far: a burst of moves is one look, and looking takes half of the
+/// time at most.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Without a wake-up call it looks so often.
 const POLL: Duration = Duration::from_secs(5);
 /// Events on their way to the replica.
@@ -74,13 +75,13 @@ pub(super) fn events(
 impl Watcher {
     async fn watch(mut self, mut asked: Streaming<WatchAgentsRequest>) {
         let mut woken = self.control.storage.events.woken();
-        let mut looked_at = Instant::now();
+        let mut look_again = Instant::now();
         let mut polled_at = Instant::now();
         loop {
             let next = if self.due.is_empty() {
                 polled_at + POLL
             } else {
-                looked_at + PAUSE
+                look_again
             };
             let heard = tokio::select! {
                 biased;
@@ -100,8 +101,10 @@ impl Watcher {
                         polled_at = Instant::now();
                         self.wake(&Woken::All);
                     }
-                    looked_at = Instant::now();
-                    self.look().await
+                    let began = Instant::now();
+                    let looked = self.look().await;
+                    look_again = Instant::now() + began.elapsed().max(PAUSE);
+                    looked
                 }
             };
             if let Err(status) = heard {
