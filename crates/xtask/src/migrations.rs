@@ -44,6 +44,15 @@ pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
         .zip(field("commit"))
         .context("no release with version and commit")?;
     let mut findings = Vec::new();
+    // A shallow clone does not know what was released; the whole history does.
+    if git(repository, &["rev-parse", "--is-shallow-repository"])?.trim() == "true"
+        && git(repository, &["cat-file", "-e", commit]).is_err()
+    {
+        return Ok(Report {
+            looked_at: format!("nothing: a shallow clone without {version}"),
+            findings,
+        });
+    }
     if git(repository, &["merge-base", "--is-ancestor", commit, "HEAD"]).is_err() {
         findings.push(format!(
             "{RELEASES}: {version} is {commit}, which is no commit of this history"
