@@ -24,16 +24,14 @@ async fn job(mesh: &Mesh, request_id: &str) -> Result<String> {
     Ok(answer.header("x-trace-id").context("no trace id")?.to_owned())
 }
 
-/// The trace's tree, once it ends with the job's end.
+/// The trace's tree, once the job has ended and its worker is done with it.
 async fn shown(mesh: &Mesh, id: &str) -> Result<Said> {
     let show = || async {
         let said = mesh.run(&["trace", "show", id])?;
-        ensure!(
-            said.stdout.contains("end_many jobs"),
-            "{}{}",
-            said.stdout,
-            said.stderr
-        );
+        let is_over = ["end_many jobs", "process tool_call"]
+            .iter()
+            .all(|last| said.stdout.contains(last));
+        ensure!(is_over, "{}{}", said.stdout, said.stderr);
         anyhow::Ok(said)
     };
     eventually(PATIENCE, show).await
@@ -78,6 +76,8 @@ async fn the_audit_counts_every_call_and_reading_traces_leaves_none() {
         let audit = mesh.json(&["trace", "audit", "--settle", "0s", "--all-sampled"])?;
         // Five calls, the job, and the import of the mesh's own API leaves no record.
         ensure!(audit["traces"] == 6, "{audit}");
+        // A worker's span ends after its job has.
+        ensure!(audit["whole"] == 6, "{audit}");
         anyhow::Ok(audit)
     };
     let audit = eventually(PATIENCE, audited).await.unwrap();
