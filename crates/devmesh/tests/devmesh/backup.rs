@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use test_support::eventually;
 
-use crate::mesh::{Mesh, PATIENCE, run};
+use crate::mesh::{Mesh, PATIENCE, Said, run};
 
 /// A call that needs a key, the catalogue and a credential.
 const CALL: [&str; 3] = ["tools", "call", "mesh_whoami"];
@@ -226,23 +226,18 @@ async fn a_damaged_or_foreign_file_is_refused_by_its_reason_and_leaves_nothing_b
     assert_eq!(names(&data), ["lock"]);
 }
 
-#[tokio::test]
-async fn a_restore_without_the_key_that_seals_its_credentials_says_which_one_is_missing() {
+/// What a restore says where this is the file of keys.
+async fn restored_beside(keys: &str) -> Said {
     let (mesh, file, _) = backed_up().await;
     let elsewhere = TempDir::new().unwrap();
-    let other = "0".repeat(64);
-    std::fs::write(
-        elsewhere.path().join("credentials.key"),
-        format!("another {other}\n"),
-    )
-    .unwrap();
-    let data = elsewhere.path().to_str().unwrap();
-    let said = run(
-        mesh.dir(),
-        &["restore", file.to_str().unwrap(), "--data", data],
-        &[],
-    )
-    .unwrap();
+    std::fs::write(elsewhere.path().join("credentials.key"), keys).unwrap();
+    let (file, data) = (file.to_str().unwrap(), elsewhere.path().to_str().unwrap());
+    run(mesh.dir(), &["restore", file, "--data", data], &[]).unwrap()
+}
+
+#[tokio::test]
+async fn a_restore_without_the_key_that_seals_its_credentials_says_which_one_is_missing() {
+    let said = restored_beside(&format!("another {}\n", "0".repeat(64))).await;
     assert_eq!(said.code, 1);
     assert!(
         said.stderr.contains("need the keys [\"local\"]"),
@@ -253,17 +248,7 @@ async fn a_restore_without_the_key_that_seals_its_credentials_says_which_one_is_
 
 #[tokio::test]
 async fn a_restore_beside_another_key_of_the_same_name_says_so_at_once() {
-    let (mesh, file, _) = backed_up().await;
-    let elsewhere = TempDir::new().unwrap();
-    let other = format!("local {}\n", "ab".repeat(32));
-    std::fs::write(elsewhere.path().join("credentials.key"), other).unwrap();
-    let data = elsewhere.path().to_str().unwrap();
-    let said = run(
-        mesh.dir(),
-        &["restore", file.to_str().unwrap(), "--data", data],
-        &[],
-    )
-    .unwrap();
+    let said = restored_beside(&format!("local {}\n", "ab".repeat(32))).await;
     assert_eq!(said.code, 1);
     assert!(
         said.stderr.contains("is restored, but") && said.stderr.contains("\"local\""),
