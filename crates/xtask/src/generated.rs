@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 
 use crate::Report;
 use crate::repository::Repository;
-use crate::{alert_names, dashboards, kubernetes, variants};
+use crate::{alert_names, dashboards, kubernetes, licences, variants};
 
 /// Folders in which every file is generated: what is committed there and no longer made is a left-over.
 const WHOLLY: &[&str] = &[
@@ -65,6 +65,7 @@ fn generate(repository: &Repository, out: &Path) -> anyhow::Result<()> {
         dashboards,
         variants::files(repository)?,
         alert_names::files(repository)?,
+        licences::files(repository)?,
     ];
     for (path, text) in made_here.into_iter().flatten() {
         let path = out.join(path);

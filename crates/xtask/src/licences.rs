@@ -1,6 +1,7 @@
 //! The licences of what we ship: each crate's SPDX expression must be satisfied by `deny.toml`, `[licenses] allow`.
 //! What `cargo deny check licenses` does besides, reading the licence texts, needs that tool.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -9,11 +10,14 @@ use spdx::{Expression, Licensee};
 use crate::Report;
 use crate::repository::Repository;
 
+/// The packages that are shipped as programs.
+const SHIPPED: [&str; 4] = ["devmesh", "mcp-server", "rest-api", "worker"];
+
 /// Compares the tree with the allowed licences.
 pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
     let deny: toml::Table = repository.text("deny.toml").context("no deny.toml")?.parse()?;
     let allowed = allowed(&deny)?;
-    let tree = tree(repository)?;
+    let tree = tree(repository, &["--workspace"])?;
     let looked_at = format!(
         "{} crates, {} licences allowed",
         tree.lines().count(),
@@ -39,18 +43,43 @@ fn allowed(deny: &toml::Table) -> anyhow::Result<Vec<Licensee>> {
         .collect()
 }
 
-/// One line `name vX.Y.Z<TAB>LICENCE` for each crate of others that is shipped.
-fn tree(repository: &Repository) -> anyhow::Result<String> {
+/// `docs/licences.md`: what others wrote and our programs contain.
+pub(crate) fn files(repository: &Repository) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let shipped = SHIPPED.map(|name| ["--package", name]);
+    let tree = tree(repository, shipped.as_flattened())?;
+    // cargo marks what only ran while it compiled.
+    let rows: Vec<_> = tree
+        .lines()
+        .filter(|line| !line.contains(" (proc-macro)"))
+        .filter_map(|line| {
+            let (crate_, licence) = line.split_once('\t')?;
+            let (name, version) = crate_.split_once(" v")?;
+            Some(format!(
+                "| [{name}](https://crates.io/crates/{name}) | {version} | {licence} |"
+            ))
+        })
+        .collect();
+    let text = format!(
+        "# Licences\n\nDevmesh is Apache-2.0. Its programs are made of these {} crates of others (Linux, x86_64; some only run while it is compiled), each under one of its \
+         licences that `deny.toml` allows. Made by `cargo xtask generate`.\n\n| crate | version | licence |\n|---|---|---|\n{}\n",
+        rows.len(),
+        rows.join("\n")
+    );
+    Ok(vec![(PathBuf::from("docs/licences.md"), text)])
+}
+
+/// One line `name vX.Y.Z<TAB>LICENCE` for each crate of others in these packages.
+fn tree(repository: &Repository, packages: &[&str]) -> anyhow::Result<String> {
     let tree = Command::new("cargo")
         .args([
             "tree",
-            "--workspace",
             "--locked",
             "--edges",
             "normal",
             "--target",
             "x86_64-unknown-linux-gnu",
         ])
+        .args(packages)
         .args(["--prefix", "none", "--no-dedupe", "--format", "{p}\t{l}"])
         .current_dir(repository.root())
         .output()

@@ -2,7 +2,7 @@
 # What is shipped, without an engine: the Compose files against the specification's schema, docker-compose and the code (every
 # variable, port, path, name and file is there), the secrets that scripts/secrets makes, the Dockerfile against hadolint, the
 # build's context; the Kubernetes objects of each overlay against three versions' API descriptions, the pod security standard
-# "restricted", and the settings, ports, paths, secrets and metrics of the code.
+# "restricted", and the settings, ports, paths, secrets and metrics of the code; the workflows against GitHub's own parser and zizmor.
 set -euo pipefail
 unset "${!DEVMESH_TEST_@}"
 . scripts/lib/install.sh
@@ -30,5 +30,7 @@ run() {
 run check_compose "$modules/dclint/schemas/compose.schema.json" "$bin"
 run check_image "$bin"
 run check_manifests "$bin"
+run check_workflows "$(tool_node)" "$(tool_node_modules workflows)/node_modules" "$(dirname "$(tool_python workflows)")/zizmor" \
+    "$(dirname "$python")/shellcheck"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
