@@ -38,6 +38,9 @@ ends() { kill "$agent" && wait "$agent" && grep -q 'ended in order' "$WORK/agent
 check "an agent in Python does a task" is py_double .result '{"n":42,"attempt":1}'
 check "what fails at first is tried again" is py_second .result 2
 check "a result outlives its connection" is py_break .result '"over another connection"'
+check "it resumes its session after a break" is py_resumed .result true
+talked='[2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40,42,0]'
+check "messages are read and answered in order, each once, over a break too" is py_talk .result "$talked"
 check "a result that cannot be sent is a failure, and said" is py_unsendable .error.kind '"result_refused"'
 check "progress that is refused stops nothing" is py_beyond .result '"done all the same"'
 check "a task that is cancelled is called off" called_off

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._agent import Agent, Task
+from ._agent import Agent, Message, Task
 from ._mesh import Ended, Failure, Mesh, Refused
 
-__all__ = ["Agent", "Ended", "Failure", "Mesh", "Refused", "Task"]
+__all__ = ["Agent", "Ended", "Failure", "Mesh", "Message", "Refused", "Task"]

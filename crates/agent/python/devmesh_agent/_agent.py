@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from ._mesh import Ended, Failure, Mesh, Refused
 
 log = logging.getLogger("devmesh_agent")
 Handler = Callable[["Task"], Awaitable[Any]]
+Reader = Callable[["Message"], Awaitable[None]]
 
 # People watch progress; what comes between is replaced by what comes after.
 PROGRESS_SECONDS = 0.5
@@ -40,6 +42,25 @@ class Task:
         """Says how far it is, 0 to 100."""
         self._progress = {"percent": percent, "message": message[:1000]}
         self._news.set()
+
+
+class Message:
+    """What another agent, or somebody with a key, tells this one."""
+
+    def __init__(self, told: dict[str, Any], agent: Agent) -> None:
+        self.id: str = told["id"]
+        self.sender: str = told["from"]["name"]
+        self.subject: str = told.get("subject", "")
+        self.body: dict[str, Any] = told.get("body") or {}
+        self.reply_to: str | None = told.get("reply_to")
+        self._from, self._agent = told["from"], agent
+
+    async def reply(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answers it; the message that was sent. Raises Refused, also when no agent sent it."""
+        if not self._from.get("agent_id"):
+            raise Refused({"code": -32602, "message": f"{self.sender} is no agent: a message to it has no receiver"})
+        to = {"tenant_id": self._from["tenant_id"], "agent_id": self._from["agent_id"]}
+        return await self._agent.send(to, body, subject=self.subject, reply_to=self.id)
 
 
 class Agent:
@@ -74,6 +95,9 @@ class Agent:
         self._handlers: dict[str, Handler] = {}
         self._running: dict[str, tuple[int, asyncio.Task[None]]] = {}
         self._identity: tuple[str, int] | None = None
+        self._registered = asyncio.Event()
+        self._reader: Reader | None = None
+        self._post: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._stopping = asyncio.Event()
 
     def on(self, kind: str) -> Callable[[Handler], Handler]:
@@ -85,6 +109,30 @@ class Agent:
 
         return register
 
+    def on_message(self, reader: Reader) -> Reader:
+        """Who reads what others tell this agent: one message after another, in order. One that was read comes no more; one whose
+        reader fails comes again over the next connection."""
+        self._reader = reader
+        return reader
+
+    async def send(
+        self, to: str | dict[str, Any], body: dict[str, Any], *, subject: str = "", reply_to: str | None = None
+    ) -> dict[str, Any]:
+        """Tells the agent of this name something, or those that fit: {"capability": …}, see `message.send`. The message that was
+        sent. Raises Refused."""
+        await self._registered.wait()
+        assert self._identity
+        message: dict[str, Any] = {
+            "agent_id": self._identity[0],
+            "to": {"agent": to} if isinstance(to, str) else to,
+            "subject": subject,
+            "body": body,
+            # Asked again after a break, it is the same message.
+            "idempotency_key": str(uuid.uuid4()),
+        }
+        sent: dict[str, Any] = await self.mesh.ask("message.send", message | ({"reply_to": reply_to} if reply_to else {}))
+        return sent
+
     def stop(self) -> None:
         """Begins nothing more; what runs has `drain` seconds."""
         self._stopping.set()
@@ -94,7 +142,10 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        parts = [asyncio.ensure_future(part) for part in (self.mesh.run(), self._beat(), self._stopping.wait())]
+        parts = [
+            asyncio.ensure_future(part)
+            for part in (self.mesh.run(), self._beat(), self._read(), self._stopping.wait())
+        ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
@@ -122,6 +173,7 @@ class Agent:
             if not self._identity:
                 agent = await self._or_end(self.mesh.ask("agent.register", self._registration))
                 self._identity = (agent["id"], agent["epoch"])
+                self._registered.set()
             id, epoch = self._identity
             workload = min(1.0, len(self._running) / self._registration["capacity"])
             beat = {"agent_id": id, "epoch": epoch, "workload": workload}
@@ -154,6 +206,25 @@ class Agent:
         except Refused as refused:
             raise Ended(str(refused)) from None
 
+    async def _read(self) -> None:
+        known: deque[str] = deque(maxlen=1024)
+        while True:
+            told = await self._post.get()
+            message = Message(told["message"], self)
+            if message.id not in known:
+                if self._reader is None:
+                    continue
+                try:
+                    await self._reader(message)
+                except Exception:
+                    log.exception("the reader of message %s failed: it is not acknowledged", message.id)
+                    continue
+                known.append(message.id)
+            try:
+                await self.mesh.ask("message.ack", {"agent_id": told["agent_id"], "message_id": message.id})
+            except Refused as refused:
+                log.info("message %s: the acknowledgement does not count: %s", message.id, refused)
+
     async def _look(self, id: str) -> None:
         accepted = set(self._running)
         held = await self.mesh.ask("agent.tasks", {"agent_id": id})
@@ -169,6 +240,8 @@ class Agent:
     def _told(self, method: str, params: dict[str, Any]) -> None:
         if method == "task.assigned":
             self._take(params["task"])
+        elif method == "message.received":
+            self._post.put_nowait(params)
         elif method == "task.withdrawn" and (running := self._running.get(params["task"]["id"])):
             running[1].cancel()
 
