@@ -40,6 +40,8 @@ class Agent(Wire):
     def heard(self, message):
         if message.get("method") == "task.assigned":
             threading.Thread(target=self._deal, args=(message["params"]["task"],), daemon=True).start()
+        elif message.get("method") == "message.received":
+            threading.Thread(target=self._read, args=(message["params"]["message"]["id"],), daemon=True).start()
         elif "id" in message:
             with self.answered:
                 self.answers[message["id"]] = message
@@ -52,6 +54,10 @@ class Agent(Wire):
         with contextlib.suppress(OSError):
             while not self.stopped.wait(self.heartbeat / 3):
                 self.beat()
+
+    def _read(self, message):
+        with contextlib.suppress(OSError):
+            self.ask("message.ack", {"agent_id": self.id, "message_id": message})
 
     def _deal(self, task):
         if self.does == "holds":

@@ -10,8 +10,8 @@ pub(super) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "grafana-mcp-agents",
         title: "MCP Agent Performance",
-        description: "Agents by type, model and health, what they are busy with, and what becomes of the tasks that they are given.",
-        rows: vec![agents(), health(), tasks(), trouble()],
+        description: "Agents by type, model and health, what they are busy with, what becomes of the tasks that they are given, and what they tell each other.",
+        rows: vec![agents(), health(), tasks(), trouble(), words()],
     }
 }
 
@@ -138,6 +138,38 @@ fn trouble() -> Row {
                 .unit(Unit::PerSecond)
                 .query("topk(20, sum by (capability) (rate(mcp_agent_discovery_requests_total{@}[$__rate_interval])))", "{{capability}}")
                 .no_data("nobody searched"),
+        ],
+    )
+}
+
+fn words() -> Row {
+    row(
+        "Messages, notifications and borders",
+        vec![
+            timeseries("Messages", "Messages a second by who sends them and who gets them: types of agents, `key` for people and services.")
+                .unit(Unit::PerSecond)
+                .query(
+                    "sum by (source_type, target_type) (rate(mcp_cross_agent_messages_total{@}[$__rate_interval]))",
+                    "{{source_type}} to {{target_type}}",
+                )
+                .no_data("nobody has sent a message")
+                .size(6, 8),
+            timeseries("Notifications", "Attempts a second to tell somebody of an assignment, by how they ended.")
+                .unit(Unit::PerSecond)
+                .query(
+                    r#"sum by (outcome) (rate(mcp_jobs_processed_total{job_type="notification",@}[$__rate_interval]))"#,
+                    "{{outcome}}",
+                )
+                .no_data("nobody was given an assignment")
+                .size(6, 8),
+            timeseries("Stopped at a border", "Attempts to reach into another tenant that found its border closed, in 10 minutes, by what they reached for.")
+                .query("sum by (resource) (increase(mcp_cross_org_attempts_blocked_total{@}[10m])) > 0", "{{resource}}")
+                .incident("nobody tried")
+                .size(6, 8),
+            timeseries("Tenants by isolation", "How far the agents of a tenant may see others: strict, relaxed, open.")
+                .query("max by (mode) (mcp_tenant_isolation_mode{@})", "{{mode}}")
+                .stacked()
+                .size(6, 8),
         ],
     )
 }
