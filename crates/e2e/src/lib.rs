@@ -18,6 +18,7 @@ pub mod rolling;
 mod setup;
 mod shop;
 mod trace;
+pub mod upgrade;
 mod wholeness;
 
 pub use api::Api;

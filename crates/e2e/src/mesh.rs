@@ -5,7 +5,7 @@ mod environment;
 mod process;
 mod up;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use test_support::{OtlpReceiver, http};
 
 use crate::{Api, Mcp, PATIENCE, Page, Service, Setup, Shape};
 
+pub(crate) use cluster::Neighbour;
 pub use cluster::{sealing_key, unique};
 pub use process::Running;
 
@@ -44,7 +45,7 @@ impl Mesh {
     pub(crate) async fn start(setup: Setup) -> Result<Self> {
         let backends = match setup.shape {
             Shape::Up => None,
-            Shape::Cluster => Some(cluster::BackEnds::fresh(&setup).await?),
+            Shape::Cluster => Some(cluster::BackEnds::of(&setup).await?),
         };
         let mut mesh = Self {
             setup,
@@ -84,8 +85,26 @@ impl Mesh {
     }
 
     /// Where everything lies that its processes keep.
-    pub fn dir(&self) -> &std::path::Path {
+    pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// What is started from now on is of the version in this folder, or of this build.
+    pub fn use_programs(&mut self, dir: Option<&Path>) {
+        self.setup.programs = dir.map(Path::to_owned);
+    }
+
+    /// A program of the version that it runs.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        let Some(dir) = &self.setup.programs else {
+            return crate::binary(name);
+        };
+        let path = dir.join(name);
+        ensure!(path.is_file(), "{} is missing", path.display());
+        Ok(path)
     }
 
     /// rest-api's address.

@@ -10,6 +10,7 @@ mod proxy;
 mod streams;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -22,7 +23,7 @@ use proxy::Proxy;
 use streams::Listeners;
 
 /// How long a run goes on, and how much.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// How long calls are made.
     pub time: Duration,
@@ -30,6 +31,8 @@ pub struct Plan {
     pub rate: u32,
     /// How often each process is restarted.
     pub rounds: u32,
+    /// Where the programs of another version are that run at first; what is restarted is of this build.
+    pub from: Option<PathBuf>,
 }
 
 /// What was seen.
@@ -67,20 +70,26 @@ pub async fn run(plan: Plan) -> Result<Report> {
     let behind_a_proxy = [Service::McpServer, Service::RestApi];
     let notice = |setup: Setup, service: Service| setup.set(service, "drain_notice", NOTICE);
     let setup = behind_a_proxy.into_iter().fold(Setup::cluster(), notice);
+    let setup = plan
+        .from
+        .iter()
+        .fold(setup, |setup, dir| setup.with_programs(dir));
     let mut mesh = setup.start().await?;
     let shop = Shop::open().await?;
     let (key, _) = mesh.agent_key().await?;
     shop.add_to(&mesh, &key).await?;
     let proxy = Proxy::start(&mesh.mcp_urls()).await?;
     let listeners = Listeners::start(proxy.url(), &key, LISTENERS).await?;
-    let load = Load::start(proxy.url(), &key, plan).await?;
+    let load = Load::start(proxy.url(), &key, &plan).await?;
+    mesh.use_programs(None);
     let mut jobs = Vec::new();
     let mut restarts = Vec::new();
+    // As an upgrade does it: rest-api first.
     let order = [
+        (Service::RestApi, 1),
         (Service::McpServer, 1),
         (Service::Worker, 1),
         (Service::McpServer, 2),
-        (Service::RestApi, 1),
     ];
     let all = order.iter().cycle().take(order.len() * plan.rounds as usize);
     let pause = plan.time / (order.len() as u32 * plan.rounds + 1);

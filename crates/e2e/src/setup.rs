@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::Mesh;
+use crate::mesh::Neighbour;
 
 /// On which back ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,9 @@ pub struct Setup {
     pub(crate) broker: Option<String>,
     pub(crate) cache: Option<String>,
     pub(crate) spools: Option<PathBuf>,
+    pub(crate) programs: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) neighbour: Option<Neighbour>,
 }
 
 impl Setup {
@@ -76,7 +80,20 @@ impl Setup {
             broker: None,
             cache: None,
             spools: None,
+            programs: None,
+            data: None,
+            neighbour: None,
         }
+    }
+
+    /// A second cluster on the back ends of `mesh`, with its secrets: the two are replicas of each other.
+    ///
+    /// # Errors
+    /// When `mesh` is no cluster.
+    pub fn beside(mesh: &Mesh) -> Result<Self> {
+        let mut setup = Self::cluster();
+        setup.neighbour = Some(mesh.neighbour()?);
+        Ok(setup)
     }
 
     /// Which of the two it is.
@@ -147,11 +164,26 @@ impl Setup {
         self
     }
 
+    /// Starts the programs in this folder, another version's, instead of those of this build.
+    #[must_use]
+    pub fn with_programs(mut self, dir: &Path) -> Self {
+        self.programs = Some(dir.to_owned());
+        self
+    }
+
+    /// Begins with this data directory (`up` only), which it takes over, instead of an empty one.
+    #[must_use]
+    pub fn with_data(mut self, dir: &Path) -> Self {
+        self.data = Some(dir.to_owned());
+        self
+    }
+
     /// Starts it; it is ready when this returns.
     ///
     /// # Errors
     /// When a binary is missing, or does not become ready; with what it printed.
     pub async fn start(self) -> Result<Mesh> {
-        Mesh::start(self).await
+        // Boxed: what it is made of is deeper than the compiler looks into the futures of those who await it.
+        Box::pin(Mesh::start(self)).await
     }
 }

@@ -4,6 +4,7 @@
     reason = "a command line tool: its report is its output"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ struct Arguments {
     /// How often each process is restarted.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
+    /// Where the programs of the version are that runs at first: the restarts are the upgrade to this build, and how fast
+    /// calls are is not judged.
+    #[arg(long)]
+    from: Option<PathBuf>,
 }
 
 /// The aim for the slowest call in a hundred.
@@ -34,13 +39,20 @@ async fn main() -> Result<ExitCode> {
         seconds,
         rate,
         rounds,
+        from,
     } = Arguments::parse();
+    let upgrade = from.is_some();
     let time = Duration::from_secs(seconds);
-    let report = run(Plan { time, rate, rounds }).await?;
-    Ok(show(&report))
+    let plan = Plan {
+        time,
+        rate,
+        rounds,
+        from: from.map(std::fs::canonicalize).transpose()?,
+    };
+    Ok(show(&Box::pin(run(plan)).await?, upgrade))
 }
 
-fn show(report: &Report) -> ExitCode {
+fn show(report: &Report, upgrade: bool) -> ExitCode {
     println!("| restarted | away |\n|---|--:|");
     for (who, away) in &report.restarts {
         println!("| {who} | {:.1} s |", away.as_secs_f64());
@@ -63,17 +75,19 @@ fn show(report: &Report) -> ExitCode {
     for wrong in report.failures.iter().chain(&report.not_once) {
         println!("FAILED {wrong}");
     }
-    let checks = [
+    let mut checks = vec![
         ("no call failed", report.failures.is_empty()),
         ("every write arrived once", report.not_once.is_empty()),
-        ("p99 is below a second", at(0.99) < P99),
         (
             "listeners were told when to come back, and did",
             report.came_back > 0,
         ),
     ];
-    for (what, holds) in checks {
-        println!("{} {what}", if holds { "ok    " } else { "FAILED" });
+    if !upgrade {
+        checks.push(("p99 is below a second", at(0.99) < P99));
+    }
+    for (what, holds) in &checks {
+        println!("{} {what}", if *holds { "ok    " } else { "FAILED" });
     }
     let failed = checks.iter().filter(|(_, holds)| !holds).count();
     println!("{} passed, {failed} failed", checks.len() - failed);

@@ -10,18 +10,26 @@ use uuid::Uuid;
 
 use super::environment::{common, settings};
 use super::{Mesh, Running};
-use crate::binary::binary;
 use crate::{Service, Setup};
 
 /// Replicas of mcp-server.
 const REPLICAS: usize = 2;
 
 /// A corner of the servers that nobody else uses.
+#[derive(Debug, Clone)]
 pub(super) struct BackEnds {
     database: String,
     broker: String,
     cache: String,
     cache_prefix: String,
+}
+
+/// What a second cluster shares with the first.
+#[derive(Debug, Clone)]
+pub(crate) struct Neighbour {
+    backends: BackEnds,
+    service_keys: PathBuf,
+    sealing_keys: PathBuf,
 }
 
 /// A secret that no other test has.
@@ -60,7 +68,14 @@ impl BackEnds {
         &self.database
     }
 
-    pub(super) async fn fresh(setup: &Setup) -> Result<Self> {
+    pub(super) async fn of(setup: &Setup) -> Result<Self> {
+        match &setup.neighbour {
+            Some(neighbour) => Ok(neighbour.backends.clone()),
+            None => Self::fresh(setup).await,
+        }
+    }
+
+    async fn fresh(setup: &Setup) -> Result<Self> {
         let broker = match &setup.broker {
             Some(url) => url.clone(),
             None => fresh_vhost_or_prefix().await?,
@@ -84,11 +99,17 @@ impl BackEnds {
 
 impl Mesh {
     pub(super) async fn start_cluster(&mut self) -> Result<()> {
-        let service_key = format!("{}\n", unique("service"));
+        let (service_key, sealing_key) = match &self.setup.neighbour {
+            Some(neighbour) => (
+                std::fs::read_to_string(&neighbour.service_keys)?,
+                std::fs::read_to_string(&neighbour.sealing_keys)?,
+            ),
+            None => (format!("{}\n", unique("service")), sealing_key("e2e")),
+        };
         for of in ["rest-api", "clients"] {
             std::fs::write(self.service_keys(of), &service_key)?;
         }
-        std::fs::write(self.sealing_keys(), sealing_key("e2e"))?;
+        std::fs::write(self.sealing_keys(), sealing_key)?;
         self.start_rest_api().await?;
         for worker in 1..=self.setup.workers {
             self.start_worker(worker).await?;
@@ -97,6 +118,14 @@ impl Mesh {
             self.start_mcp_server(replica).await?;
         }
         Ok(())
+    }
+
+    pub(crate) fn neighbour(&self) -> Result<Neighbour> {
+        Ok(Neighbour {
+            backends: self.backends()?.clone(),
+            service_keys: self.service_keys("rest-api"),
+            sealing_keys: self.sealing_keys(),
+        })
     }
 
     /// The file of service keys that `rest-api` accepts, or that its `clients` show.
@@ -175,7 +204,7 @@ impl Mesh {
 
     fn service(&self, service: Service) -> Result<ProcessBuilder> {
         let command = common(
-            Process::command(binary(service.name())?),
+            Process::command(self.program(service.name())?),
             &self.setup,
             self.otlp.endpoint(),
         )

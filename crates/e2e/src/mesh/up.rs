@@ -6,11 +6,13 @@ use test_support::Process;
 use super::environment::{common, settings, variable};
 use super::{Mesh, Running};
 use crate::Service;
-use crate::binary::binary;
 
 impl Mesh {
     pub(super) async fn start_up(&mut self) -> Result<()> {
-        let command = Process::command(binary("devmesh")?)
+        if let Some(data) = self.setup.data.take() {
+            std::fs::rename(data, self.data_dir())?;
+        }
+        let command = Process::command(self.program("devmesh")?)
             .args(["up", "--data"])
             .args([self.data_dir()]);
         let mut command = common(command, &self.setup, self.otlp.endpoint());

@@ -38,7 +38,7 @@ struct Made {
 
 impl Load {
     /// Begins; every other client speaks the stateless revision of the protocol.
-    pub(super) async fn start(url: &str, key: &str, plan: Plan) -> Result<Self> {
+    pub(super) async fn start(url: &str, key: &str, plan: &Plan) -> Result<Self> {
         let mut clients = Vec::new();
         for number in 0..SESSIONS {
             clients.push(Arc::new(match number % 2 {
@@ -47,7 +47,7 @@ impl Load {
             }));
         }
         let mut all = JoinSet::new();
-        all.spawn(call(clients, plan));
+        all.spawn(call(clients, plan.rate, plan.time));
         Ok(Self(all))
     }
 
@@ -59,10 +59,10 @@ impl Load {
 }
 
 /// A call is due at its time, whether or not those before it were answered, and its wait counts from then on.
-async fn call(clients: Vec<Arc<Mcp>>, plan: Plan) -> Result<Called> {
-    let mut due = interval(Duration::from_secs(1) / plan.rate);
+async fn call(clients: Vec<Arc<Mcp>>, rate: u32, time: Duration) -> Result<Called> {
+    let mut due = interval(Duration::from_secs(1) / rate);
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let end = Instant::now() + plan.time;
+    let end = Instant::now() + time;
     let (mut calls, mut called) = (JoinSet::new(), Called::default());
     let mut failures: BTreeMap<String, usize> = BTreeMap::new();
     loop {

@@ -47,3 +47,4 @@ mod staleness;
 mod telemetry_faults;
 mod tour;
 mod traces;
+mod upgrades;
