@@ -1,5 +1,7 @@
 //! The documents that are made from the code; `cargo xtask check` finds drift.
 
+mod methods;
+
 use std::path::PathBuf;
 
 use runtime::config::reference;
@@ -11,11 +13,12 @@ use crate::failure::Failure;
 /// Every generated document: its path in the repository, and its text.
 ///
 /// # Errors
-/// When the API's description has no JSON form.
+/// When the API's description has no JSON form, or lacks the twin of a method.
 pub fn documents() -> Result<Vec<(PathBuf, String)>, Failure> {
-    let mut openapi = rest_api::http::description()
-        .to_pretty_json()
-        .map_err(|error| Failure::of("OpenAPI", error))?;
+    let unwritten = |error| Failure::of("OpenAPI", error);
+    let description = rest_api::http::description();
+    let shapes = serde_json::to_value(&description).map_err(unwritten)?;
+    let mut openapi = description.to_pretty_json().map_err(unwritten)?;
     openapi.push('\n');
     Ok(vec![
         ("docs/configuration.md".into(), configuration()),
@@ -24,6 +27,7 @@ pub fn documents() -> Result<Vec<(PathBuf, String)>, Failure> {
             telemetry::events::events_markdown(&events()),
         ),
         ("docs/metrics.md".into(), telemetry::markdown(&declarations())),
+        ("docs/methods.md".into(), methods::markdown(&shapes)?),
         ("docs/openapi.json".into(), openapi),
     ])
 }
@@ -83,13 +87,14 @@ pub fn events() -> Vec<&'static EventDeclaration> {
 #[must_use]
 pub fn declarations() -> Vec<&'static Declaration> {
     let own = telemetry::own_declarations();
-    let crates: [&'static [Declaration]; 14] = [
+    let crates: [&'static [Declaration]; 15] = [
         cache::CacheMetrics::DECLARATIONS,
         cache::LimitMetrics::DECLARATIONS,
         cache::ServerMetrics::DECLARATIONS,
         connectors::BreakerMetrics::DECLARATIONS,
         connectors::CredentialMetrics::DECLARATIONS,
         connectors::ToolMetrics::DECLARATIONS,
+        mcp_server::catalogue::KeyLookupMetrics::DECLARATIONS,
         mcp_server::catalogue::watch::CatalogueMetrics::DECLARATIONS,
         mcp_server::engine::EngineMetrics::DECLARATIONS,
         mcp_server::ws::WebSocketMetrics::DECLARATIONS,

@@ -23,7 +23,7 @@ use crate::engine::refusal;
 use crate::methods::{MethodCall, Watcher};
 use crate::ws::Connection;
 
-pub use methods::table;
+pub use methods::{infos, table};
 pub use subscriptions::Subscriptions;
 pub use watch::run;
 

@@ -9,6 +9,7 @@ mod config;
 mod contents;
 mod decode;
 mod keys;
+mod newcomers;
 mod view;
 pub mod watch;
 
@@ -25,7 +26,7 @@ use domain::limit::Subject;
 use domain::provider::AuthScheme;
 use domain::token::TokenKey;
 use domain::{Entity, KeyId, Limit, PresentedKey, Principal, Provider, ProviderId, TenantId, Tool};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch as signal};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ use view::View;
 
 pub use config::CatalogueConfig;
 pub use keys::{CatalogueKeys, tell_key_uses};
+pub use newcomers::{KeyLookupMetrics, Newcomers};
 pub use view::Gone;
 pub use watch::Watch;
 
@@ -75,6 +77,8 @@ struct Inner {
     /// When the control plane was last heard, in milliseconds since `began`; [`NEVER`] before that.
     heard: AtomicU64,
     events: broadcast::Sender<CatalogueEvent>,
+    /// Said after each change.
+    changed: signal::Sender<()>,
 }
 
 impl Default for Catalogue {
@@ -100,6 +104,7 @@ impl Catalogue {
             began: Instant::now(),
             heard: AtomicU64::new(NEVER),
             events: broadcast::channel(EVENTS).0,
+            changed: signal::Sender::new(()),
         }))
     }
 
@@ -214,6 +219,13 @@ impl Catalogue {
         self.0.events.subscribe()
     }
 
+    /// Waits until there is a key of this prefix.
+    async fn key_comes(&self, prefix: &str) {
+        let is_here = |(): &()| self.0.view.load().keys.by_prefix(prefix).is_some();
+        // It ends without an answer only with the catalogue itself.
+        let _ = self.0.changed.subscribe().wait_for(is_here).await;
+    }
+
     /// How long ago the control plane was last heard; since the start, when it never was.
     #[must_use]
     pub fn age(&self) -> Duration {
@@ -284,6 +296,7 @@ impl Catalogue {
         let old = self.0.view.load_full();
         let new = Arc::new(contents.view(&old));
         self.0.view.store(Arc::clone(&new));
+        self.0.changed.send_replace(());
         for event in new.events_since(&old) {
             // Nobody listening is fine.
             let _ = self.0.events.send(event);

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uplink::{ControlPlaneConfig, SpoolConfig};
 
+use crate::BuildError;
 use crate::catalogue::CatalogueConfig;
 use crate::engine::EngineConfig;
 use crate::limits::LimitsConfig;
@@ -22,7 +23,8 @@ pub struct Config {
     /// Name of the installation, for example `production`: the `environment` of every metric and log line.
     pub environment: String,
     /// Where `/mcp`, `/metrics` and `/health` are served. Loopback until told otherwise, because it speaks plain HTTP
-    /// until `tls` is set.
+    /// until `tls` is set. It takes 21000 connections, so that `websocket.max_connections` leave 1000 places for requests,
+    /// probes and scrapes; as many or fewer than those it does not start with.
     pub listen: ListenConfig,
     /// How long calls in flight may take to end after SIGTERM. Below the 30 s that Kubernetes grants.
     pub drain: Duration,
@@ -63,7 +65,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             environment: "development".to_owned(),
-            listen: ListenConfig::at("127.0.0.1:8080"),
+            listen: ListenConfig {
+                max_connections: 21_000,
+                ..ListenConfig::at("127.0.0.1:8080")
+            },
             drain: Duration::from_secs(25),
             drain_notice: Duration::default(),
             admin_token: None,
@@ -80,6 +85,18 @@ impl Default for Config {
             spool: SpoolConfig::default(),
             monitoring: telemetry::MonitoringConfig::default(),
             tracing: telemetry::TracingConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Agents must not be able to take every place.
+    pub(crate) fn leaves_places(&self) -> Result<(), BuildError> {
+        let (listen, websocket) = (self.listen.max_connections, self.websocket.max_connections);
+        if websocket < listen {
+            Ok(())
+        } else {
+            Err(BuildError::NoPlaceLeft { listen, websocket })
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct MethodInfo {
     pub scope: Option<Scope>,
     /// What it does, in a sentence, for the reference.
     pub summary: &'static str,
+    /// The same in the HTTP API, `VERB PATH`, if it is there: the reference has the params and the result from it.
+    pub twin: Option<&'static str>,
 }
 
 /// One request of a method.
@@ -105,11 +107,6 @@ impl MethodTable {
     pub fn watcher(mut self, watcher: Arc<dyn Watcher>) -> Self {
         self.watchers.push(watcher);
         self
-    }
-
-    /// Every method, by name.
-    pub fn infos(&self) -> impl Iterator<Item = &MethodInfo> {
-        self.methods.values().map(|entry| &entry.info)
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Entry> {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uplink::{Credentials, KeyUses, Link, Spool, Target, UplinkError};
 
 use crate::agents::{self, Agents, Subscriptions};
-use crate::catalogue::{Catalogue, CatalogueKeys, Gone, Watch, tell_key_uses};
+use crate::catalogue::{Catalogue, CatalogueKeys, Gone, Newcomers, Watch, tell_key_uses};
 use crate::config::{CacheConfig, Config};
 use crate::control_plane::RestApi;
 use crate::engine::mesh::{Mesh, Shelves, follow_catalogue, keep_indexes};
@@ -49,6 +49,16 @@ pub struct Deps {
 /// Why mcp-server cannot be built.
 #[derive(Debug, Error)]
 pub enum BuildError {
+    /// Agents could take every place, and no probe or scrape would get one.
+    #[error(
+        "websocket.max_connections: expected less than listen.max_connections ({listen}), whose other places are for requests, probes and scrapes; it is {websocket}"
+    )]
+    NoPlaceLeft {
+        /// `listen.max_connections`.
+        listen: usize,
+        /// `websocket.max_connections`.
+        websocket: usize,
+    },
     /// The way to rest-api.
     #[error(transparent)]
     Uplink(#[from] UplinkError),
@@ -73,7 +83,7 @@ impl BuildError {
     /// Whether the settings are at fault, so that trying again will not help.
     fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::Uplink(_) | Self::Egress(_) | Self::Cache(_) => true,
+            Self::NoPlaceLeft { .. } | Self::Uplink(_) | Self::Egress(_) | Self::Cache(_) => true,
             Self::Listen(error) => error.is_of_the_settings(),
             Self::Engine(_) | Self::Spool(_) => false,
         }
@@ -125,6 +135,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         cache,
         target,
     } = deps;
+    config.leaves_places()?;
     let link = uplink::connect(&config.control_plane, target, &telemetry)?;
     let timeout = config.control_plane.timeout.get();
     let credentials = Arc::new(Credentials::new(link.clone(), timeout));
@@ -163,8 +174,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         state_key: state_key(&config)?,
         stop: life.hard_stop(),
     })?;
-    let key_uses = Arc::new(KeyUses::default());
-    let keys = CatalogueKeys::new(catalogue.clone(), Arc::clone(&key_uses));
+    let (key_uses, keys) = keys(&catalogue, &link, &telemetry);
     let parts = TransportParts {
         engine,
         sessions: Sessions::new(Arc::clone(&cache), config.sessions.clone()),
@@ -196,6 +206,14 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         telemetry,
         life,
     })
+}
+
+/// The keys, and who notes that they are used.
+fn keys(catalogue: &Catalogue, link: &Link, telemetry: &Telemetry) -> (Arc<KeyUses>, CatalogueKeys) {
+    let uses = Arc::new(KeyUses::default());
+    let newcomers = Newcomers::new(catalogue.clone(), link.clone(), telemetry);
+    let keys = CatalogueKeys::new(catalogue.clone(), Arc::clone(&uses), newcomers);
+    (uses, keys)
 }
 
 /// The doors: one for requests, one for connections.

@@ -23,6 +23,7 @@ mod unreached;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::routing::any;
 use domain::key::KeyRefusal;
@@ -46,6 +47,7 @@ pub const PATH: &str = "/mcp";
 const SWEEP: Duration = Duration::from_millis(250);
 
 /// Who may call: the catalogue, or the conformance suite's one key.
+#[async_trait]
 pub trait Keys: Send + Sync + 'static {
     /// Who acts with this key, or access token.
     ///
@@ -56,6 +58,11 @@ pub trait Keys: Send + Sync + 'static {
         presented: &Presented,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<Principal, KeyRefusal>;
+
+    /// Waits for a key that is not known here but may be on its way; whether it has come.
+    async fn arrives(&self, _: &Presented) -> bool {
+        false
+    }
 
     /// Whether the key may still be used.
     fn is_live(&self, key: KeyId, now: chrono::DateTime<chrono::Utc>) -> bool;

@@ -18,7 +18,7 @@ mod hosts;
 mod mcp;
 mod metrics;
 mod open;
-mod rate;
+pub(crate) mod rate;
 mod resume;
 mod session;
 mod socket;

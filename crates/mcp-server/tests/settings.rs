@@ -45,6 +45,14 @@ async fn settings_that_do_not_fit_end_it_with_2_and_are_named() {
             "control_plane.service_key = '0123456789abcdef0123456789abcdef'\ncache.url = 'ftp://x'",
             "cache.url",
         ),
+        (
+            "control_plane.service_key = '0123456789abcdef0123456789abcdef'\nlisten.max_connections = 500",
+            "websocket.max_connections: expected less than listen.max_connections (500)",
+        ),
+        (
+            "control_plane.service_key = '0123456789abcdef0123456789abcdef'\nwebsocket.max_connections = 21000",
+            "websocket.max_connections: expected less than listen.max_connections (21000)",
+        ),
     ] {
         let ended = ended(settings).await;
         assert_eq!(ended.code, Some(2), "{settings}: {ended:?}");

@@ -317,8 +317,8 @@ impl Default for JobsConfig {
 pub struct RetentionConfig {
     /// Jobs that are done or failed. Those in doubt stay until they are resolved.
     pub jobs: Duration,
-    /// Tasks that are finished, with their histories, and agents that are offline. 30 days: the choices of a month can be
-    /// looked at and replayed.
+    /// Tasks that are finished, with their histories, assignments that are done, and agents that are offline. 30 days: the
+    /// choices of a month can be looked at and replayed.
     pub tasks: Duration,
     /// What happened (`/api/v1/events`), and messages after their expiry. Seven days: who follows may be away over a long
     /// week-end and still miss nothing.

@@ -213,6 +213,10 @@ impl CatalogueService for ControlPlane {
         unasked()
     }
 
+    async fn find_key(&self, _: Request<FindKeyRequest>) -> Answer<FindKeyResponse> {
+        unasked()
+    }
+
     async fn touch_keys(&self, _: Request<TouchKeysRequest>) -> Answer<TouchKeysResponse> {
         unasked()
     }

@@ -83,11 +83,15 @@ impl Control {
         self.check_reply(caller, new.reply_to).await?;
         let tenant = self.reach(caller, new.to.tenant, Verb::Message).await?;
         let receivers = self.receivers(tenant, &new.to.who, new.from).await?;
-        let message = self.message(caller, tenant, from, new);
+        let mut message = self.message(caller, tenant, from, new);
         if tenant != caller.tenant_id {
-            // The sender's copy first: what is repeated after a break finds it.
+            // The sender's copy first: what is repeated after a break finds it, and goes on where nobody has it yet.
             if let Some(known) = self.store(&message, &[]).await?.1 {
-                return self.repeated(known, &message).await;
+                let repeated = self.repeated(known, &message).await?;
+                if !repeated.tracked.deliveries.is_empty() {
+                    return Ok(repeated);
+                }
+                message = repeated.tracked.message;
             }
         }
         let copy = Message {
@@ -100,8 +104,13 @@ impl Control {
         };
         let waiting = waiting(&copy, &receivers);
         let (taken, known) = self.store(&copy, &waiting).await?;
-        if let Some(known) = known.filter(|_| tenant == caller.tenant_id) {
-            return self.repeated(known, &message).await;
+        if let Some(known) = known {
+            let own = if tenant == caller.tenant_id {
+                known
+            } else {
+                message.clone()
+            };
+            return self.repeated(own, &message).await;
         }
         let full = |agent: &&Agent| taken.iter().all(|delivery| delivery.agent_id != agent.id);
         Ok(Dispatch {

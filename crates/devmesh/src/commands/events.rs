@@ -1,6 +1,7 @@
 //! `devmesh events`: what has happened, and what happens.
 
 mod follow;
+mod newest;
 
 use clap::Args;
 use serde_json::Value;
@@ -12,14 +13,14 @@ use crate::terminal::{Column, Terminal, date, text};
 
 pub(super) use follow::follow;
 
-/// What happens: agents that come and go, tasks that move, messages.
+/// What happens: agents that come and go, tasks that move, messages. The newest, oldest of them first.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  devmesh events\n  devmesh events --follow --type 'task.*'\n  \
     devmesh events --task 0199… --output json\n  devmesh events --follow --after 1200"
 )]
 pub struct Events {
-    /// Go on with what happens from now on, until interrupted.
+    /// Go on with what happens then, until interrupted.
     #[arg(long, short)]
     follow: bool,
     /// Only of this kind: `task.completed`, or `task.*` for all of a noun. May be repeated.
@@ -34,12 +35,12 @@ pub struct Events {
     /// Only with this label, `NAME=VALUE`.
     #[arg(long)]
     label: Option<String>,
-    /// What happened after this number.
+    /// What happened after this number, in place of the newest.
     #[arg(long)]
     after: Option<u64>,
-    /// At most this many of those that are kept.
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
+    /// At most this many of those that are kept, 1 to 200.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
 }
 
 const COLUMNS: &[Column] = &[
@@ -71,13 +72,20 @@ impl Events {
         query.extend(self.task.map(|task| ("task_id", task)));
         query.extend(self.agent.map(|agent| ("agent_id", agent)));
         query.extend(self.label.map(|label| ("label", label)));
+        let (events, after) = match self.after {
+            Some(after) if self.follow => (Vec::new(), Some(after)),
+            Some(after) => (newest::page(&api, &query, after, self.limit).await?.items, None),
+            None => {
+                let newest = newest::newest(&api, &query, self.limit).await?;
+                (newest.items, Some(newest.next))
+            }
+        };
         if self.follow {
-            return follow(&api, terminal, query, self.after).await;
+            for event in &events {
+                follow::line(terminal, event)?;
+            }
+            return follow(&api, terminal, query, after).await;
         }
-        query.extend(self.after.map(|after| ("after", after.to_string())));
-        query.push(("limit", self.limit.to_string()));
-        let page = api.get(&["events"], &query).await?;
-        let items = page.get("items").and_then(Value::as_array);
-        terminal.rows(COLUMNS, items.map_or(&[], Vec::as_slice), "nothing has happened")
+        terminal.rows(COLUMNS, &events, "nothing has happened")
     }
 }

@@ -5,12 +5,14 @@
     reason = "also what the tests share says no with a panic"
 )]
 
+mod agents;
 mod alerts;
 mod backup;
 mod bridge;
 mod command_line;
 mod doctor;
 mod events;
+mod happenings;
 mod keys;
 mod mesh;
 mod migrate;

@@ -1,5 +1,6 @@
 //! Agents and the tasks that they are given, over whole processes.
 
+mod reference;
 mod sdk;
 pub mod socket;
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::key::KeyRefusal;
 use domain::{KeyId, Presented, Principal};
 use tokio_util::sync::CancellationToken;
 use uplink::{KeyUses, Link};
 
-use super::Catalogue;
+use super::{Catalogue, Newcomers};
 use crate::transport::Keys;
 
 /// How often uses are told; a key's last use is that exact.
@@ -21,21 +22,34 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct CatalogueKeys {
     catalogue: Catalogue,
     uses: Arc<KeyUses>,
+    newcomers: Newcomers,
 }
 
 impl CatalogueKeys {
-    /// The keys of `catalogue`; uses are noted in `uses`.
+    /// The keys of `catalogue`; uses are noted in `uses`, and `newcomers` asks for what it does not know.
     #[must_use]
-    pub fn new(catalogue: Catalogue, uses: Arc<KeyUses>) -> Self {
-        Self { catalogue, uses }
+    pub fn new(catalogue: Catalogue, uses: Arc<KeyUses>, newcomers: Newcomers) -> Self {
+        Self {
+            catalogue,
+            uses,
+            newcomers,
+        }
     }
 }
 
+#[async_trait]
 impl Keys for CatalogueKeys {
     fn authenticate(&self, presented: &Presented, now: DateTime<Utc>) -> Result<Principal, KeyRefusal> {
         let principal = Keys::authenticate(&self.catalogue, presented, now)?;
         self.uses.note(principal.tenant_id, principal.key_id, now);
         Ok(principal)
+    }
+
+    async fn arrives(&self, presented: &Presented) -> bool {
+        match presented {
+            Presented::Key(key) => self.newcomers.arrives(key).await,
+            Presented::Token(_) => false,
+        }
     }
 
     fn is_live(&self, key: KeyId, now: DateTime<Utc>) -> bool {

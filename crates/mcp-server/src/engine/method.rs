@@ -5,11 +5,11 @@ use domain::Scope;
 
 /// Declares [`Method`] with everything that is known of each.
 macro_rules! methods {
-    ($($(#[$doc:meta])* $variant:ident $name:literal needs $scope:expr;)+) => {
+    ($(#[doc = $doc:literal] $variant:ident $name:literal needs $scope:expr;)+) => {
         /// A method that is answered.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Method {
-            $($(#[$doc])* $variant,)+
+            $(#[doc = $doc] $variant,)+
         }
 
         impl Method {
@@ -21,6 +21,14 @@ macro_rules! methods {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What it does, for the reference.
+            #[must_use]
+            pub fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc.trim_ascii(),)+
                 }
             }
 

@@ -24,9 +24,9 @@ const DOOR: HeaderName = HeaderName::from_static(Door::HEADER);
 
 /// Lets a request through that carries a valid key; the key itself is gone from the headers then, so that nothing
 /// behind can log or forward it.
-pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller, Held), Response> {
+pub(super) async fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller, Held), Response> {
     let (way, presented) = presented(request.headers());
-    let (principal, held) = match identify(gate, way, presented) {
+    let (principal, held) = match identify(gate, way, presented).await {
         Ok(identified) => identified,
         Err(refusal) => return Err(refused(gate, request, way, refusal)),
     };
@@ -41,12 +41,22 @@ pub(super) fn authenticate(gate: &Gate, request: &mut Request) -> Result<(Caller
 }
 
 /// Whose key it is. `way` is how it came.
-pub(crate) fn identify(
+pub(crate) async fn identify(
     gate: &Gate,
     way: &str,
     presented: Result<Presented, KeyRefusal>,
 ) -> Result<(Principal, Held), KeyRefusal> {
-    let principal = presented.and_then(|key| gate.keys.authenticate(&key, gate.clock.now()));
+    let known = |key: &Presented| gate.keys.authenticate(key, gate.clock.now());
+    let principal = match presented {
+        Ok(key) => {
+            let mut principal = known(&key);
+            if principal == Err(KeyRefusal::Unknown) && gate.keys.arrives(&key).await {
+                principal = known(&key);
+            }
+            principal
+        }
+        Err(refusal) => Err(refusal),
+    };
     let outcome = principal
         .as_ref()
         .map_or_else(|refusal| refusal.as_str(), |_| "success");

@@ -57,7 +57,7 @@ pub(super) async fn serve<B: Backend>(
 async fn answer<B: Backend>(endpoint: &Endpoint<B>, mut request: Request) -> Result<Response, Response> {
     let gate = &*endpoint.gate;
     let place = gate.places.take()?;
-    let (caller, key) = authenticate(gate, &mut request)?;
+    let (caller, key) = authenticate(gate, &mut request).await?;
     let claimed = claimed(request.headers());
     let (is_post, waits) = (request.method() == Method::POST, waits(&request, claimed));
     let hold = Hold {

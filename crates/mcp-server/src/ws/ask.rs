@@ -36,7 +36,7 @@ impl<B: Backend> Talk<B> {
     /// Asks whoever answers. None when the answer comes by itself.
     pub(super) async fn ask(&mut self, asked: Asked) -> Option<Result<Value, ErrorData>> {
         if self.known.is_none() {
-            return self.show_key(&asked);
+            return self.show_key(&asked).await;
         }
         let session = self.session()?;
         let name = match asked.method.as_str() {
@@ -67,13 +67,13 @@ impl<B: Backend> Talk<B> {
         }
     }
 
-    fn show_key(&mut self, asked: &Asked) -> Option<Result<Value, ErrorData>> {
+    async fn show_key(&mut self, asked: &Asked) -> Option<Result<Value, ErrorData>> {
         let key = asked
             .params
             .as_ref()
             .and_then(|params| params["key"].as_str())
             .unwrap_or_default();
-        Some(match self.authenticate(key) {
+        Some(match self.authenticate(key).await {
             Ok(()) => Ok(json!({})),
             Err(end) => {
                 let error = ErrorData::new(refusal::UNAUTHENTICATED, end.reason.to_string(), None);

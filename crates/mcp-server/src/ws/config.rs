@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct WebSocketConfig {
     /// Most connections of this replica. Default 20000, twice what a replica is meant for. Further ones are answered 503.
+    /// Fewer than `listen.max_connections`: the rest is for requests, probes and scrapes.
     pub max_connections: usize,
     /// Most connections of one tenant at one replica. Default 10000, so that no tenant takes every place.
     pub max_per_tenant: usize,

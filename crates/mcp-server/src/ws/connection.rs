@@ -197,9 +197,10 @@ impl<B: Backend> Talk<B> {
     }
 
     /// Whose connection it is, if the key is good and there is a seat.
-    pub(super) fn authenticate(&mut self, key: &str) -> Result<(), End> {
+    pub(super) async fn authenticate(&mut self, key: &str) -> Result<(), End> {
         let presented = Presented::parse(key);
-        let (principal, held) = identify(&self.shared.gate, "message", presented).map_err(|reason| {
+        let identified = identify(&self.shared.gate, "message", presented).await;
+        let (principal, held) = identified.map_err(|reason| {
             tracing::info!(
                 event = "authentication_failed",
                 reason = reason.as_str(),

@@ -54,7 +54,7 @@ async fn admit<B: Backend>(shared: &Arc<Shared<B>>, request: Request) -> Result<
         let text = "too many connections are open here: try again in a second";
         (StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
     })?;
-    let key = key(shared, &parts.headers)?;
+    let key = key(shared, &parts.headers).await?;
     let admitted = Admitted {
         version,
         place,
@@ -90,7 +90,7 @@ fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
 }
 
 /// Whose key came with the handshake, if one did.
-fn key<B: Backend>(
+async fn key<B: Backend>(
     shared: &Shared<B>,
     headers: &HeaderMap,
 ) -> Result<Option<(Principal, Held, Seat)>, Refusal> {
@@ -98,7 +98,7 @@ fn key<B: Backend>(
     if matches!(presented, Err(KeyRefusal::Missing)) {
         return Ok(None);
     }
-    let (principal, held) = identify(&shared.gate, way, presented).map_err(|reason| {
+    let (principal, held) = identify(&shared.gate, way, presented).await.map_err(|reason| {
         tracing::info!(
             event = "authentication_failed",
             reason = reason.as_str(),

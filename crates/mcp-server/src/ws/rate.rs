@@ -1,11 +1,11 @@
-//! How many messages one connection may send.
+//! How many messages one connection may send; how many keys are asked for.
 
 use domain::limit::Rate;
 use tokio::time::Instant;
 
 /// A bucket that fills at a rate.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     per_second: f64,
     burst: f64,
     tokens: f64,
@@ -16,7 +16,7 @@ pub(super) struct Bucket {
 
 /// What the bucket says to a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     /// Take it.
     Yes,
     /// Refuse it; after so many seconds there is room.
@@ -26,7 +26,7 @@ pub(super) enum Taken {
 }
 
 impl Bucket {
-    pub(super) fn new(rate: Rate, burst: u32, now: Instant) -> Self {
+    pub(crate) fn new(rate: Rate, burst: u32, now: Instant) -> Self {
         Self {
             per_second: rate.per_second(),
             burst: burst.into(),
@@ -36,7 +36,7 @@ impl Bucket {
         }
     }
 
-    pub(super) fn take(&mut self, now: Instant) -> Taken {
+    pub(crate) fn take(&mut self, now: Instant) -> Taken {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
         self.at = now;

@@ -39,6 +39,10 @@ pub struct Heard {
     pub uses: Mutex<Vec<KeyUse>>,
     /// The jobs that it was asked for.
     pub jobs: Arc<Jobs>,
+    /// Prefixes of the keys that it says it has.
+    pub keys: Mutex<Vec<String>>,
+    /// Those that it was asked for.
+    pub looked_for: Mutex<Vec<String>>,
     /// Whether new watches are refused.
     pub refuses: AtomicBool,
 }
@@ -225,6 +229,13 @@ impl CatalogueService for Server {
         Ok(Response::new(GetCredentialResponse {
             secret: Bytes::from_static(b"upstream-secret"),
         }))
+    }
+
+    async fn find_key(&self, request: Request<FindKeyRequest>) -> Result<Response<FindKeyResponse>, Status> {
+        let prefix = request.into_inner().prefix;
+        let found = self.heard.keys.lock().unwrap().contains(&prefix);
+        self.heard.looked_for.lock().unwrap().push(prefix);
+        Ok(Response::new(FindKeyResponse { found }))
     }
 
     async fn touch_keys(

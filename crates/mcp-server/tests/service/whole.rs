@@ -8,7 +8,7 @@ use domain::provider::AuthScheme;
 use domain::{KeyKind, SystemClock};
 use mcp_server::{Config, Deps, build};
 use runtime::lifecycle::Lifecycle;
-use runtime::listen::{ListenConfig, install_crypto_provider};
+use runtime::listen::install_crypto_provider;
 use serde_json::{Value, json};
 use test_support::{Reply, Upstream, eventually, http};
 use uplink::Target;
@@ -41,10 +41,10 @@ impl Running {
         let control_plane = ControlPlane::start(&behind);
         let spool = tempfile::tempdir().unwrap();
         let mut config = Config {
-            listen: ListenConfig::at("127.0.0.1:0"),
             control_plane: control_plane_config(),
             ..Config::default()
         };
+        "127.0.0.1:0".clone_into(&mut config.listen.address);
         config.spool.dir = spool.path().join("audit");
         set(&mut config);
         let deps = Deps {
@@ -301,4 +301,69 @@ async fn a_service_key_that_is_missing_is_named_before_anything_listens() {
     };
     let error = build(config, deps).await.err().unwrap();
     assert!(error.to_string().contains("control_plane.service_key"), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_a_moment_ago_is_waited_for_and_a_made_up_one_is_asked_for_once() {
+    let (_upstream, mut tenant, _) = tenant().await;
+    let mut running = Running::start(|config| {
+        config.catalogue.key_arrival = runtime::config::Duration::from_mins(1);
+        config.catalogue.key_unknown = runtime::config::Duration::from_mins(10);
+    })
+    .await;
+    let watcher = running.load(&tenant).await;
+    let key = tenant.key(KeyKind::Agent.default_scopes(), None);
+    let made = tenant.keys.last().unwrap().clone();
+    running
+        .control_plane
+        .heard
+        .keys
+        .lock()
+        .unwrap()
+        .push(made.prefix.clone());
+    let client = running.client(&key);
+    let asked = Answer::of(client.old(&request(1, "tools/list", json!({}))));
+    let brought = async {
+        let looked_for =
+            || async { *running.control_plane.heard.looked_for.lock().unwrap() == [made.prefix.clone()] };
+        eventually(SOON, looked_for).await.unwrap();
+        watcher.change(11, &domain::Entity::Key(made.clone()));
+    };
+    let (answer, ()) = tokio::join!(asked, brought);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let made_up = format!("dm_{}_{}", "0".repeat(12), "0".repeat(64));
+    for _ in 0..3 {
+        let refused = Answer::of(running.client(&made_up).old(&request(1, "tools/list", json!({})))).await;
+        assert_eq!(refused.status, 401);
+    }
+    let looked_for = running.control_plane.heard.looked_for.lock().unwrap().clone();
+    assert_eq!(looked_for, [made.prefix, "0".repeat(12)]);
+    let page = running.metrics().await;
+    for (outcome, count) in [("arrived", 1), ("unknown", 1), ("remembered", 2)] {
+        let line = page.lines().find(|line| {
+            line.starts_with("mcp_key_lookups_total") && line.contains(&format!("outcome=\"{outcome}\""))
+        });
+        assert!(
+            line.is_some_and(|line| line.ends_with(&format!(" {count}"))),
+            "{outcome}: {line:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_guesses_keys_is_refused_without_asking_the_control_plane_for_each() {
+    let (_upstream, tenant, _) = tenant().await;
+    let mut running = Running::start(|config| {
+        config.catalogue.key_lookups = "1/h".parse().unwrap();
+        config.catalogue.key_lookup_burst = 1;
+        config.catalogue.key_unknown = runtime::config::Duration::from_mins(10);
+    })
+    .await;
+    let _watcher = running.load(&tenant).await;
+    for number in 0..20 {
+        let guess = format!("dm_{number:012x}_{}", "0".repeat(64));
+        let refused = Answer::of(running.client(&guess).old(&request(1, "tools/list", json!({})))).await;
+        assert_eq!(refused.status, 401);
+    }
+    assert_eq!(running.control_plane.heard.looked_for.lock().unwrap().len(), 1);
 }

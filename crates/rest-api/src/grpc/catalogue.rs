@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
 use chrono::DateTime;
+use control::ControlError;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use proto::v1::catalogue_service_server::CatalogueService;
 use proto::v1::{
-    GetCredentialRequest, GetCredentialResponse, GetProviderRequest, GetProviderResponse, GetToolRequest,
-    GetToolResponse, TouchKeysRequest, TouchKeysResponse, WatchEvent, WatchRequest,
+    FindKeyRequest, FindKeyResponse, GetCredentialRequest, GetCredentialResponse, GetProviderRequest,
+    GetProviderResponse, GetToolRequest, GetToolResponse, TouchKeysRequest, TouchKeysResponse, WatchEvent,
+    WatchRequest,
 };
 use tonic::{Request, Response, Status};
 
@@ -88,6 +90,13 @@ impl CatalogueService for Grpc {
             .map(|secret| bytes::Bytes::copy_from_slice(&secret))
             .unwrap_or_default();
         Ok(Response::new(GetCredentialResponse { secret }))
+    }
+
+    async fn find_key(&self, request: Request<FindKeyRequest>) -> Result<Response<FindKeyResponse>, Status> {
+        let FindKeyRequest { prefix } = request.into_inner();
+        let key = self.control.storage.keys.by_prefix(&prefix).await;
+        let found = key.map_err(|error| status(ControlError::from(error)))?.is_some();
+        Ok(Response::new(FindKeyResponse { found }))
     }
 
     async fn touch_keys(

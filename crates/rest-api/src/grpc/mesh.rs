@@ -233,6 +233,11 @@ async fn list(mesh: &Mesh, caller: &Principal, mut params: Params) -> Result<Val
         limit,
         after: taken(&mut params, "cursor")?.map(domain::Cursor),
     };
+    // The query of HTTP leaves aside what it does not know.
+    let known = |name: &&String| ["state", "type", "assignee", "parent"].contains(&name.as_str());
+    if let Some(unknown) = params.keys().find(|name| !known(name)) {
+        return Err(Status::invalid_argument(format!("{unknown}: unknown field")));
+    }
     let filter = read::<TaskQuery>(params)?.read();
     let tasks = mesh
         .control

@@ -44,6 +44,7 @@ pub async fn run(
                 audit_records = pruned.audit_records,
                 alerts = pruned.alerts,
                 tasks = pruned.tasks,
+                assignments = pruned.assignments,
                 agents = pruned.agents,
                 events = pruned.events,
                 messages = pruned.messages,

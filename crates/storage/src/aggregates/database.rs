@@ -19,27 +19,53 @@ const NOTE_PRUNED: &str = "UPDATE change_counter SET pruned = $1 WHERE pruned < 
 
 const PRUNE_CHANGES: &str = "DELETE FROM changes WHERE number <= $1";
 
-const PRUNE_JOBS: &str = "DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at < $1";
+/// Most rows of a table that go in one transaction: whoever needs one of them waits no longer than that takes.
+const BATCH: u32 = 1_000;
 
-const PRUNE_AUDIT: &str = "DELETE FROM audit_records WHERE ended_at < $1";
+/// A statement that removes `$2` rows of those that fit.
+macro_rules! prune {
+    ($table:literal by $key:literal where $fits:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE (",
+            $key,
+            ") IN (SELECT ",
+            $key,
+            " FROM ",
+            $table,
+            " WHERE ",
+            $fits,
+            " LIMIT $2)"
+        )
+    };
+}
+
+const PRUNE_JOBS: &str = prune!("jobs" by "id" where "state IN ('done', 'failed') AND updated_at < $1");
+
+const PRUNE_AUDIT: &str = prune!("audit_records" by "id" where "ended_at < $1");
 
 /// As old as audit records; what fires still is kept.
-const PRUNE_ALERTS: &str = "DELETE FROM alerts WHERE ended_at < $1";
+const PRUNE_ALERTS: &str = prune!("alerts" by "id" where "ended_at < $1");
 
-const PRUNE_TASKS: &str = "DELETE FROM tasks WHERE finished_at < $1";
+const PRUNE_TASKS: &str = prune!("tasks" by "id" where "finished_at < $1");
 
-const PRUNE_AGENTS: &str = "DELETE FROM agents WHERE state = 'offline' AND changed_at < $1";
+/// Those that were done, and those whose task is gone; what is still to be done stays.
+const PRUNE_ASSIGNMENTS: &str = prune!("assignments" by "id" where "done_at < $1
+    OR created_at < $1 AND task_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = assignments.task_id)");
+
+const PRUNE_AGENTS: &str = prune!("agents" by "id" where "state = 'offline' AND changed_at < $1");
 
 /// As long after their end as events are kept.
-const PRUNE_MESSAGES: &str = "DELETE FROM messages WHERE expires_at < $1";
+const PRUNE_MESSAGES: &str = prune!("messages" by "tenant_id, id" where "expires_at < $1");
 
 /// The newest note of a back-up is what its age is read from.
 const PRUNE_BACKUPS: &str =
-    "DELETE FROM backups WHERE made_at < $1 AND made_at < (SELECT MAX(made_at) FROM backups)";
+    prune!("backups" by "made_at" where "made_at < $1 AND made_at < (SELECT MAX(made_at) FROM backups)");
+
+const PRUNE_ANSWERS: &str = prune!("answers" by "tenant_id, idempotency_key" where "created_at < $1");
 
 const LAST_BACKUP: &str = "SELECT MAX(made_at) FROM backups";
-
-const PRUNE_ANSWERS: &str = "DELETE FROM answers WHERE created_at < $1";
 
 #[async_trait]
 impl Database for Store {
@@ -87,6 +113,12 @@ impl Database for Store {
             ),
             ("tasks", PRUNE_TASKS, retention.tasks_before, &mut pruned.tasks),
             (
+                "assignments",
+                PRUNE_ASSIGNMENTS,
+                retention.tasks_before,
+                &mut pruned.assignments,
+            ),
+            (
                 "messages",
                 PRUNE_MESSAGES,
                 retention.events_before,
@@ -107,19 +139,32 @@ impl Database for Store {
                 &mut pruned.answers,
             ),
         ] {
-            let delete = async {
-                let mut unit = self.write_across().await?;
-                let done = sqlx::query(statement).bind(before).execute(unit.conn()).await?;
-                unit.commit().await?;
-                Ok(done.rows_affected())
-            };
-            *count = self.call("prune", table, delete).await?;
+            loop {
+                let delete = self.prune_batch(statement, before);
+                let gone = self.call("prune", table, delete).await?;
+                *count += gone;
+                if gone < u64::from(BATCH) {
+                    break;
+                }
+            }
         }
         Ok(pruned)
     }
 }
 
 impl Store {
+    async fn prune_batch(
+        &self,
+        statement: &'static str,
+        before: DateTime<Utc>,
+    ) -> Result<u64, crate::fault::Fault> {
+        let mut unit = self.write_across().await?;
+        let done = sqlx::query(statement).bind(before).bind(i64::from(BATCH));
+        let done = done.execute(unit.conn()).await?;
+        unit.commit().await?;
+        Ok(done.rows_affected())
+    }
+
     async fn prune_changes(&self, retention: &Retention) -> Result<u64, crate::fault::Fault> {
         let mut unit = self.write_across().await?;
         let up_to: Option<i64> = sqlx::query_scalar(PRUNE_TO)

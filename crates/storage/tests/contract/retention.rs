@@ -3,17 +3,19 @@
 use domain::agent::StateReason;
 use domain::job::{AttemptEnd, JobError};
 use domain::ports::storage::{AuditFilter, Expired, Pruned, Retention, TaskChange};
-use domain::{Effect, PageRequest, TaskId, TenantId};
+use domain::{AssignmentId, Effect, PageRequest, TaskId, TenantId};
 use serde_json::json;
 
 use crate::backend::Backend;
 use crate::jobs::ended;
-use crate::samples::{agent, alert, at, job, key, record, refused, task};
+use crate::samples::{agent, alert, assignment, at, job, key, record, refused, task};
 
 crate::on_both!(
     a_watcher_that_was_away_too_long_is_told_to_start_afresh,
     young_changes_stay_however_many_there_are,
     old_records_answers_and_finished_jobs_go,
+    assignments_that_are_done_go_and_those_that_are_to_be_done_stay,
+    more_than_one_batch_goes_at_once,
 );
 
 pub const NOTHING: Retention = Retention {
@@ -165,4 +167,56 @@ async fn old_records_answers_and_finished_jobs_go(backend: Backend) {
         .await
         .unwrap();
     assert_eq!(records.items, []);
+}
+
+/// An assignment that was told its assignee, as this task where it is an agent.
+async fn assigned(backend: &Backend, tenant: TenantId, task: Option<TaskId>) -> AssignmentId {
+    let (given, job) = assignment(tenant, "call the bank");
+    backend.assignments.create(tenant, &given, &job).await.unwrap();
+    backend
+        .assignments
+        .told(tenant, given.id, task, at(1))
+        .await
+        .unwrap();
+    given.id
+}
+
+async fn assignments_that_are_done_go_and_those_that_are_to_be_done_stay(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let (finished, open) = finished_and_open(&backend, tenant).await;
+    let done = assigned(&backend, tenant, None).await;
+    backend.assignments.done(tenant, done, at(2)).await.unwrap();
+    let done_lately = assigned(&backend, tenant, None).await;
+    backend
+        .assignments
+        .done(tenant, done_lately, at(99))
+        .await
+        .unwrap();
+    let of_a_user = assigned(&backend, tenant, None).await;
+    let of_a_finished_task = assigned(&backend, tenant, Some(finished)).await;
+    let of_an_open_task = assigned(&backend, tenant, Some(open)).await;
+    let retention = Retention {
+        tasks_before: at(50),
+        ..NOTHING
+    };
+    let pruned = backend.database.prune(&retention).await.unwrap();
+    assert_eq!((pruned.tasks, pruned.assignments), (1, 2));
+    for gone in [done, of_a_finished_task] {
+        refused!(backend.assignments.get(tenant, gone).await, NotFound);
+    }
+    for kept in [done_lately, of_a_user, of_an_open_task] {
+        backend.assignments.get(tenant, kept).await.unwrap();
+    }
+}
+
+async fn more_than_one_batch_goes_at_once(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let records: Vec<_> = (0..2_001).map(|_| record(tenant, "t")).collect();
+    backend.audit.append(&records).await.unwrap();
+    let retention = Retention {
+        audit_before: at(99),
+        ..NOTHING
+    };
+    let pruned = backend.database.prune(&retention).await.unwrap();
+    assert_eq!(pruned.audit_records, 2_001);
 }

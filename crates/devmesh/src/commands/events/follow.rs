@@ -56,17 +56,26 @@ fn show(terminal: &Terminal, kind: &str, data: &str) -> Result<(), Failure> {
         terminal.note(format!("{kind}: {data}"));
         return Ok(());
     }
-    let about = ["agent_id", "task_id", "message_id"].map(|name| text(&event, name));
+    line(terminal, &event)
+}
+
+/// Prints an event.
+pub(super) fn line(terminal: &Terminal, event: &Value) -> Result<(), Failure> {
+    if terminal.is_json() {
+        return terminal.print(event);
+    }
+    let about = ["agent_id", "task_id", "message_id"].map(|name| text(event, name));
     let about: Vec<_> = about
         .iter()
         .filter(|id| id.len() > 1)
         .map(String::as_str)
         .collect();
     let line = format!(
-        "{}  {kind:<22} {}  {}",
-        date(&event, "at"),
+        "{}  {:<22} {}  {}",
+        date(event, "at"),
+        text(event, "type"),
         about.join(" "),
-        words(&event)
+        words(event)
     );
     terminal.print(line)
 }

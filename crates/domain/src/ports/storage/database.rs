@@ -29,7 +29,8 @@ pub struct Retention {
     pub changes_before: DateTime<Utc>,
     /// Jobs that are done or failed and moved last before this instant go.
     pub jobs_before: DateTime<Utc>,
-    /// Tasks that were finished before this instant go, with their histories; and agents that are offline since.
+    /// Tasks that were finished before this instant go, with their histories and assignments; assignments that were done
+    /// by then; and agents that are offline since.
     pub tasks_before: DateTime<Utc>,
     /// What happened before this instant goes, and messages that were over by then.
     pub events_before: DateTime<Utc>,
@@ -52,6 +53,8 @@ pub struct Pruned {
     pub alerts: u64,
     /// Tasks that are finished.
     pub tasks: u64,
+    /// Assignments that are done.
+    pub assignments: u64,
     /// Agents that are offline.
     pub agents: u64,
     /// What happened.

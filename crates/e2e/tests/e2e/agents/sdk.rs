@@ -1,5 +1,6 @@
 //! Agents written with `devmesh-agent`, and programs made agents by `devmesh agent run`.
 
+mod forgotten;
 mod programs;
 
 use std::sync::Arc;

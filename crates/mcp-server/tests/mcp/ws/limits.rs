@@ -40,6 +40,7 @@ pub fn methods() -> MethodTable {
         name,
         scope: None,
         summary: "A test's.",
+        twin: None,
     };
     MethodTable::default()
         .method(info("test.flood"), flood)

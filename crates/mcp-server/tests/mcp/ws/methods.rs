@@ -41,6 +41,7 @@ fn info(name: &'static str, scope: Option<Scope>) -> MethodInfo {
         name,
         scope,
         summary: "A test's.",
+        twin: None,
     }
 }
 

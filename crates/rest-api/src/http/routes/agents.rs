@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use view::capabilities;
-pub use view::{AgentStateName, AgentTypeName, AgentView, AgentsFound, HealthName, RegisterRequest};
+pub use view::{AgentHealthName, AgentStateName, AgentTypeName, AgentView, AgentsFound, RegisterRequest};
 
 use super::tasks::TaskView;
 use crate::http::Http;
@@ -169,11 +169,11 @@ pub struct HeartbeatRequest {
     pub workload: f64,
     /// How it is.
     #[serde(default = "healthy")]
-    pub health: HealthName,
+    pub health: AgentHealthName,
 }
 
-fn healthy() -> HealthName {
-    HealthName::Healthy
+fn healthy() -> AgentHealthName {
+    AgentHealthName::Healthy
 }
 
 /// Takes in a heartbeat. An agent whose answer says `draining` finishes what it has and leaves.

@@ -38,7 +38,7 @@ mirrored! {
 
 mirrored! {
     /// How an agent is, by its own word.
-    HealthName of AgentHealth {
+    AgentHealthName of AgentHealth {
         Healthy = "healthy",
         Degraded = "degraded",
         Unhealthy = "unhealthy",
@@ -77,7 +77,7 @@ pub struct AgentView {
     /// How busy it is, 0 to 1, by its own word.
     pub workload: f64,
     /// How it is, by its own word.
-    pub health: HealthName,
+    pub health: AgentHealthName,
     /// Where it stands.
     pub state: AgentStateName,
     /// Why it stands there.
