@@ -45,15 +45,18 @@ impl<B: Backend> Talk<B> {
             name => name,
         };
         match name {
-            "initialize" => Some(self.initialize(&session, &asked).await),
-            "resume" => self.resume(&session, &asked).await,
+            "initialize" => Some(Box::pin(self.initialize(&session, &asked)).await),
+            "resume" => Box::pin(self.resume(&session, &asked)).await,
             "ping" => Some(self.ping(&session, &asked).await),
             _ if self.shared.methods.named(name).is_some() => {
                 self.ask_mesh(&session, asked);
                 None
             }
             _ => match Method::named(name).filter(|method| !is_stateless(*method)) {
-                Some(method) => self.ask_mcp(&session, method, asked).await.err().map(Err),
+                Some(method) => Box::pin(self.ask_mcp(&session, method, asked))
+                    .await
+                    .err()
+                    .map(Err),
                 None => {
                     self.shared.metrics.errors.with(["method_not_found"]).increment(1);
                     let message = format!("nobody answers {}", asked.method);

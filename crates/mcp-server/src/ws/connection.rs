@@ -101,14 +101,15 @@ impl<B: Backend> Talk<B> {
         let writing = writer::write(&shared_socket, sink);
         let reading = self.read(stream);
         tokio::join!(reading, writing);
-        self.leave().await;
+        Box::pin(self.leave()).await;
     }
 
     async fn read(&mut self, mut stream: SplitStream<WebSocket>) {
         let mut stopping = self.shared.life.soft_stop();
         loop {
             match self.next(&mut stream, &stopping).await {
-                Event::Frame(frame) => self.take(frame).await,
+                // Boxed, so that a connection over which nothing comes has no room for what a message takes.
+                Event::Frame(frame) => Box::pin(self.take(frame)).await,
                 Event::Broken(end) => self.socket.end(end),
                 Event::TooLong if self.known.is_none() => self.socket.end(End::UNAUTHENTICATED_TOO_LONG),
                 Event::TooLong => self.socket.end(End::IDLE),

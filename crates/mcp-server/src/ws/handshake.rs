@@ -74,9 +74,10 @@ async fn admit<B: Backend>(shared: &Arc<Shared<B>>, request: Request) -> Result<
         .max_message_size(limit.saturating_mul(2))
         .max_frame_size(limit.saturating_mul(2))
         .on_upgrade(async move |socket: WebSocket| {
-            life.spawn_task(async move {
+            // Boxed, since whatever a task is wrapped in holds room for it once more.
+            life.spawn_task(Box::pin(async move {
                 Talk::new(shared, admitted).run(socket).await;
-            });
+            }));
         });
     Ok(response)
 }
