@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use devmesh_agent::{Agent, Builder, Ended, Error, Mesh as Way};
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::eventually;
 use tokio::task::JoinSet;
 
@@ -62,16 +62,49 @@ impl Fleet {
     }
 }
 
+/// A part of what is measured.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    Codec,
+    Echo,
+    Tasks,
+    Connections,
+}
+
+/// What is measured.
+#[derive(clap::Args)]
+pub struct Agents {
+    #[command(flatten)]
+    options: Options,
+    /// Measures this part alone, tells its figures and writes none.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
 /// Runs everything, and keeps the figures.
-pub async fn run(options: &Options) -> Result<()> {
+pub async fn run(Agents { options, only }: &Agents) -> Result<()> {
+    if let Some(part) = only {
+        let figures = measure(*part, options).await?;
+        println!("{figures:#}");
+        return Ok(());
+    }
     let figures = json!({
-        "codec": codec::run(options)?,
-        "echo": echo::run(options).await?,
-        "tasks": tasks::run(options).await?,
-        "connections": connections::run(options).await?,
+        "codec": measure(Part::Codec, options).await?,
+        "echo": measure(Part::Echo, options).await?,
+        "tasks": measure(Part::Tasks, options).await?,
+        "connections": measure(Part::Connections, options).await?,
     });
     fs::create_dir_all(&options.figures)?;
     fs::write(options.figures.join("agents.json"), format!("{figures:#}"))?;
     println!("{figures:#}");
     Ok(())
+}
+
+async fn measure(part: Part, options: &Options) -> Result<Value> {
+    match part {
+        Part::Codec => codec::run(options),
+        Part::Echo => echo::run(options).await,
+        Part::Tasks => tasks::run(options).await,
+        Part::Connections => connections::run(options).await,
+    }
 }

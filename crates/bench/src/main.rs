@@ -44,7 +44,7 @@ enum What {
     /// What logs, traces and metrics cost, beside a mesh without them; four minutes.
     Telemetry(telemetry::Telemetry),
     /// Agents over WebSocket: connections, the protocol, tasks a second. Runs inside `test-servers run`.
-    Agents(Options),
+    Agents(agents::Agents),
     /// `devmesh up`: start, memory, and what grows with tools and keys.
     Up(Options),
     /// The worker: its queue adapter, whole jobs, how soon they start. Runs inside `test-servers run`.
@@ -94,7 +94,7 @@ fn main() -> Result<()> {
             What::Bulkhead(options) => bulkhead::run(&options).await,
             What::Instructions(given) => instructions::run(&given).await,
             What::Telemetry(given) => telemetry::run(&given).await,
-            What::Agents(options) => agents::run(&options).await,
+            What::Agents(given) => agents::run(&given).await,
             What::Up(options) => up::run(&options).await,
             What::Import(import) => import::run(&import).await,
             What::Worker(options) => worker::run(&options).await,

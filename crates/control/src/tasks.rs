@@ -20,6 +20,7 @@ use domain::task::Price;
 pub use answer::{Answer, Said};
 pub use create::NewTask;
 pub use delegate::NewDelegation;
+pub use learn::Lesson;
 pub use read::{Explained, Offers};
 pub use replay::{MAX_SINCE_SECONDS, Means, Replayed};
 

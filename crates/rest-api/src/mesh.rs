@@ -1,12 +1,15 @@
 //! Agents and tasks, for every door alike: one verb of [`control`] each, then what follows from it: what is counted, the
-//! closing line, and tasks that wait for the place that has become free.
+//! closing line, and tasks that wait for the place that has become free (`afterwards.rs`).
 
+mod afterwards;
 mod assign;
 mod messages;
 mod tell;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use afterwards::Afterwards;
 use control::agents::{AgentChange, NewAgent, Wanted};
 use control::tasks::{Answer, Explained, NewDelegation, NewTask, Said};
 use control::{Control, ControlError};
@@ -34,6 +37,7 @@ pub struct Mesh {
     costs: CostMetrics,
     messages: MessageMetrics,
     borders: BorderMetrics,
+    afterwards: Arc<Afterwards>,
 }
 
 impl Mesh {
@@ -50,6 +54,7 @@ impl Mesh {
             costs: CostMetrics::new(telemetry),
             messages: MessageMetrics::new(telemetry),
             borders: BorderMetrics::new(telemetry),
+            afterwards: Arc::default(),
         };
         mesh.begin_borders();
         mesh
@@ -61,8 +66,8 @@ impl Mesh {
     /// As there.
     pub async fn register(&self, caller: &Principal, new: NewAgent) -> Result<Agent, ControlError> {
         let change = self.control.register_agent(caller, new).await?;
-        self.tell_agent(&change).await;
-        self.fill(caller.tenant_id, change.lost.len()).await;
+        self.tell_agent(&change);
+        self.afterwards.fill(caller.tenant_id, change.lost.len());
         Ok(change.agent)
     }
 
@@ -79,7 +84,7 @@ impl Mesh {
     ) -> Result<Agent, ControlError> {
         let (agent, takes) = self.control.hear_agent(caller, id, epoch, said).await?;
         if takes {
-            self.fill(agent.tenant_id, agent.capacity as usize).await;
+            self.afterwards.fill(agent.tenant_id, agent.capacity as usize);
         }
         Ok(agent)
     }
@@ -90,7 +95,7 @@ impl Mesh {
     /// As there.
     pub async fn leave(&self, caller: &Principal, id: AgentId, epoch: u64) -> Result<Agent, ControlError> {
         let change = self.control.leave(caller, id, epoch).await?;
-        Ok(self.gone(change).await)
+        Ok(self.gone(change))
     }
 
     /// See [`Control::remove_agent`].
@@ -99,12 +104,12 @@ impl Mesh {
     /// As there.
     pub async fn remove(&self, caller: &Principal, id: AgentId) -> Result<Agent, ControlError> {
         let change = self.control.remove_agent(caller, id).await?;
-        Ok(self.gone(change).await)
+        Ok(self.gone(change))
     }
 
-    async fn gone(&self, change: AgentChange) -> Agent {
-        self.tell_agent(&change).await;
-        self.fill(change.agent.tenant_id, change.lost.len()).await;
+    fn gone(&self, change: AgentChange) -> Agent {
+        self.tell_agent(&change);
+        self.afterwards.fill(change.agent.tenant_id, change.lost.len());
         change.agent
     }
 
@@ -123,7 +128,7 @@ impl Mesh {
         tell::fill_in(&span, &change.task);
         tell::foreseen(&span, &change);
         if !was_there {
-            self.tell(&change).instrument(span).await;
+            span.in_scope(|| self.tell(&change));
         }
         Ok((change.task, was_there))
     }
@@ -165,9 +170,9 @@ impl Mesh {
         let answered = self.control.answer_task(caller, id, assignment, said);
         let change = answered.instrument(span.clone()).await?;
         tell::fill_in(&span, &change.task);
-        self.tell(&change).instrument(span.clone()).await;
+        span.in_scope(|| self.tell(&change));
         if !change.events.is_empty() && !change.task.state.is_held() {
-            self.fill(caller.tenant_id, 1).instrument(span).await;
+            self.afterwards.fill(caller.tenant_id, 1);
         }
         Ok(change.task)
     }
@@ -183,8 +188,8 @@ impl Mesh {
         why: Option<String>,
     ) -> Result<Vec<Task>, ControlError> {
         let cancelled = self.control.cancel_task(caller, id, why).await?;
-        self.tell_all(&cancelled).await;
-        self.fill(caller.tenant_id, cancelled.len()).await;
+        self.tell_all(&cancelled);
+        self.afterwards.fill(caller.tenant_id, cancelled.len());
         Ok(cancelled.into_iter().map(|change| change.task).collect())
     }
 
@@ -199,7 +204,7 @@ impl Mesh {
         new: NewDelegation,
     ) -> Result<Task, ControlError> {
         let moves = self.control.delegate_task(caller, id, new).await?;
-        self.tell_all(&moves).await;
+        self.tell_all(&moves);
         let last = moves.into_iter().last().map(|change| change.task);
         last.ok_or_else(|| ControlError::internal("a delegation without a task"))
     }
@@ -211,24 +216,12 @@ impl Mesh {
     pub async fn sweep(&self) -> Result<bool, ControlError> {
         let missed = self.control.miss_agents(BATCH).await?;
         for change in &missed {
-            self.tell_agent(change).await;
+            self.tell_agent(change);
         }
         let moved = self.control.move_due_tasks(BATCH).await?;
-        self.tell_all(&moved).await;
+        self.tell_all(&moved);
         let expired = self.expire_messages(BATCH).await?;
         Ok(missed.len().max(moved.len()).max(expired) >= BATCH as usize)
-    }
-
-    /// Gives tasks that wait to agents, for a place has become free. What fails here the sweeper does.
-    async fn fill(&self, tenant: TenantId, places: usize) {
-        let places = u32::try_from(places).unwrap_or(u32::MAX);
-        if places == 0 {
-            return;
-        }
-        match self.control.place_waiting(tenant, places).await {
-            Ok(placed) => self.tell_all(&placed).await,
-            Err(error) => tracing::warn!(%error, "tasks that wait are left to the sweeper"),
-        }
     }
 
     /// See [`Control::discover_agents`].
@@ -246,23 +239,21 @@ impl Mesh {
         Ok(found)
     }
 
-    async fn tell_agent(&self, change: &AgentChange) {
+    fn tell_agent(&self, change: &AgentChange) {
         tell::agent(&self.agents, change);
-        self.tell_all(&change.lost).await;
+        self.tell_all(&change.lost);
     }
 
-    async fn tell(&self, change: &TaskChange) {
+    fn tell(&self, change: &TaskChange) {
         tell::task(&self.agents, &self.assignments, change);
         tell::released(&self.tasks, change);
         tell::costs(&self.costs, change);
-        if let Err(error) = self.control.learn(change).await {
-            tracing::warn!(%error, "what a task has taught of its agent is lost");
-        }
+        self.afterwards.learn(change);
     }
 
-    async fn tell_all(&self, changes: &[TaskChange]) {
+    fn tell_all(&self, changes: &[TaskChange]) {
         for change in changes {
-            self.tell(change).await;
+            self.tell(change);
         }
     }
 

@@ -363,6 +363,10 @@ impl Service {
         let every = config.tasks.sweep_interval.get();
         life.spawn("events", parts::events::run(control.clone(), stop.clone()));
         life.spawn("mesh", parts::mesh::run(mesh.clone(), every, stop.clone()));
+        life.spawn(
+            "mesh_follow_up",
+            parts::mesh::follow_up(mesh.clone(), stop.clone()),
+        );
         life.spawn("mesh_gauges", parts::mesh::gauges(mesh, stop.clone()));
         let answers = config.http.idempotency_ttl;
         life.spawn(

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use devmesh_agent::{Mesh as Way, Task};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use test_support::{Postgres, eventually};
 
 use super::Fleet;
@@ -20,6 +21,8 @@ const AGENTS: usize = 8;
 const CAPACITY: u32 = 64;
 /// Requests for tasks that are under way at once.
 const ASKING: usize = 32;
+/// What the services have said to PostgreSQL.
+const STATEMENTS: &str = "SELECT SUM(calls)::float8 FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = 'mesh')";
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) async fn run(options: &Options) -> Result<Value> {
@@ -29,11 +32,17 @@ pub(super) async fn run(options: &Options) -> Result<Value> {
     let key = mesh.agent("tasks").await?;
     let embedded = measure(&mesh.mcp, &key, tasks, single).await?;
     drop(mesh);
-    let postgres = Postgres::start().await?;
+    let postgres = Postgres::start_counting_statements().await?;
     let services = Services::bare(&devmesh, &postgres).await?;
     let (_worker, (_edge, url)) = (services.worker().await?, services.edge().await?);
     let key = services.agent("tasks").await?;
-    let apart = measure(&url, &key, tasks, single).await?;
+    let mut counting = PgConnection::connect(&postgres.admin_url()).await?;
+    sqlx::raw_sql("CREATE EXTENSION pg_stat_statements")
+        .execute(&mut counting)
+        .await?;
+    let mut apart = measure(&url, &key, tasks, single).await?;
+    let statements: f64 = sqlx::query_scalar(STATEMENTS).fetch_one(&mut counting).await?;
+    apart["statements_per_task"] = (statements / (tasks + single) as f64).into();
     Ok(json!({ "tasks": tasks, "agents": AGENTS, "embedded": embedded, "apart": apart }))
 }
 

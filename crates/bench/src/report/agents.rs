@@ -66,7 +66,10 @@ fn tasks(tasks: &Value) -> String {
             number(row, "one_p99_ms"),
         ));
     }
-    table.push('\n');
+    table.push_str(&format!(
+        "\n{:.0} statements to PostgreSQL for each task, from its creation to its end, with all that a mesh says besides.\n\n",
+        number(&tasks["apart"], "statements_per_task"),
+    ));
     table
 }
 

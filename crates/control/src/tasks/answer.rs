@@ -71,7 +71,7 @@ impl Control {
         };
         let bill = self.bill(caller, agent, usage).await?;
         let said = self
-            .change_task(caller.tenant_id, id, |task| {
+            .change_from(task, |task| {
                 if let Some(bill) = &bill
                     && task.is_current(&word)
                     && task.state.is_held()

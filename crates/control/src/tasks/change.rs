@@ -15,8 +15,18 @@ impl Control {
         id: TaskId,
         decide: impl Fn(&mut Task) -> Result<Vec<TaskEvent>, ControlError>,
     ) -> Result<TaskChange, ControlError> {
+        let before = self.storage.tasks.get(tenant, id).await?;
+        self.change_from(before, decide).await
+    }
+
+    /// The same with a task that was read a moment ago.
+    pub(super) async fn change_from(
+        &self,
+        mut before: Task,
+        decide: impl Fn(&mut Task) -> Result<Vec<TaskEvent>, ControlError>,
+    ) -> Result<TaskChange, ControlError> {
+        let (tenant, id) = (before.tenant_id, before.id);
         for _ in 0..TRIES {
-            let before = self.storage.tasks.get(tenant, id).await?;
             let mut task = before.clone();
             let events = decide(&mut task)?;
             let mut change = TaskChange {
@@ -36,7 +46,7 @@ impl Control {
                 .await
             {
                 Ok(()) => return Ok(change),
-                Err(StoreError::Stale) => {}
+                Err(StoreError::Stale) => before = self.storage.tasks.get(tenant, id).await?,
                 Err(error) => return Err(error.into()),
             }
         }

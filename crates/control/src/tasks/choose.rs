@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use domain::ports::storage::TaskChange;
 use domain::{DecisionId, StoreError, Task, TenantId};
 
-use super::scene::{Scene, Scenes};
+use super::scene::Scene;
 use crate::{Control, ControlError};
 
 /// How often another agent is chosen because the first was taken meanwhile.
 const TRIES: u32 = 8;
-/// Tasks that are looked at when a place is free.
+/// Tasks that are looked at when places are free, and given to agents in one transaction.
 const WAITING: u32 = 100;
+/// So many more than there are places are read at first: some may ask for what no agent can do.
+const MORE: usize = 4;
 
 impl Control {
     /// Gives a pending task to an agent, or says why nobody can have it. Nothing is saved.
@@ -40,18 +42,14 @@ impl Control {
     }
 
     /// Looks for an agent and saves what came of it. None when somebody else moved the task meanwhile.
-    pub(super) async fn place(
-        &self,
-        scenes: &mut Scenes,
-        task: &Task,
-    ) -> Result<Option<TaskChange>, ControlError> {
+    pub(super) async fn place(&self, task: &Task) -> Result<Option<TaskChange>, ControlError> {
         for _ in 0..TRIES {
-            let scene = self.scene_of(scenes, task.tenant_id).await?;
-            let change = self.choose(scene, task);
+            let mut scene = self.scene(task.tenant_id).await?;
+            let change = self.choose(&mut scene, task);
             match self.try_to_save(change).await? {
                 Placed::Done(change) => return Ok(Some(*change)),
                 Placed::Moved => return Ok(None),
-                Placed::Taken => drop(scenes.remove(&task.tenant_id)),
+                Placed::Taken => {}
             }
         }
         Ok(None)
@@ -81,7 +79,9 @@ impl Control {
         u64::from_be_bytes(bytes)
     }
 
-    /// A place is free: gives at most `places` tasks that wait for one to agents, the most urgent first. Answers those.
+    /// Places are free: gives at most so many tasks that wait for one to agents, the most urgent first. Answers those.
+    ///
+    /// Of those that somebody else moves at the same moment it lets go, and looks for others.
     ///
     /// # Errors
     /// When storage cannot answer.
@@ -90,27 +90,64 @@ impl Control {
         tenant: TenantId,
         places: u32,
     ) -> Result<Vec<TaskChange>, ControlError> {
-        let waiting = self.storage.tasks.pending(tenant, WAITING).await?;
-        if waiting.is_empty() {
-            return Ok(Vec::new());
-        }
-        let now = self.now();
-        let mut scene = self.scene(tenant).await?;
-        let mut placed = Vec::new();
-        for task in waiting.iter().filter(|task| may_be_placed(task, now)) {
-            if placed.len() >= places as usize {
+        let (places, mut placed) = (places as usize, Vec::new());
+        for _ in 0..TRIES {
+            let chosen = self.choose_waiting(tenant, places - placed.len()).await?;
+            let (count, is_whole_page) = (chosen.len(), chosen.len() == WAITING as usize);
+            let saved = self.save_each(tenant, chosen).await?;
+            let all_saved = saved.len() == count;
+            placed.extend(saved);
+            if placed.len() >= places || (all_saved && !is_whole_page) {
                 break;
-            }
-            let change = self.choose(&mut scene, task);
-            if !change.assigns {
-                continue;
-            }
-            match self.try_to_save(change).await? {
-                Placed::Done(change) => placed.push(*change),
-                Placed::Moved | Placed::Taken => scene = self.scene(tenant).await?,
             }
         }
         Ok(placed)
+    }
+
+    /// Agents for at most `places` of those that wait. Nothing is saved.
+    async fn choose_waiting(&self, tenant: TenantId, places: usize) -> Result<Vec<TaskChange>, ControlError> {
+        let mut scene = self.scene(tenant).await?;
+        let (now, mut chosen) = (self.now(), Vec::new());
+        let first = u32::try_from(places + MORE).unwrap_or(WAITING).min(WAITING);
+        for (limit, known) in [(first, 0), (WAITING, first)] {
+            if !scene.has_room() || limit == known {
+                break;
+            }
+            let waiting = self.storage.tasks.pending(tenant, limit).await?;
+            let new = waiting.iter().skip(known as usize);
+            for task in new.filter(|task| may_be_placed(task, now)) {
+                if chosen.len() == places || !scene.has_room() {
+                    return Ok(chosen);
+                }
+                let change = self.choose(&mut scene, task);
+                if change.assigns {
+                    chosen.push(change);
+                }
+            }
+            if waiting.len() < limit as usize {
+                break;
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Saves those that nobody else has moved, to agents that can still take them. Answers those.
+    pub(super) async fn save_each(
+        &self,
+        tenant: TenantId,
+        mut changes: Vec<TaskChange>,
+    ) -> Result<Vec<TaskChange>, ControlError> {
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        for change in &mut changes {
+            change.task.version += 1;
+        }
+        let saved = self.storage.tasks.save_each(tenant, &changes).await?;
+        let saved = changes.into_iter().zip(saved);
+        Ok(saved
+            .filter_map(|(change, saved)| saved.then_some(change))
+            .collect())
     }
 }
 

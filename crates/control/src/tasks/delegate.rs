@@ -5,7 +5,6 @@ use domain::task::Delegation;
 use domain::{Principal, Scope, TaskId};
 
 use super::change::refused;
-use super::scene::Scenes;
 use crate::{Control, ControlError, require};
 
 /// Who is to do it.
@@ -42,7 +41,7 @@ impl Control {
                     .map_err(refused)
             })
             .await?;
-        let placed = self.place(&mut Scenes::default(), &taken.task).await?;
+        let placed = self.place(&taken.task).await?;
         Ok([taken].into_iter().chain(placed).collect())
     }
 }

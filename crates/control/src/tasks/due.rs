@@ -1,10 +1,11 @@
 //! What time makes of tasks.
 
+use std::collections::BTreeMap;
+
 use domain::ports::storage::TaskChange;
-use domain::task::Due;
+use domain::task::{Due, TaskState};
 use domain::{StoreError, Task};
 
-use super::scene::Scenes;
 use crate::{Control, ControlError};
 
 impl Control {
@@ -14,42 +15,52 @@ impl Control {
     /// # Errors
     /// When storage cannot answer.
     pub async fn move_due_tasks(&self, limit: u32) -> Result<Vec<TaskChange>, ControlError> {
-        let mut moved = Vec::new();
-        let mut scenes = Scenes::default();
+        let (mut moved, mut pending) = (Vec::new(), BTreeMap::new());
         for task in self.storage.tasks.due(self.now(), limit).await? {
-            moved.extend(self.move_due(&mut scenes, task).await?);
+            let Some(task) = self.move_due(task, &mut moved).await? else {
+                continue;
+            };
+            if task.state == TaskState::Pending {
+                pending.entry(task.tenant_id).or_insert_with(Vec::new).push(task);
+            }
+        }
+        for (tenant, tasks) in pending {
+            let mut scene = self.scene(tenant).await?;
+            let chosen = tasks.iter().map(|task| self.choose(&mut scene, task)).collect();
+            moved.extend(self.save_each(tenant, chosen).await?);
         }
         Ok(moved)
     }
 
-    async fn move_due(&self, scenes: &mut Scenes, mut task: Task) -> Result<Vec<TaskChange>, ControlError> {
+    /// What time makes of the task by itself. None when somebody else has moved it meanwhile.
+    async fn move_due(
+        &self,
+        mut task: Task,
+        moved: &mut Vec<TaskChange>,
+    ) -> Result<Option<Task>, ControlError> {
         let (due, events) = task.due(self.now());
-        let mut moved = Vec::new();
-        if due == Due::Moved {
-            task.version += 1;
-            let change = TaskChange {
-                task,
-                events,
-                decision: None,
-                assigns: false,
-            };
-            match self
-                .storage
-                .tasks
-                .save(change.task.tenant_id, std::slice::from_ref(&change))
-                .await
-            {
-                Ok(()) => {}
-                // Somebody else has moved it meanwhile.
-                Err(StoreError::Stale) => return Ok(moved),
-                Err(error) => return Err(error.into()),
+        if due != Due::Moved {
+            return Ok(Some(task));
+        }
+        task.version += 1;
+        let change = TaskChange {
+            task: task.clone(),
+            events,
+            decision: None,
+            assigns: false,
+        };
+        match self
+            .storage
+            .tasks
+            .save(change.task.tenant_id, std::slice::from_ref(&change))
+            .await
+        {
+            Ok(()) => {
+                moved.push(change);
+                Ok(Some(task))
             }
-            task = change.task.clone();
-            moved.push(change);
+            Err(StoreError::Stale) => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        if task.state == domain::task::TaskState::Pending {
-            moved.extend(self.place(scenes, &task).await?);
-        }
-        Ok(moved)
     }
 }

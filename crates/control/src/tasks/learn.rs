@@ -13,32 +13,45 @@ use crate::{Control, ControlError};
 /// Sorts of tasks that are remembered of one agent; those that came first stay.
 const MAX_KINDS: usize = 100;
 
+/// How a task of some sort ended at an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lesson {
+    /// The agent.
+    pub agent: (TenantId, AgentId),
+    /// The sort of task.
+    kind: String,
+    outcome: Outcome,
+}
+
+impl Lesson {
+    /// What a task that has moved teaches.
+    pub fn of(change: &TaskChange) -> impl Iterator<Item = Self> {
+        let task = &change.task;
+        change.events.iter().filter_map(|event| {
+            let (agent, succeeded, seconds) = event.lesson()?;
+            let ended_at = millis(event.at);
+            Some(Self {
+                agent: (task.tenant_id, agent),
+                kind: task.kind.clone(),
+                outcome: Outcome {
+                    succeeded,
+                    seconds,
+                    ended_at,
+                },
+            })
+        })
+    }
+}
+
 impl Control {
-    /// Keeps what a task that has moved teaches of its agent.
+    /// Keeps what tasks have taught of their agent, all of them at once.
     ///
     /// # Errors
     /// When storage cannot answer.
-    pub async fn learn(&self, change: &TaskChange) -> Result<(), ControlError> {
-        for event in &change.events {
-            if let Some((agent, succeeded, seconds)) = event.lesson() {
-                let outcome = Outcome {
-                    succeeded,
-                    seconds,
-                    ended_at: millis(event.at),
-                };
-                self.learn_of(change.task.tenant_id, agent, &change.task.kind, outcome)
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn learn_of(
+    pub async fn learn(
         &self,
-        tenant: TenantId,
-        agent: AgentId,
-        kind: &str,
-        outcome: Outcome,
+        (tenant, agent): (TenantId, AgentId),
+        lessons: &[Lesson],
     ) -> Result<(), ControlError> {
         let agents = &self.storage.agents;
         for _ in 0..TRIES {
@@ -48,11 +61,13 @@ impl Control {
             };
             let mut experience: BTreeMap<String, Experience> =
                 serde_json::from_value(before.experience).unwrap_or_default();
-            if experience.len() >= MAX_KINDS && !experience.contains_key(kind) {
-                return Ok(());
+            for Lesson { kind, outcome, .. } in lessons {
+                if experience.len() >= MAX_KINDS && !experience.contains_key(kind) {
+                    continue;
+                }
+                let of_kind = experience.entry(kind.clone()).or_default();
+                *of_kind = of_kind.after(*outcome, self.rules.routing.half_life_seconds);
             }
-            let of_kind = experience.entry(kind.to_owned()).or_default();
-            *of_kind = of_kind.after(outcome, self.rules.routing.half_life_seconds);
             let learned = Learned {
                 number: before.number + 1,
                 experience: serde_json::to_value(experience).map_err(ControlError::internal)?,
@@ -62,6 +77,6 @@ impl Control {
                 done => return Ok(done?),
             }
         }
-        Ok(())
+        Err(ControlError::Stale)
     }
 }

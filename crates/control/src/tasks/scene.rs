@@ -1,7 +1,6 @@
 //! The agents of a tenant at one moment, as `routing` wants to see them.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use domain::agent::{AgentHealth, AgentState};
@@ -25,32 +24,17 @@ pub(super) struct Scene {
 /// What models cost, by name.
 type Prices = BTreeMap<String, Price>;
 
-/// Those of several tenants, for as long as what is decided with them takes.
-pub(super) type Scenes = HashMap<TenantId, Scene>;
-
 impl Control {
-    /// The scene of a tenant, read when it is first asked for.
-    pub(super) async fn scene_of<'a>(
-        &self,
-        scenes: &'a mut Scenes,
-        tenant: TenantId,
-    ) -> Result<&'a mut Scene, ControlError> {
-        match scenes.entry(tenant) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(empty) => Ok(empty.insert(self.scene(tenant).await?)),
-        }
-    }
-
+    /// The scene of a tenant.
     pub(super) async fn scene(&self, tenant: TenantId) -> Result<Scene, ControlError> {
         let known = self.storage.agents.known(tenant).await?;
-        let held = self.storage.tasks.load(tenant).await?.into_iter().collect();
-        Ok(Scene::of(known, &held, &self.rules.prices, self.now()))
+        Ok(Scene::of(known, &self.rules.prices, self.now()))
     }
 }
 
 impl Scene {
-    fn of(known: Vec<Known>, held: &HashMap<AgentId, u32>, prices: &Prices, now: DateTime<Utc>) -> Self {
-        let agents = known.iter().map(|known| routed(known, held, prices)).collect();
+    fn of(known: Vec<Known>, prices: &Prices, now: DateTime<Utc>) -> Self {
+        let agents = known.iter().map(|known| routed(known, prices)).collect();
         let taken_at = millis(now);
         Self {
             known: known.into_iter().map(|known| known.agent).collect(),
@@ -64,6 +48,12 @@ impl Scene {
 
     pub(super) fn agent(&self, id: AgentId) -> Option<&Agent> {
         self.known.iter().find(|agent| agent.id == id)
+    }
+
+    /// Whether any agent has a place free.
+    pub(super) fn has_room(&self) -> bool {
+        let agents = self.known.iter().zip(&self.snapshot.agents);
+        agents.into_iter().any(|(agent, seen)| agent.may_take(seen.open))
     }
 
     /// The agent was given one more task.
@@ -133,7 +123,7 @@ impl Scene {
     }
 }
 
-fn routed(known: &Known, held: &HashMap<AgentId, u32>, prices: &Prices) -> routing::Agent {
+fn routed(known: &Known, prices: &Prices) -> routing::Agent {
     let agent = &known.agent;
     let mut labels = agent.labels.clone();
     if !agent.region.is_empty() {
@@ -149,7 +139,7 @@ fn routed(known: &Known, held: &HashMap<AgentId, u32>, prices: &Prices) -> routi
         labels,
         usd_per_1k_tokens: prices.get(&agent.model).map_or(0.0, Price::foreseen),
         workload: agent.workload,
-        open: held.get(&agent.id).copied().unwrap_or(0),
+        open: known.held,
         capacity: agent.capacity,
         backlog: 0,
         last_chosen: known.chosen_at,

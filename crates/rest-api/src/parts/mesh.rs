@@ -31,6 +31,18 @@ pub async fn run(mesh: Mesh, every: Duration, stop: CancellationToken) -> Result
     Ok(())
 }
 
+/// Gives places that have become free to tasks that wait, and keeps what tasks have taught, until `stop`.
+///
+/// # Errors
+/// None: what fails is logged, and tasks that wait are found by the sweeper.
+pub async fn follow_up(mesh: Mesh, stop: CancellationToken) -> Result<(), Infallible> {
+    while stop.run_until_cancelled(mesh.is_owed()).await.is_some() {
+        mesh.follow_up().await;
+    }
+    mesh.follow_up().await;
+    Ok(())
+}
+
 /// Reads the gauges of agents, until `stop`.
 ///
 /// # Errors

@@ -48,7 +48,8 @@ impl World {
             0..12 => self.ask_for_a_task(replica),
             12..15 => self.cancel(replica),
             15..18 => self.delegate(replica),
-            18..30 => self.sweep(replica),
+            18..25 => self.sweep(replica),
+            25..30 => self.follow_up(replica),
             30..33 => self.go_away(worker),
             33..36 => self.register(worker, replica),
             36..38 => self.leave(worker, replica),
@@ -257,6 +258,14 @@ impl World {
         let mesh = self.mesh.clone();
         self.begin(replica, "sweep".to_owned(), async move {
             Heard::Done(mesh.sweep().await.map(drop))
+        });
+    }
+
+    pub fn follow_up(&mut self, replica: u64) {
+        let mesh = self.mesh.clone();
+        self.begin(replica, "follow up".to_owned(), async move {
+            mesh.follow_up().await;
+            Heard::Done(Ok(()))
         });
     }
 

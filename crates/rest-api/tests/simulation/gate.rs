@@ -138,7 +138,6 @@ behind_the_gate! { Tasks
     fn decisions_since(tenant: TenantId, since: DateTime<Utc>, before: Option<DecisionId>, limit: u32) -> Vec<Decision>;
     fn histories(tenant: TenantId, ids: &[TaskId]) -> Vec<(TaskId, TaskEvent)>;
     fn held_by(tenant: TenantId, agents: &[AgentId]) -> Vec<Task>;
-    fn load(tenant: TenantId) -> Vec<(AgentId, u32)>;
     fn due(now: DateTime<Utc>, limit: u32) -> Vec<Task>;
     fn pending(tenant: TenantId, limit: u32) -> Vec<Task>;
     fn waiting() -> Vec<WaitingTasks>;
@@ -152,6 +151,12 @@ behind_the_gate! { Tasks
         self.gate.pass().await;
         let changes: Vec<_> = changes.iter().map(|change| self.seen(change)).collect();
         self.inner.save(tenant, &changes).await
+    }
+
+    async fn save_each(&self, tenant: TenantId, changes: &[TaskChange]) -> Result<Vec<bool>, StoreError> {
+        self.gate.pass().await;
+        let changes: Vec<_> = changes.iter().map(|change| self.seen(change)).collect();
+        self.inner.save_each(tenant, &changes).await
     }
 
     fn moved(&self) -> watch::Receiver<u64> {

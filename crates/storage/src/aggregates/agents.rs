@@ -51,7 +51,11 @@ const LIST: &str = "
 const PRESENT: &str = "SELECT document FROM agents WHERE tenant_id = $1 AND state <> 'offline' ORDER BY id";
 
 const KNOWN: &str = "
-    SELECT document, chosen_at, experience
+    SELECT document, chosen_at, experience,
+           (SELECT COUNT(*)
+              FROM tasks
+             WHERE tasks.tenant_id = agents.tenant_id AND assignee = agents.id
+               AND tasks.state IN ('assigned', 'accepted', 'in_progress'))
       FROM agents
      WHERE tenant_id = $1 AND state <> 'offline'
      ORDER BY id";
@@ -66,6 +70,8 @@ const LEARN: &str = "
 const ALL_PRESENT: &str = "SELECT document FROM agents WHERE state <> 'offline'";
 
 const SILENT: &str = "SELECT document FROM agents WHERE check_at <= $1 ORDER BY check_at LIMIT $2";
+
+type KnownRow = (Document<Agent>, i64, Document<Value>, i64);
 
 #[async_trait]
 impl Agents for Store {
@@ -222,14 +228,15 @@ impl Agents for Store {
     async fn known(&self, tenant: TenantId) -> Result<Vec<Known>, StoreError> {
         self.call("known", "agents", async {
             let mut unit = self.read(tenant).await?;
-            let rows: Vec<(Document<Agent>, i64, Document<Value>)> = sqlx::query_as(KNOWN)
+            let rows: Vec<KnownRow> = sqlx::query_as(KNOWN)
                 .bind(tenant.0)
                 .fetch_all(unit.conn())
                 .await?;
-            let known = |(agent, chosen_at, experience): (Document<Agent>, i64, Document<Value>)| Known {
+            let known = |(agent, chosen_at, experience, held): KnownRow| Known {
                 agent: agent.0,
                 chosen_at: unsigned(chosen_at),
                 experience: experience.0,
+                held: u32::try_from(held).unwrap_or(u32::MAX),
             };
             Ok(rows.into_iter().map(known).collect())
         })

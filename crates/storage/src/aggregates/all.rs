@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod messages;
 mod outbox;
+mod placing;
 mod providers;
 mod read_back;
 mod seals;
@@ -46,6 +47,9 @@ type Connection = <Db as Database>::Connection;
 
 /// How many rows one statement inserts: SQLite binds at most 32,766 values, the widest row has 17.
 const BATCH: usize = 500;
+
+/// Up to so many rows a statement with as many values stays prepared.
+const FEW: usize = 4;
 
 /// The port, on these connections.
 pub(super) fn storage(pools: Pools, meter: Arc<Meter>, signals: Arc<Signals>) -> Storage {

@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::ports::storage::{Events, LogBounds, Woken};
 use domain::{Event, StoreError, TenantId};
+use sqlx::QueryBuilder;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use super::store::Store;
 use super::unit::Unit;
+use super::{BATCH, Db, FEW};
 use crate::column::{Document, signed, unsigned};
 use crate::fault::Fault;
 
-const TELL: &str = "INSERT INTO events (tenant_id, at, document) VALUES ($1, $2, $3)";
+const TELL: &str = "INSERT INTO events (tenant_id, at, document) ";
 
 const AFTER: &str = "
     SELECT number, document
@@ -143,11 +145,15 @@ impl Events for Store {
 impl Unit {
     /// Writes what has happened, before the unit commits.
     pub(super) async fn tell(&mut self, events: &[Event]) -> Result<(), Fault> {
-        for event in events {
-            sqlx::query(TELL)
-                .bind(event.tenant_id.0)
-                .bind(event.at)
-                .bind(Document(event))
+        for batch in events.chunks(BATCH) {
+            let mut tell = QueryBuilder::<Db>::new(TELL);
+            tell.push_values(batch, |mut row, event| {
+                row.push_bind(event.tenant_id.0)
+                    .push_bind(event.at)
+                    .push_bind(Document(event));
+            });
+            tell.build()
+                .persistent(batch.len() <= FEW)
                 .execute(self.conn())
                 .await?;
         }

@@ -67,12 +67,6 @@ const RECENT_DECISIONS: &str = "
      ORDER BY id DESC
      LIMIT $4";
 
-const LOAD: &str = "
-    SELECT assignee, COUNT(*)
-      FROM tasks
-     WHERE tenant_id = $1 AND assignee IS NOT NULL AND state IN ('assigned', 'accepted', 'in_progress')
-     GROUP BY assignee";
-
 const DUE: &str = "SELECT document FROM tasks WHERE due_at <= $1 ORDER BY urgency DESC, due_at LIMIT $2";
 
 const PENDING: &str = "
@@ -216,13 +210,6 @@ impl Store {
             held.extend(all(rows));
         }
         Ok(held)
-    }
-
-    pub(super) async fn count_held(&self, tenant: TenantId) -> Result<Vec<(AgentId, u32)>, Fault> {
-        let mut unit = self.read(tenant).await?;
-        let rows: Vec<(Uuid, i64)> = sqlx::query_as(LOAD).bind(tenant.0).fetch_all(unit.conn()).await?;
-        let count = |(agent, count)| (AgentId(agent), u32::try_from(count).unwrap_or(u32::MAX));
-        Ok(rows.into_iter().map(count).collect())
     }
 
     pub(super) async fn due_tasks(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>, Fault> {

@@ -7,11 +7,12 @@ use domain::agent::AgentState;
 use domain::ports::storage::{Created, TaskChange, TaskFilter, Tasks, WaitingTasks};
 use domain::task::{Decision, TaskEvent, TaskState};
 use domain::{Agent, AgentId, DecisionId, Event, Page, PageRequest, StoreError, Task, TaskId, TenantId};
+use sqlx::QueryBuilder;
 use tokio::sync::watch;
 
-use super::dialect;
 use super::store::{Store, same_tenant};
 use super::unit::Unit;
+use super::{BATCH, Db, FEW};
 use crate::column::{Document, Word};
 use crate::fault::Fault;
 
@@ -29,15 +30,14 @@ const SAVE: &str = "
 const HELD: &str = "
     SELECT COUNT(*)
       FROM tasks
-     WHERE tenant_id = $1 AND assignee = $2 AND state IN ('assigned', 'accepted', 'in_progress')";
+     WHERE tenant_id = $1 AND assignee = $2 AND state IN ('assigned', 'accepted', 'in_progress') AND id <> $3";
 
-const CHOSEN: &str = "UPDATE agents SET chosen_at = $3 WHERE tenant_id = $1 AND id = $2";
+/// Locks the agent that a task is given to.
+const CHOSEN: &str = "UPDATE agents SET chosen_at = $3 WHERE tenant_id = $1 AND id = $2 RETURNING document";
 
-const NOTE: &str = "INSERT INTO task_events (tenant_id, task_id, number, document) VALUES ($1, $2, $3, $4)";
+const NOTE: &str = "INSERT INTO task_events (tenant_id, task_id, number, document) ";
 
-const DECIDE: &str = "
-    INSERT INTO routing_decisions (id, tenant_id, task_id, decided_at, document)
-    VALUES ($1, $2, $3, $4, $5)";
+const DECIDE: &str = "INSERT INTO routing_decisions (id, tenant_id, task_id, decided_at, document) ";
 
 #[async_trait]
 impl Tasks for Store {
@@ -46,9 +46,6 @@ impl Tasks for Store {
             let task = &change.task;
             same_tenant(tenant, task.tenant_id)?;
             let mut unit = self.write(tenant).await?;
-            if change.assigns {
-                unit.take_place(tenant, task).await?;
-            }
             let created = sqlx::query(CREATE)
                 .bind(task.id.0)
                 .bind(tenant.0)
@@ -71,8 +68,13 @@ impl Tasks for Store {
                     existing.ok_or_else(|| StoreError::internal("a task is neither new nor there"))?;
                 return Ok(Created::Existing(Box::new(existing)));
             }
-            unit.note(change).await?;
+            unit.note(&[change]).await?;
             unit.tasks_moved();
+            if change.assigns {
+                // Last, since whoever gives this agent a task waits from here on. Nobody else knows of the task.
+                unit.tell_happened().await?;
+                unit.take_place(tenant, task).await?;
+            }
             unit.commit().await?;
             Ok(Created::New)
         })
@@ -84,6 +86,16 @@ impl Tasks for Store {
             let mut unit = self.write(tenant).await?;
             unit.save_tasks(tenant, changes).await?;
             unit.commit().await
+        })
+        .await
+    }
+
+    async fn save_each(&self, tenant: TenantId, changes: &[TaskChange]) -> Result<Vec<bool>, StoreError> {
+        self.call("save_each", "tasks", async {
+            let mut unit = self.write_keyed(tenant).await?;
+            let saved = unit.save_each_task(tenant, changes).await?;
+            unit.commit().await?;
+            Ok(saved)
         })
         .await
     }
@@ -154,10 +166,6 @@ impl Tasks for Store {
             .await
     }
 
-    async fn load(&self, tenant: TenantId) -> Result<Vec<(AgentId, u32)>, StoreError> {
-        self.call("load", "tasks", self.count_held(tenant)).await
-    }
-
     async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>, StoreError> {
         self.call("due", "tasks", self.due_tasks(now, limit)).await
     }
@@ -187,10 +195,10 @@ impl Unit {
         }
         for change in changes {
             self.save_task(&change.task).await?;
-            self.note(change).await?;
             self.tasks_moved();
         }
-        Ok(())
+        let changes: Vec<_> = changes.iter().collect();
+        self.note(&changes).await
     }
 
     async fn save_task(&mut self, task: &Task) -> Result<(), Fault> {
@@ -212,31 +220,27 @@ impl Unit {
         }
     }
 
-    /// Locks the agent that a task is given to: it must be here and have a place free, at this moment.
+    /// Locks the agent that a task is given to: it must be here and have a place free, at this moment, beside this task.
     async fn take_place(&mut self, tenant: TenantId, task: &Task) -> Result<(), Fault> {
         let Some(id) = task.holder() else {
             return Err(StoreError::internal("a task without an assignee is given to nobody").into());
         };
-        let agent: Option<Document<Agent>> = sqlx::query_scalar(dialect::LOCK_AGENT)
+        let agent: Option<Document<Agent>> = sqlx::query_scalar(CHOSEN)
             .bind(tenant.0)
             .bind(id.0)
+            .bind(task.updated_at.timestamp_millis())
             .fetch_optional(self.conn())
             .await?;
         let held: i64 = sqlx::query_scalar(HELD)
             .bind(tenant.0)
             .bind(id.0)
+            .bind(task.id.0)
             .fetch_one(self.conn())
             .await?;
         let held = u32::try_from(held).unwrap_or(u32::MAX);
         if !agent.is_some_and(|agent| agent.0.may_take(held)) {
             return Err(StoreError::conflict("assignee", "this agent cannot take a task now").into());
         }
-        sqlx::query(CHOSEN)
-            .bind(tenant.0)
-            .bind(id.0)
-            .bind(task.updated_at.timestamp_millis())
-            .execute(self.conn())
-            .await?;
         Ok(())
     }
 
@@ -249,6 +253,7 @@ impl Unit {
         let held: i64 = sqlx::query_scalar(HELD)
             .bind(agent.tenant_id.0)
             .bind(agent.id.0)
+            .bind(uuid::Uuid::nil())
             .fetch_one(self.conn())
             .await?;
         if held > 0 {
@@ -258,31 +263,52 @@ impl Unit {
         }
     }
 
-    async fn note(&mut self, change: &TaskChange) -> Result<(), Fault> {
-        let task = &change.task;
-        for event in &change.events {
-            sqlx::query(NOTE)
-                .bind(task.tenant_id.0)
-                .bind(task.id.0)
-                .bind(i64::from(event.number))
-                .bind(Document(event))
+    /// What is left behind by tasks that have moved: their events, and who was chosen.
+    pub(super) async fn note(&mut self, changes: &[&TaskChange]) -> Result<(), Fault> {
+        let events: Vec<_> = changes
+            .iter()
+            .flat_map(|change| change.events.iter().map(|event| (&change.task, event)))
+            .collect();
+        for batch in events.chunks(BATCH) {
+            let mut note = QueryBuilder::<Db>::new(NOTE);
+            note.push_values(batch, |mut row, (task, event)| {
+                row.push_bind(task.tenant_id.0)
+                    .push_bind(task.id.0)
+                    .push_bind(i64::from(event.number))
+                    .push_bind(Document(*event));
+            });
+            note.build()
+                .persistent(batch.len() <= FEW)
                 .execute(self.conn())
                 .await?;
+        }
+        for (task, event) in events {
             self.happened(Event::of_task(task, event));
             if let Some(agent) = event.agent_id {
                 self.woke(task.tenant_id, agent);
             }
         }
-        if let Some(agent) = task.holder() {
-            self.woke(task.tenant_id, agent);
+        for task in changes.iter().map(|change| &change.task) {
+            if let Some(agent) = task.holder() {
+                self.woke(task.tenant_id, agent);
+            }
         }
-        if let Some(decision) = &change.decision {
-            sqlx::query(DECIDE)
-                .bind(decision.id.0)
-                .bind(task.tenant_id.0)
-                .bind(task.id.0)
-                .bind(decision.at)
-                .bind(Document(decision))
+        let decisions: Vec<_> = changes
+            .iter()
+            .filter_map(|change| change.decision.as_ref())
+            .collect();
+        for batch in decisions.chunks(BATCH) {
+            let mut decide = QueryBuilder::<Db>::new(DECIDE);
+            decide.push_values(batch, |mut row, decision| {
+                row.push_bind(decision.id.0)
+                    .push_bind(decision.tenant_id.0)
+                    .push_bind(decision.task_id.0)
+                    .push_bind(decision.at)
+                    .push_bind(Document(*decision));
+            });
+            decide
+                .build()
+                .persistent(batch.len() <= FEW)
                 .execute(self.conn())
                 .await?;
         }

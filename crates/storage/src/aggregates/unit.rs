@@ -87,9 +87,7 @@ impl Unit {
 
     /// Writes what has happened, numbers the changes, commits, and wakes whoever waits for them.
     pub(super) async fn commit(mut self) -> Result<(), Fault> {
-        let happened = std::mem::take(&mut self.happened);
-        self.tell(&happened).await?;
-        self.told.events_fresh = !happened.is_empty();
+        self.tell_happened().await?;
         self.told.changes = !self.changed.is_empty();
         if self.told.changes {
             self.number_changes().await?;
@@ -99,6 +97,14 @@ impl Unit {
         if dialect::SIGNALS_AT_COMMIT {
             self.told.tell(&self.signals);
         }
+        Ok(())
+    }
+
+    /// Writes what has happened so far.
+    pub(super) async fn tell_happened(&mut self) -> Result<(), Fault> {
+        let happened = std::mem::take(&mut self.happened);
+        self.tell(&happened).await?;
+        self.told.events_fresh |= !happened.is_empty();
         Ok(())
     }
 

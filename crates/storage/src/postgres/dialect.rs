@@ -54,9 +54,6 @@ pub const LOCK_JOB: &str = concat!(
         FOR UPDATE"
 );
 
-/// An agent that is about to be given a task.
-pub const LOCK_AGENT: &str = "SELECT document FROM agents WHERE tenant_id = $1 AND id = $2 FOR UPDATE";
-
 /// The tasks that nobody has, by their sort: how many, and the first of them. There is no least of uuids before Postgres 18.
 pub const WAITING_TASKS: &str = "
     SELECT kind, COUNT(*), MIN(id::text)::uuid

@@ -29,9 +29,6 @@ pub const LOCK_JOB: &str = concat!(
       WHERE tenant_id = $1 AND id = $2"
 );
 
-/// An agent that is about to be given a task.
-pub const LOCK_AGENT: &str = "SELECT document FROM agents WHERE tenant_id = $1 AND id = $2";
-
 /// The tasks that nobody has, by their sort: how many, and the first of them.
 pub const WAITING_TASKS: &str = "
     SELECT kind, COUNT(*), MIN(id)

@@ -14,6 +14,7 @@ on_both!(
     a_task_is_stored_with_its_history_and_the_choice_of_its_agent,
     of_two_changes_to_the_same_task_one_is_stored,
     an_agent_is_given_no_more_than_it_takes_however_many_ask_at_once,
+    of_many_tasks_each_is_stored_for_itself,
     nobody_is_given_a_task_who_is_not_here,
     an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction,
     an_agent_cannot_go_with_a_task_that_it_was_given_meanwhile,
@@ -75,12 +76,9 @@ async fn a_task_is_stored_with_its_history_and_the_choice_of_its_agent(backend: 
         backend.tasks.held_by(tenant, &[agent.id]).await.unwrap(),
         [change.task]
     );
-    assert_eq!(backend.tasks.load(tenant).await.unwrap(), [(agent.id, 1)]);
     let known = backend.agents.known(tenant).await.unwrap();
-    assert_eq!(
-        known[0].chosen_at,
-        u64::try_from(at(1).timestamp_millis()).unwrap()
-    );
+    let chosen_at = u64::try_from(at(1).timestamp_millis()).unwrap();
+    assert_eq!((known[0].chosen_at, known[0].held), (chosen_at, 1));
     let mut keyed = task(tenant, "build");
     keyed.idempotency_key = Some("k".into());
     backend
@@ -157,7 +155,78 @@ async fn an_agent_is_given_no_more_than_it_takes_however_many_ask_at_once(backen
         .map(conflict)
         .collect::<Vec<_>>();
     assert_eq!(full, ["assignee"; 7]);
-    assert_eq!(backend.tasks.load(tenant).await.unwrap(), [(agent.id, 3)]);
+    assert_eq!(backend.agents.known(tenant).await.unwrap()[0].held, 3);
+}
+
+async fn of_many_tasks_each_is_stored_for_itself(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut agent = agent(tenant, "one");
+    agent.capacity = 3;
+    backend.agents.add(tenant, &agent).await.unwrap();
+    let mut changes = Vec::new();
+    for _ in 0..6 {
+        let new = created(task(tenant, "build"));
+        backend.tasks.create(tenant, &new).await.unwrap();
+        changes.push(new);
+    }
+    let moved = |change: &TaskChange, assigns: bool| {
+        let mut task = change.task.clone();
+        task.version += 1;
+        let events = if assigns {
+            vec![task.assign(&agent, at(1))]
+        } else {
+            task.wait("nobody is here".to_owned(), at(1))
+                .into_iter()
+                .collect()
+        };
+        TaskChange {
+            decision: assigns.then(|| decision(&task, &agent)),
+            task,
+            events,
+            assigns,
+        }
+    };
+    let elsewhere = moved(&changes[0], false);
+    backend
+        .tasks
+        .save(tenant, std::slice::from_ref(&elsewhere))
+        .await
+        .unwrap();
+    // One that has moved, four for three places, one that waits; two replicas at once.
+    let all: Vec<_> = changes
+        .iter()
+        .enumerate()
+        .map(|(at, change)| moved(change, at < 5))
+        .collect();
+    let (one, other) = tokio::join!(
+        backend.tasks.save_each(tenant, &all),
+        backend.tasks.save_each(tenant, &all)
+    );
+    // One place was kept for the task that had moved: it is still free.
+    let again = backend.tasks.save_each(tenant, &all[3..]).await.unwrap();
+    let again: Vec<bool> = [false; 3].into_iter().chain(again).collect();
+    let mut times = vec![0; all.len()];
+    for saved in [one.unwrap(), other.unwrap(), again] {
+        for (times, saved) in times.iter_mut().zip(saved) {
+            *times += usize::from(saved);
+        }
+    }
+    assert_eq!(
+        (times[0], times[1..5].iter().sum::<usize>(), times[5]),
+        (0, 3, 1),
+        "{times:?}"
+    );
+    for (change, times) in all.iter().zip(times) {
+        assert!(times <= 1);
+        let id = change.task.id;
+        let stored = backend.tasks.get(tenant, id).await.unwrap();
+        assert_eq!(stored == change.task, times == 1);
+        let events = backend.tasks.history(tenant, id).await.unwrap();
+        assert_eq!(events.len(), if id == elsewhere.task.id { 2 } else { 1 + times });
+        let decisions = backend.tasks.decisions(tenant, id).await.unwrap();
+        assert_eq!(decisions.len(), if change.assigns { times } else { 0 });
+    }
+    assert_eq!(backend.agents.known(tenant).await.unwrap()[0].held, 3);
 }
 
 async fn nobody_is_given_a_task_who_is_not_here(backend: Backend) {
@@ -387,11 +456,17 @@ async fn another_tenants_agents_and_tasks_are_not_there(backend: Backend) {
     refused!(backend.agents.add(other, &agent).await, NotFound);
     refused!(backend.tasks.get(other, id).await, NotFound);
     refused!(backend.tasks.create(other, &change).await, NotFound);
+    refused!(
+        backend
+            .tasks
+            .save_each(other, std::slice::from_ref(&change))
+            .await,
+        NotFound
+    );
     refused!(backend.tasks.save(other, &[change]).await, NotFound);
     assert_eq!(backend.tasks.history(other, id).await.unwrap(), []);
     assert_eq!(backend.tasks.decisions(other, id).await.unwrap(), []);
     assert_eq!(backend.tasks.held_by(other, &[agent.id]).await.unwrap(), []);
-    assert_eq!(backend.tasks.load(other).await.unwrap(), []);
     assert_eq!(backend.agents.present(other).await.unwrap(), []);
     let theirs = given(task(other, "build"), &agent);
     assert_eq!(conflict(backend.tasks.create(other, &theirs).await), "assignee");

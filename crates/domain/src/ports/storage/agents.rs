@@ -38,6 +38,8 @@ pub struct Known {
     pub chosen_at: u64,
     /// What was learned of it, by sort of task.
     pub experience: Value,
+    /// How many tasks it holds.
+    pub held: u32,
 }
 
 /// Agents and what is allowed of them.

@@ -64,6 +64,9 @@ pub trait Tasks: Send + Sync {
     /// Stores tasks that have moved, all or none. [`StoreError::Stale`](crate::StoreError::Stale) when one of them has moved
     /// otherwise meanwhile; conflict on `assignee` as for [`Tasks::create`].
     async fn save(&self, tenant: TenantId, changes: &[TaskChange]) -> Result<()>;
+    /// Stores those of these tasks that have not moved otherwise meanwhile, and whose assignee, where one is given them, can
+    /// take them. Answers for each whether it is stored.
+    async fn save_each(&self, tenant: TenantId, changes: &[TaskChange]) -> Result<Vec<bool>>;
     /// One task.
     async fn get(&self, tenant: TenantId, id: TaskId) -> Result<Task>;
     /// The task that was created under this idempotency key.
@@ -90,8 +93,6 @@ pub trait Tasks: Send + Sync {
     async fn histories(&self, tenant: TenantId, ids: &[TaskId]) -> Result<Vec<(TaskId, TaskEvent)>>;
     /// The tasks that these agents hold, the most urgent and oldest first.
     async fn held_by(&self, tenant: TenantId, agents: &[AgentId]) -> Result<Vec<Task>>;
-    /// How many tasks each agent holds; those without any are missing.
-    async fn load(&self, tenant: TenantId) -> Result<Vec<(AgentId, u32)>>;
     /// Across tenants: tasks about which something is to be done at `now`, the most urgent and oldest first.
     async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>>;
     /// The tenant's tasks for which somebody is looked for, the most urgent and oldest first, due or not.
