@@ -83,7 +83,7 @@ struct Options {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    runtime::listen::install_crypto_provider();
+    runtime::tls::install_crypto_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::TenantId;
-use domain::ports::storage::Seal;
+use domain::ports::storage::{Seal, SealPlace};
 
 use crate::{Control, ControlError};
 
 /// Secrets that are read at once.
 const BATCH: u32 = 100;
+/// So many of what cannot be opened are named, of each key and tenant.
+const NAMED: u32 = 10;
 
 /// Which key-encryption keys seal how much.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,14 +26,16 @@ pub struct Seals {
     pub unopenable: BTreeMap<String, u64>,
     /// Which of these keys are configured, and are other keys under the same name.
     pub wrong: BTreeSet<String>,
+    /// What some of the secrets are for that no key opens: credentials by the names of their providers.
+    pub closed: BTreeSet<String>,
 }
 
 impl Control {
     /// Seals under the first key what another one that is configured has sealed, in every tenant; how many secrets
-    /// that were. What is changed meanwhile is left to the next time.
+    /// that were. What is changed meanwhile is left to the next time, and so is what does not open: [`Self::seals`] names it.
     ///
     /// # Errors
-    /// When storage cannot answer, or a sealed secret was tampered with.
+    /// When storage cannot answer.
     pub async fn rewrap(&self) -> Result<u64, ControlError> {
         let keys = self.vault.key_ids();
         let mut moved = 0;
@@ -49,10 +53,9 @@ impl Control {
             let seals = self.storage.seals.under(tenant, old, BATCH).await?;
             let (found, before) = (seals.len(), moved);
             for seal in seals {
-                let sealed = self
-                    .vault
-                    .rewrap(tenant, seal.provider, &seal.sealed)
-                    .map_err(ControlError::internal)?;
+                let Ok(sealed) = self.vault.rewrap(tenant, seal.provider, &seal.sealed) else {
+                    continue;
+                };
                 let put = self.storage.seals.replace(tenant, &seal, &sealed).await?;
                 moved += u64::from(put);
             }
@@ -81,6 +84,7 @@ impl Control {
                 }
                 if is_wrong || !keys.contains(&id) {
                     *seals.unopenable.entry(id.clone()).or_default() += count;
+                    seals.closed.extend(self.closed(tenant, &id).await?);
                 } else if id != seals.first {
                     seals.under_old += count;
                 }
@@ -88,6 +92,19 @@ impl Control {
             }
         }
         Ok(seals)
+    }
+
+    /// What some of the secrets are for that this key should open.
+    async fn closed(&self, tenant: TenantId, key: &str) -> Result<Vec<String>, ControlError> {
+        let mut closed = Vec::new();
+        for seal in self.storage.seals.under(tenant, key, NAMED).await? {
+            closed.push(match seal.place {
+                SealPlace::Credential => self.storage.providers.get(tenant, seal.provider).await?.name,
+                SealPlace::Import(_) => "an import that waits".to_owned(),
+                SealPlace::Answer(_) => "a kept answer".to_owned(),
+            });
+        }
+        Ok(closed)
     }
 
     /// Whether a key opens what one of its name has sealed in this tenant: any of it will do.

@@ -99,7 +99,7 @@ pub fn declarations() -> Vec<&'static Declaration> {
         mcp_server::engine::EngineMetrics::DECLARATIONS,
         mcp_server::ws::WebSocketMetrics::DECLARATIONS,
         queue::QueueMetrics::DECLARATIONS,
-        runtime::listen::CertificateMetrics::DECLARATIONS,
+        runtime::tls::CertificateMetrics::DECLARATIONS,
         storage::DbMetrics::DECLARATIONS,
         uplink::spool::SpoolMetrics::DECLARATIONS,
         worker::metrics::JobMetrics::DECLARATIONS,

@@ -29,7 +29,7 @@ use arguments::Arguments;
 
 /// Runs a command line and tells how it ended; see [`failure::Failure`] for the exit codes.
 pub fn run(arguments: Arguments) -> ExitCode {
-    runtime::listen::install_crypto_provider();
+    runtime::tls::install_crypto_provider();
     let terminal = terminal::Terminal::new(arguments.global.output);
     match arguments.command.run(&arguments.global, &terminal) {
         Ok(()) => ExitCode::SUCCESS,

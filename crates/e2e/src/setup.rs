@@ -56,6 +56,7 @@ pub struct Setup {
     pub(crate) programs: Option<PathBuf>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) neighbour: Option<Neighbour>,
+    pub(crate) certificates: Option<PathBuf>,
 }
 
 impl Setup {
@@ -83,6 +84,7 @@ impl Setup {
             programs: None,
             data: None,
             neighbour: None,
+            certificates: None,
         }
     }
 
@@ -176,6 +178,17 @@ impl Setup {
     pub fn with_data(mut self, dir: &Path) -> Self {
         self.data = Some(dir.to_owned());
         self
+    }
+
+    /// Lets services speak to rest-api over mutual TLS (a cluster only): it has `server.crt` and `server.key` of this
+    /// directory, they have `client.crt` and `client.key`, and all trust `ca.crt`.
+    #[must_use]
+    pub fn with_mutual_tls(mut self, certificates: &Path) -> Self {
+        self.certificates = Some(certificates.to_owned());
+        self.set(Service::RestApi, "grpc.listen.tls.reload", "200ms")
+            .set(Service::RestApi, "grpc.listen.tls.client_grace", "2s")
+            .set(Service::McpServer, "control_plane.reload", "200ms")
+            .set(Service::Worker, "control_plane.reload", "200ms")
     }
 
     /// Starts it; it is ready when this returns.

@@ -136,7 +136,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         target,
     } = deps;
     config.leaves_places()?;
-    let link = uplink::connect(&config.control_plane, target, &telemetry)?;
+    let link = uplink::connect(&config.control_plane, target, &telemetry, &life)?;
     let timeout = config.control_plane.timeout.get();
     let credentials = Arc::new(Credentials::new(link.clone(), timeout));
     let connectors = Arc::new(Connectors::new(config.egress.clone(), credentials, &telemetry)?);
@@ -187,7 +187,10 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let (transport, sockets) = doors(parts, cache, (&agents, &link), &config, &telemetry, &life);
     let (router, admin) = routers((&transport, &sockets), &config, &telemetry, &life).await?;
     Ok(Service {
-        listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
+        listener: Listener::bind(&config.listen)
+            .await
+            .map_err(|error| error.in_section("listen"))?
+            .named("http", &telemetry),
         router,
         admin,
         upkeep: transport.upkeep(),

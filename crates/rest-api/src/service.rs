@@ -221,7 +221,8 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         Some(link) => GrpcOn::Link(link),
         None => GrpcOn::Listener(Box::new(
             Listener::bind(&config.grpc.listen)
-                .await?
+                .await
+                .map_err(|error| error.in_section("grpc.listen"))?
                 .named("grpc", &telemetry),
         )),
     };
@@ -231,7 +232,10 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         .await?
         .beside(api.merge(telemetry.public_router()), &telemetry);
     let http = (
-        Listener::bind(&config.listen).await?.named("http", &telemetry),
+        Listener::bind(&config.listen)
+            .await
+            .map_err(|error| error.in_section("listen"))?
+            .named("http", &telemetry),
         router,
     );
     let grpc = services(grpc, &service_key);

@@ -22,3 +22,4 @@ pub mod link;
 pub mod listen;
 pub mod process;
 pub mod threads;
+pub mod tls;

@@ -10,12 +10,10 @@ mod connection;
 mod first_bytes;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod unread;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,11 +25,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::lifecycle::Lifecycle;
 
-pub use config::{ListenConfig, TlsConfig};
-pub use tls::{CertificateMetrics, certificate_end, install_crypto_provider};
+pub use config::{ClientCertificates, ListenConfig, TlsConfig};
 
+use crate::tls::{CertificateMetrics, ServerTls, TlsFileError};
 use connection::Server;
-use tls::Certificate;
 
 /// How long accepting pauses when the process is out of file descriptors, for some to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -47,14 +44,9 @@ pub enum ListenError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// A certificate or key file cannot be read, or holds none.
-    #[error("cannot use {} for TLS: {message}", path.display())]
-    Tls {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
+    /// A file of certificates or keys does not fit.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// A limit that no server can work with.
     #[error("listener limit `{limit}` {message}")]
     Limit {
@@ -71,7 +63,16 @@ impl ListenError {
     pub fn is_of_the_settings(&self) -> bool {
         match self {
             Self::Bind { source, .. } => source.kind() == io::ErrorKind::InvalidInput,
-            Self::Tls { .. } | Self::Limit { .. } => true,
+            Self::Tls(_) | Self::Limit { .. } => true,
+        }
+    }
+
+    /// The same, where the listener's settings are in this section.
+    #[must_use]
+    pub fn in_section(self, section: &str) -> Self {
+        match self {
+            Self::Tls(error) => Self::Tls(error.in_section(section)),
+            other => other,
         }
     }
 }
@@ -123,7 +124,7 @@ pub struct Listener {
     open: OpenConnections,
     telemetry: Option<Telemetry>,
     slots: Arc<Semaphore>,
-    certificate: Option<Arc<Certificate>>,
+    tls: Option<Arc<ServerTls>>,
     server: Server,
 }
 
@@ -133,9 +134,8 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub async fn bind(config: &ListenConfig) -> Result<Self, ListenError> {
-        let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
-        let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
-        let server = Server::new(config, tls)?;
+        let tls = config.tls.as_ref().map(ServerTls::read).transpose()?;
+        let server = Server::new(config, tls.clone())?;
         let cannot_bind = |source| ListenError::Bind {
             address: config.address.clone(),
             source,
@@ -146,12 +146,12 @@ impl Listener {
             socket,
             bound: Bound {
                 addr,
-                tls: certificate.is_some(),
+                tls: tls.is_some(),
             },
             open: OpenConnections::default(),
             telemetry: None,
             slots: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
-            certificate,
+            tls,
             server,
         })
     }
@@ -166,11 +166,12 @@ impl Listener {
         self.open.clone()
     }
 
-    /// Shows when its certificate ends in `tls_certificate_expiry_timestamp_seconds`, by the listener's name.
+    /// Shows when its certificate ends in `tls_certificate_expiry_timestamp_seconds`, and whose certificates it refuses, by
+    /// the listener's name.
     #[must_use]
     pub fn named(self, name: &str, telemetry: &Telemetry) -> Self {
-        if let Some(certificate) = &self.certificate {
-            certificate.shown(name, &CertificateMetrics::new(telemetry));
+        if let Some(tls) = &self.tls {
+            tls.shown(name, CertificateMetrics::new(telemetry));
         }
         self
     }
@@ -191,8 +192,8 @@ impl Listener {
         tracing::info!(address = %self.bound.addr, tls = self.bound.tls, "listening");
         let stop = life.soft_stop();
         let follow = async {
-            match &self.certificate {
-                Some(certificate) => certificate.follow().await,
+            match &self.tls {
+                Some(tls) => tls.follow().await,
                 None => std::future::pending().await,
             }
         };

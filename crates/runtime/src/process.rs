@@ -17,7 +17,7 @@ use telemetry::{Extras, ServiceInfo, Telemetry, TelemetryConfig};
 
 use crate::config::{self, ConfigError, Sources};
 use crate::lifecycle::{Lifecycle, stop_on_signals};
-use crate::{listen, threads};
+use crate::{threads, tls};
 use probe::Probe;
 
 /// The commit that was built, as far as the build could tell.
@@ -203,7 +203,7 @@ fn serve<C: ServiceConfig>(
     config: C,
     start: impl AsyncFnOnce(C, Telemetry, Lifecycle) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    listen::install_crypto_provider();
+    tls::install_crypto_provider();
     let info = service_info(name, config.environment());
     let extras = Extras {
         spans: Some(config.spans_dir()),

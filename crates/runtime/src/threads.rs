@@ -10,6 +10,10 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 use tracing::dispatcher::{DefaultGuard, Dispatch, set_default, with_default};
 
+/// Twice the usual: a handler polls futures within futures, and a debug build comes near 2 MiB with the deepest. Of a stack
+/// only what is used takes memory.
+const STACK_BYTES: usize = 4 << 20;
+
 thread_local! {
     static GUARD: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
 }
@@ -28,6 +32,7 @@ pub fn service_runtime(name: &str, worker_threads: usize, dispatch: Dispatch) ->
     }
     builder
         .thread_name(name)
+        .thread_stack_size(STACK_BYTES)
         .on_thread_start(move || GUARD.with(|guard| *guard.borrow_mut() = Some(set_default(&dispatch))))
         .on_thread_stop(|| drop(GUARD.with(|guard| guard.borrow_mut().take())))
         .enable_all()

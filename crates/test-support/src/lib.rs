@@ -9,6 +9,7 @@
 //!   [`Process`] (a binary under test; [`ended_by_settings`] for one that refuses to start), [`http`] (a bare HTTP client).
 //! - [`eventually`]: wait for an outcome with a deadline, never for a guessed time.
 
+mod authority;
 mod background;
 pub mod http;
 mod otlp;
@@ -24,6 +25,7 @@ mod small_disk;
 mod upstream;
 mod wait;
 
+pub use authority::{Authority, CertificateFiles};
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use postgres::Postgres;
 pub use process::{Process, ProcessBuilder};

@@ -1,13 +1,17 @@
 //! The channel: over TCP or TLS, or inside the process.
 
+mod tls;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use runtime::config::{LiveSecret, Secret};
+use runtime::lifecycle::Lifecycle;
 use runtime::link::LinkConnector;
+use runtime::tls::TlsFileError;
 use telemetry::Telemetry;
 use telemetry::grpc::ClientService;
 use thiserror::Error;
@@ -15,10 +19,11 @@ use tonic::metadata::errors::InvalidMetadataValue;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
 use crate::config::ControlPlaneConfig;
+use tls::Secured;
 
 /// Where rest-api is.
 pub enum Target {
@@ -49,6 +54,9 @@ pub enum UplinkError {
         /// Why.
         source: io::Error,
     },
+    /// A file of certificates or keys does not fit.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
 }
 
 /// The channel under observation, with the service key on every call.
@@ -76,7 +84,8 @@ fn header(key: &Secret) -> Result<MetadataValue<Ascii>, InvalidMetadataValue> {
     Ok(header)
 }
 
-/// Makes the channel; it connects, and connects again, by itself.
+/// Makes the channel; it connects, and connects again, by itself, each time with the certificates that are in the files
+/// then. While `life` lasts they are looked at also between connections.
 ///
 /// # Errors
 /// When a setting does not fit.
@@ -84,6 +93,7 @@ pub fn connect(
     config: &ControlPlaneConfig,
     target: Target,
     telemetry: &Telemetry,
+    life: &Lifecycle,
 ) -> Result<Link, UplinkError> {
     let key = config.service_key()?;
     if key.now().iter().any(|key| header(key).is_err()) {
@@ -94,7 +104,10 @@ pub fn connect(
     }
     let endpoint = endpoint(config)?;
     let channel = match target {
-        Target::Remote => endpoint.connect_lazy(),
+        Target::Remote => match Secured::of(config, telemetry)? {
+            None => endpoint.connect_lazy(),
+            Some(secured) => secured.connect_lazy(endpoint, config.reload.get(), life)?,
+        },
         Target::InProcess(connector) => endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
             let connector = connector.clone();
             async move { connector.connect().await.map(TokioIo::new) }
@@ -104,47 +117,25 @@ pub fn connect(
     Ok(InterceptedService::new(observed, ShowKey(Arc::new(key))))
 }
 
-fn endpoint(config: &ControlPlaneConfig) -> Result<Endpoint, UplinkError> {
-    let unfit = |error: tonic::transport::Error| UplinkError::Setting {
+fn unfit_url(error: impl std::fmt::Display) -> UplinkError {
+    UplinkError::Setting {
         key: "url",
         expected: format!("http://host:port or https://host:port ({error})"),
-    };
-    let endpoint = Endpoint::from_shared(config.url.clone())
-        .map_err(unfit)?
+    }
+}
+
+fn endpoint(config: &ControlPlaneConfig) -> Result<Endpoint, UplinkError> {
+    let url: Uri = config.url.parse().map_err(unfit_url)?;
+    // tonic refuses https where it does not speak TLS itself: it is told of a plain address, and whom requests are for.
+    let plain = config.url.replacen("https://", "http://", 1);
+    Ok(Endpoint::from_shared(plain)
+        .map_err(unfit_url)?
+        .origin(url)
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(5))
         .keep_alive_while_idle(true)
         .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(8 << 20);
-    if !config.url.starts_with("https://") {
-        return Ok(endpoint);
-    }
-    let tls = ClientTlsConfig::new();
-    let tls = match &config.ca_file {
-        None => tls.with_webpki_roots(),
-        Some(path) => {
-            let pem = authority(path).map_err(|source| UplinkError::File {
-                key: "ca_file",
-                path: path.clone(),
-                source,
-            })?;
-            tls.ca_certificate(Certificate::from_pem(pem))
-        }
-    };
-    endpoint.tls_config(tls).map_err(unfit)
-}
-
-/// The file's text. One without a certificate would be taken silently, and then no server would be trusted.
-fn authority(path: &Path) -> io::Result<String> {
-    let pem = std::fs::read_to_string(path)?;
-    if pem.contains("-----BEGIN CERTIFICATE-----") {
-        Ok(pem)
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "no PEM certificate in it",
-        ))
-    }
+        .initial_connection_window_size(8 << 20))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use runtime::config::{ByteSize, Duration, LiveSecret, Secret};
+use runtime::tls::ClientFiles;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,13 @@ pub struct ControlPlaneConfig {
     pub service_key_file: Option<PathBuf>,
     /// PEM file with the certificate authority that signed rest-api's certificate; the public ones when absent.
     pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate that this service shows to rest-api, and those that signed it, its own first. For
+    /// `grpc.listen.tls.client_ca_file`; the service key is asked for all the same.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file with the private key of `certificate_file`.
+    pub key_file: Option<PathBuf>,
+    /// How often the three files are looked at between connections. A new connection looks at them in any case.
+    pub reload: Duration,
     /// Longest time of one call. The watch and waits for jobs have bounds of their own.
     pub timeout: Duration,
 }
@@ -32,12 +40,49 @@ impl Default for ControlPlaneConfig {
             service_key: Secret::default(),
             service_key_file: None,
             ca_file: None,
+            certificate_file: None,
+            key_file: None,
+            reload: Duration::from_mins(1),
             timeout: Duration::from_secs(10),
         }
     }
 }
 
 impl ControlPlaneConfig {
+    /// The files of its TLS; none where `url` asks for none.
+    ///
+    /// # Errors
+    /// When there is a certificate without its key, or files for a `url` without TLS.
+    pub fn tls_files(&self) -> Result<Option<ClientFiles>, UplinkError> {
+        let wrong = |key, expected: &str| {
+            let expected = expected.to_owned();
+            Err(UplinkError::Setting { key, expected })
+        };
+        let certificate = match (&self.certificate_file, &self.key_file) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+            (Some(_), None) => {
+                return wrong("key_file", "the private key of `control_plane.certificate_file`");
+            }
+            (None, Some(_)) => {
+                return wrong("certificate_file", "the certificate of `control_plane.key_file`");
+            }
+        };
+        if self.url.starts_with("https://") {
+            return Ok(Some(ClientFiles {
+                authorities: self.ca_file.clone(),
+                certificate,
+            }));
+        }
+        if certificate.is_some() || self.ca_file.is_some() {
+            return wrong(
+                "url",
+                "https://host:port, since `control_plane` names files for TLS",
+            );
+        }
+        Ok(None)
+    }
+
     /// The service key, from the setting or its file.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use std::time::Duration;
 use proto::v1::audit_service_server::{AuditService, AuditServiceServer};
 use proto::v1::{AppendRequest, AppendResponse, AuditRecord};
 use runtime::config::{ByteSize, Duration as Span, Secret};
+use runtime::lifecycle::Lifecycle;
 use runtime::link::InMemoryLink;
 use telemetry::{Telemetry, TelemetryConfig};
 use test_support::SmallDisk;
@@ -81,7 +82,13 @@ fn link(store: &Store, telemetry: &Telemetry) -> Link {
         service_key: Secret::new("a-service-key"),
         ..ControlPlaneConfig::default()
     };
-    uplink::connect(&config, Target::InProcess(connector), telemetry).unwrap()
+    uplink::connect(
+        &config,
+        Target::InProcess(connector),
+        telemetry,
+        &Lifecycle::new("test"),
+    )
+    .unwrap()
 }
 
 fn config(dir: &Path) -> SpoolConfig {

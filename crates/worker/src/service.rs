@@ -105,7 +105,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         queue,
         target,
     } = deps;
-    let link = uplink::connect(&config.control_plane, target, &telemetry)?;
+    let link = uplink::connect(&config.control_plane, target, &telemetry, &life)?;
     let timeout = config.control_plane.timeout.get();
     let jobs = Jobs::new(link.clone(), timeout).gathering(Gathering {
         together: config.jobs.together.into(),
@@ -150,7 +150,10 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     .await?
     .beside(telemetry.public_router(), &telemetry);
     Ok(Service {
-        listener: Listener::bind(&config.listen).await?.named("http", &telemetry),
+        listener: Listener::bind(&config.listen)
+            .await
+            .map_err(|error| error.in_section("listen"))?
+            .named("http", &telemetry),
         router,
         admin,
         queue,

@@ -88,8 +88,9 @@ pub(super) fn not_wrong(seals: &Seals) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Failed(format!(
-        "the keys {:?} are here under their names, but do not open what these have sealed: put the right ones back",
-        seals.wrong
+        "the keys {:?} are here under their names, but do not open what these have sealed: {:?}. Put the right ones back; if \
+         they are lost, set these credentials again at their providers (`devmesh tools update`)",
+        seals.wrong, seals.closed
     )))
 }
 

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
 
+use domain::{Clock, SystemClock};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
-use test_support::{Redis, free_port};
+use test_support::{RawUpstream, Redis, Then, free_port};
 
 use crate::mesh::{Mesh, PATIENCE, run};
 
@@ -317,6 +318,29 @@ async fn mistakes_with_broker_and_cache_are_found_and_gone_when_they_are_mended(
     place.is_quiet("cache", &["--set", &cache(&server.url())]);
     let wrong = server.url().replace("redis://", "redis://:wrong-password@");
     place.finds("cache", "", &["--set", &cache(&wrong)]);
+}
+
+#[tokio::test]
+async fn a_service_whose_clock_is_an_hour_slow_is_found_and_one_whose_clock_agrees_is_not() {
+    let mesh = Mesh::up().await.unwrap();
+    let look = |more: &[&str]| {
+        let said = mesh
+            .run(&[&["doctor", "--output", "json"], more].concat())
+            .unwrap();
+        serde_json::from_str::<Value>(&said.stdout)
+            .unwrap_or_else(|_| panic!("{} {}", said.stdout, said.stderr))
+    };
+    let an_hour_ago = (SystemClock.now() - chrono::Duration::hours(1)).to_rfc2822();
+    let answer = format!("HTTP/1.1 200 OK\r\ndate: {an_hour_ago}\r\ncontent-length: 2\r\n\r\n{{}}");
+    let slow = RawUpstream::start(answer, Then::Close).await.unwrap();
+    soon(|| {
+        found(
+            &look(&["--url", slow.url()]),
+            "rest-api: clock",
+            " s apart from this machine's",
+        )
+    });
+    soon(|| quiet(&look(&[]), "rest-api: clock"));
 }
 
 #[tokio::test]

@@ -15,11 +15,13 @@ use proto::v1::{WatchRequest, watch_event};
 use reqwest::{Certificate, Client};
 use runtime::config::Secret;
 use runtime::lifecycle::Lifecycle;
-use runtime::listen::{ListenConfig, TlsConfig, install_crypto_provider};
+use runtime::listen::{ListenConfig, TlsConfig};
+use runtime::tls::install_crypto_provider;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use telemetry::{Telemetry, TelemetryConfig};
 use tempfile::TempDir;
+use test_support::Authority;
 use uplink::{ControlPlaneConfig, Credentials, Jobs, Link, Target, UplinkError};
 
 const SERVICE_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -74,6 +76,10 @@ impl Drop for RestApi {
 
 impl RestApi {
     async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut rest_api::config::GrpcConfig)) -> Self {
         install_crypto_provider();
         let (identity, data) = (Identity::new(), tempfile::tempdir().unwrap());
         let life = Lifecycle::new("rest-api");
@@ -85,7 +91,9 @@ impl RestApi {
             cache: None,
             link: None,
         };
-        let service = rest_api::build(config(&identity, &data), deps).await.unwrap();
+        let mut config = config(&identity, &data);
+        change(&mut config.grpc);
+        let service = rest_api::build(config, deps).await.unwrap();
         let (http, grpc) = (service.addr(), service.grpc_addr().unwrap());
         let control = service.control();
         service.start();
@@ -106,14 +114,21 @@ impl RestApi {
         }
     }
 
-    fn uplink(&self, authority: PathBuf) -> Result<Link, UplinkError> {
-        let config = ControlPlaneConfig {
+    fn control_plane(&self, authority: PathBuf) -> ControlPlaneConfig {
+        ControlPlaneConfig {
             url: self.grpc.clone(),
             service_key: Secret::new(SERVICE_KEY),
             ca_file: Some(authority),
             ..ControlPlaneConfig::default()
-        };
-        uplink::connect(&config, Target::Remote, &telemetry("worker"))
+        }
+    }
+
+    fn link(&self, config: &ControlPlaneConfig) -> Result<Link, UplinkError> {
+        uplink::connect(config, Target::Remote, &telemetry("worker"), &self.life)
+    }
+
+    fn uplink(&self, authority: PathBuf) -> Result<Link, UplinkError> {
+        self.link(&self.control_plane(authority))
     }
 
     fn trusted(&self) -> Link {
@@ -244,6 +259,81 @@ async fn a_service_that_trusts_another_authority_is_told_that_the_certificate_is
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     let why = error.source().unwrap().to_string();
     assert!(why.contains("invalid peer certificate"), "{why}");
+}
+
+#[tokio::test]
+async fn a_service_without_the_certificate_that_rest_api_asks_for_is_told_which_settings_it_lacks() {
+    let authority = Authority::new("clients").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let clients = dir.path().join("clients.crt");
+    std::fs::write(&clients, authority.pem()).unwrap();
+    let rest_api = RestApi::start_with(|grpc| {
+        grpc.listen.tls.as_mut().unwrap().client_ca_file = Some(clients);
+    })
+    .await;
+    let tenant = rest_api.caller.tenant_id;
+    let ask = |link| async move {
+        let jobs = Jobs::new(link, SOON);
+        jobs.get(tenant, JobId::generate(), Duration::ZERO)
+            .await
+            .unwrap_err()
+    };
+    let refused = ask(rest_api.trusted()).await;
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    let why = refused.source().unwrap().to_string();
+    let advice =
+        "rest-api asks for a certificate: set control_plane.certificate_file and control_plane.key_file";
+    assert!(why.contains(advice), "{why}");
+
+    let own = authority.client(dir.path(), "worker").unwrap();
+    let config = ControlPlaneConfig {
+        certificate_file: Some(own.certificate),
+        key_file: Some(own.key),
+        ..rest_api.control_plane(rest_api.identity.certificate())
+    };
+    let answered = ask(rest_api.link(&config).unwrap()).await;
+    assert!(matches!(answered, StoreError::NotFound), "{answered:?}");
+    // The service key is asked for all the same.
+    let another = ControlPlaneConfig {
+        service_key: Secret::new("another key, as long as service keys are"),
+        ..config
+    };
+    let refused = ask(rest_api.link(&another).unwrap()).await;
+    assert!(matches!(refused, StoreError::Internal(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn half_of_what_tls_needs_is_refused_by_the_setting_that_lacks() {
+    let rest_api = RestApi::start().await;
+    let file = rest_api.identity.certificate();
+    let whole = rest_api.control_plane(file.clone());
+    let cases = [
+        (
+            ControlPlaneConfig {
+                certificate_file: Some(file.clone()),
+                ..whole.clone()
+            },
+            "control_plane.key_file: expected the private key of `control_plane.certificate_file`",
+        ),
+        (
+            ControlPlaneConfig {
+                key_file: Some(file.clone()),
+                ..whole.clone()
+            },
+            "control_plane.certificate_file: expected the certificate of `control_plane.key_file`",
+        ),
+        (
+            ControlPlaneConfig {
+                url: whole.url.replace("https", "http"),
+                ..whole
+            },
+            "control_plane.url: expected https://host:port, since `control_plane` names files for TLS",
+        ),
+    ];
+    for (config, said) in cases {
+        let error = rest_api.link(&config).err().expect(said);
+        assert_eq!(error.to_string(), said);
+    }
 }
 
 #[tokio::test]

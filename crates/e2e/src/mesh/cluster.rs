@@ -160,6 +160,12 @@ impl Mesh {
             .env("QUEUE_URL", &backends.broker)
             .env("CACHE_URL", &backends.cache)
             .env("DEVMESH_CACHE__PREFIX", &backends.cache_prefix);
+        let certificates = [
+            ("CERTIFICATE", "server.crt"),
+            ("KEY", "server.key"),
+            ("CLIENT_CA_FILE", "ca.crt"),
+        ];
+        let command = self.with_certificates(command, "DEVMESH_GRPC__LISTEN__TLS__", certificates);
         self.run(command, Service::RestApi, 1).await?;
         // Started again it must be where the others look for it.
         self.rest_api = self.process(Service::RestApi)?.addresses()?;
@@ -192,14 +198,36 @@ impl Mesh {
     }
 
     fn client_of_rest_api(&self, service: Service) -> Result<ProcessBuilder> {
-        let grpc = format!("http://{}", self.rest_api.grpc);
-        Ok(self
+        let scheme = self.setup.certificates.as_ref().map_or("http", |_| "https");
+        let command = self
             .service(service)?
-            .env("DEVMESH_CONTROL_PLANE__URL", grpc)
+            .env(
+                "DEVMESH_CONTROL_PLANE__URL",
+                format!("{scheme}://{}", self.rest_api.grpc),
+            )
             .env(
                 "DEVMESH_CONTROL_PLANE__SERVICE_KEY_FILE",
                 self.service_keys("clients"),
-            ))
+            );
+        let certificates = [
+            ("CERTIFICATE_FILE", "client.crt"),
+            ("KEY_FILE", "client.key"),
+            ("CA_FILE", "ca.crt"),
+        ];
+        Ok(self.with_certificates(command, "DEVMESH_CONTROL_PLANE__", certificates))
+    }
+
+    fn with_certificates(
+        &self,
+        command: ProcessBuilder,
+        section: &str,
+        files: [(&str, &str); 3],
+    ) -> ProcessBuilder {
+        let dir = self.setup.certificates.iter();
+        dir.flat_map(|dir| files.map(|(key, file)| (key, dir.join(file))))
+            .fold(command, |command, (key, file)| {
+                command.env(&format!("{section}{key}"), file)
+            })
     }
 
     fn service(&self, service: Service) -> Result<ProcessBuilder> {

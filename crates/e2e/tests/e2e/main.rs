@@ -34,6 +34,7 @@ mod lists;
 mod logs;
 mod messages;
 mod metrics;
+mod mutual_tls;
 mod outages;
 mod poison;
 mod readbacks;

@@ -68,7 +68,7 @@ pub async fn hammer(
 }
 
 /// A job passes rest-api, broker and worker, each of which shows or checks the service key.
-async fn asynchronous(mesh: &Mesh, key: &str) -> Result<()> {
+pub async fn asynchronous(mesh: &Mesh, key: &str) -> Result<()> {
     let agent = mesh.api(key)?;
     let job = agent.call_async(Shop::ADD_ITEM, &json!({"name": "lamp"})).await?;
     agent.result_of(&job).await.map(drop)

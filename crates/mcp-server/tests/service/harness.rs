@@ -47,7 +47,7 @@ impl Watched {
             ..CatalogueConfig::default()
         });
         let target = Target::InProcess(control_plane.connector.clone());
-        let link = uplink::connect(&control_plane_config(), target, &telemetry).unwrap();
+        let link = uplink::connect(&control_plane_config(), target, &telemetry, &life).unwrap();
         let gone = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&gone);
         let watch = Watch::new(catalogue.clone(), link, &telemetry, move |gone| {

@@ -8,7 +8,7 @@ use domain::provider::AuthScheme;
 use domain::{KeyKind, SystemClock};
 use mcp_server::{Config, Deps, build};
 use runtime::lifecycle::Lifecycle;
-use runtime::listen::install_crypto_provider;
+use runtime::tls::install_crypto_provider;
 use serde_json::{Value, json};
 use test_support::{Reply, Upstream, eventually, http};
 use uplink::Target;

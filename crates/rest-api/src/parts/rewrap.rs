@@ -92,8 +92,12 @@ impl Rewrap {
             true => format!("{key} (the one of that name is another one)"),
             false => key.clone(),
         };
-        let names: Vec<_> = seals.unopenable.keys().map(named).collect();
-        Err(RoundError::Unopenable(names.join(", ")))
+        let keys: Vec<_> = seals.unopenable.keys().map(named).collect();
+        let closed: Vec<_> = seals.closed.into_iter().collect();
+        Err(RoundError::Unopenable {
+            keys: keys.join(", "),
+            closed: closed.join(", "),
+        })
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
@@ -112,6 +116,9 @@ impl Rewrap {
 enum RoundError {
     #[error(transparent)]
     Control(#[from] ControlError),
-    #[error("some are sealed under a key-encryption key that is not configured: {0}")]
-    Unopenable(String),
+    #[error(
+        "some are sealed under a key-encryption key that is not configured: {keys}. Put it back; until then these do not open: \
+         {closed}"
+    )]
+    Unopenable { keys: String, closed: String },
 }

@@ -20,7 +20,7 @@ pub const SERVICE_KEY: &str = "0123456789abcdef0123456789abcdef";
 pub struct App {
     pub address: SocketAddr,
     pub grpc: SocketAddr,
-    /// The bootstrap admin's key.
+    /// The bootstrap admin's key; empty where another replica made it.
     pub admin: String,
     pub control: control::Control,
     pub telemetry: Telemetry,
@@ -83,8 +83,13 @@ impl App {
         Self::start(tempfile::tempdir().unwrap(), url, change).await
     }
 
+    /// One more replica on the database at `url`.
+    pub async fn replica(url: String) -> Self {
+        Self::start(tempfile::tempdir().unwrap(), url, |_| {}).await
+    }
+
     async fn start(data: TempDir, url: String, change: impl FnOnce(&mut Config)) -> Self {
-        runtime::listen::install_crypto_provider();
+        runtime::tls::install_crypto_provider();
         let telemetry = Telemetry::start_with_output(
             runtime::process::service_info("rest-api", "test"),
             &TelemetryConfig::default(),
@@ -120,7 +125,7 @@ impl App {
         let (address, grpc, control) = (service.addr(), service.grpc_addr().unwrap(), service.control());
         service.start();
         let admin = std::fs::read_to_string(data.path().join("bootstrap.key"))
-            .unwrap()
+            .unwrap_or_default()
             .trim()
             .to_owned();
         Self {

@@ -21,6 +21,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod providers;
+mod replicas;
 mod rotation;
 mod shape;
 mod tasks;

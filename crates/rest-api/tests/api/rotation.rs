@@ -139,7 +139,7 @@ async fn a_sealing_key_that_was_taken_away_too_soon_is_named_by_the_health_check
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        if error.ends_with("not configured: old") {
+        if error.contains("not configured: old. Put it back; until then these do not open: github") {
             Ok(())
         } else {
             Err(ready.to_string())
@@ -152,6 +152,43 @@ async fn a_sealing_key_that_was_taken_away_too_soon_is_named_by_the_health_check
     let back = || async { app.control.seals().await.unwrap().by_key.get("new") == Some(&1) };
     eventually(PATIENCE, back).await.unwrap();
     works(&app, import.provider.id).await;
+}
+
+#[tokio::test]
+async fn an_old_sealing_key_that_is_the_wrong_one_is_named_with_the_credentials_that_it_does_not_open() {
+    let app = App::with(in_a_file).await;
+    let caller = app.control.authenticate(&app.admin).await.unwrap().unwrap();
+    let import = crate::providers::import(caller.tenant_id, "github");
+    let (tenant, provider) = (caller.tenant_id, import.provider.id);
+    let sealed = app
+        .control
+        .vault
+        .seal(tenant, provider, SECRET.as_bytes())
+        .unwrap();
+    let providers = &app.control.storage.providers;
+    providers.import(tenant, &import, Some(&sealed)).await.unwrap();
+    let file = sealing_keys(app.data());
+    std::fs::write(&file, [line("new", 'b'), line("old", 'c')].concat()).unwrap();
+    let named = || async {
+        let ready = app.get(&app.admin, "/health/ready").await.expect(200);
+        let error = ready["checks"]["credentials"]["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let said =
+            "old (the one of that name is another one). Put it back; until then these do not open: github";
+        if error.contains(said) {
+            Ok(())
+        } else {
+            Err(ready.to_string())
+        }
+    };
+    eventually(PATIENCE, named).await.unwrap();
+    // With the right one all is well again.
+    std::fs::write(&file, [line("newer", 'b'), line("old", 'a')].concat()).unwrap();
+    let back = || async { app.control.seals().await.unwrap().by_key.get("newer") == Some(&1) };
+    eventually(PATIENCE, back).await.unwrap();
+    works(&app, provider).await;
 }
 
 /// What the gRPC door says to whoever shows `key`.

@@ -42,9 +42,33 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// PEM file with the private key.
     pub key: PathBuf,
-    /// How often the two files are looked at for a renewed certificate, which new connections then get.
+    /// PEM file with the authorities of clients' certificates: who connects must show one of theirs, besides its key.
+    /// Several may be in it, for a rotation. Nobody is asked for a certificate when absent.
+    #[serde(default)]
+    pub client_ca_file: Option<PathBuf>,
+    /// Whether clients without a certificate are refused, where `client_ca_file` is set. `required`; `optional` is for the
+    /// time in which clients are given theirs: one that is shown must be good all the same.
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
+    /// How often the files are looked at for a renewed certificate, which new connections then get, and for authorities
+    /// of clients.
     #[serde(default = "TlsConfig::default_reload")]
     pub reload: Duration,
+    /// How long requests under way may still take over a connection whose client's certificate is no longer good: it has
+    /// ended, or its authority went. Above the longest wait for a job, 60 s.
+    #[serde(default = "TlsConfig::default_client_grace")]
+    pub client_grace: Duration,
+}
+
+/// What becomes of clients that show no certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificates {
+    /// They are refused.
+    #[default]
+    Required,
+    /// They are served.
+    Optional,
 }
 
 impl TlsConfig {
@@ -53,8 +77,15 @@ impl TlsConfig {
         Self {
             certificate: certificate.into(),
             key: key.into(),
+            client_ca_file: None,
+            client_certificates: ClientCertificates::default(),
             reload: Self::default_reload(),
+            client_grace: Self::default_client_grace(),
         }
+    }
+
+    const fn default_client_grace() -> Duration {
+        Duration::from_secs(75)
     }
 
     const fn default_reload() -> Duration {

@@ -11,13 +11,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::first_bytes::FirstBytes;
 use super::unread::lend;
 use super::{ListenConfig, ListenError};
 use crate::lifecycle::Lifecycle;
+use crate::tls::ServerTls;
 
 /// hyper's least buffer for the head of an HTTP/1 request, in bytes.
 const MIN_HEADER_BYTES: u64 = 8_192;
@@ -26,17 +26,22 @@ const MIN_HEADER_BYTES: u64 = 8_192;
 #[derive(Clone)]
 pub(super) struct Server {
     http: Arc<auto::Builder<TokioExecutor>>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ServerTls>>,
     header_read_timeout: Duration,
+    client_grace: Duration,
 }
 
 impl Server {
     /// What the settings ask for.
-    pub(super) fn new(config: &ListenConfig, tls: Option<TlsAcceptor>) -> Result<Self, ListenError> {
+    pub(super) fn new(config: &ListenConfig, tls: Option<Arc<ServerTls>>) -> Result<Self, ListenError> {
         let http = Arc::new(http_builder(config)?);
         Ok(Self {
             http,
             tls,
+            client_grace: config
+                .tls
+                .as_ref()
+                .map_or(Duration::ZERO, |tls| tls.client_grace.get()),
             header_read_timeout: config.header_read_timeout.get(),
         })
     }
@@ -52,22 +57,43 @@ impl Server {
         let hard = life.hard_stop();
         let served = async {
             match &self.tls {
-                None => self.serve_stream(stream, peer, app, &life).await,
-                Some(acceptor) => {
-                    let handshake = tokio::time::timeout(self.header_read_timeout, acceptor.accept(stream));
-                    match handshake.await {
-                        Ok(Ok(stream)) => self.serve_stream(stream, peer, app, &life).await,
-                        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                        Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
-                    }
+                None => {
+                    let served = self.serve_stream(stream, peer, app, &life, std::future::pending());
+                    // On the heap: what a handler needs of the stack in a debug build is much.
+                    Box::pin(served).await;
                 }
+                Some(tls) => Box::pin(self.serve_secured(tls, stream, peer, app, &life)).await,
             }
         };
         hard.run_until_cancelled(served).await;
     }
 
-    async fn serve_stream<S>(&self, stream: S, peer: SocketAddr, app: Router, life: &Lifecycle)
-    where
+    async fn serve_secured(
+        &self,
+        tls: &ServerTls,
+        stream: TcpStream,
+        peer: SocketAddr,
+        app: Router,
+        life: &Lifecycle,
+    ) {
+        match tokio::time::timeout(self.header_read_timeout, tls.accept(stream, peer)).await {
+            Ok(Some(stream)) => {
+                let distrusted = tls.distrusted(&stream);
+                Box::pin(self.serve_stream(stream, peer, app, life, distrusted)).await;
+            }
+            Ok(None) => {}
+            Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
+        }
+    }
+
+    async fn serve_stream<S>(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        app: Router,
+        life: &Lifecycle,
+        distrusted: impl Future<Output = rustls::Error>,
+    ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -89,6 +115,11 @@ impl Server {
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
+            }
+            error = distrusted => {
+                tracing::warn!(%peer, %error, "a client's certificate is no longer good; its connection ends");
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(self.client_grace, connection).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {

@@ -170,6 +170,25 @@ def secrets(document):
         verify = subprocess.run(["openssl", "verify", "-CAfile", made["ca.crt"], "-verify_hostname", "rest-api", made["tls.crt"]],
                                 capture_output=True, text=True)
         check(verify.returncode == 0, "the certificate is rest-api's", verify.stderr)
+        authority_rotated(f"{work}/secrets", made)
+
+
+def authority_rotated(folder, made):
+    """As docs/operations.md says: a certificate is of an authority that is trusted after every step."""
+    def step(option):
+        return subprocess.run([str(ROOT / "scripts/secrets"), option, folder], capture_output=True, text=True)
+
+    def trusted(purpose="any"):
+        said = [subprocess.run(["openssl", "verify", "-purpose", purpose, "-CAfile", made["ca.crt"], made[f"{name}.crt"]], capture_output=True)
+                for name in (["mcp-server", "worker"] if purpose == "sslclient" else ["tls"] if purpose == "sslserver" else ["tls", "mcp-server", "worker"])]
+        return all(one.returncode == 0 for one in said)
+
+    old = made["ca.crt"].read_text().strip()
+    check(trusted("sslclient") and trusted("sslserver"), "the certificates are for clients and for servers")
+    check(step("--new-authority").returncode == 0 and trusted(), "with a new authority the old certificates are good still")
+    check(step("--forget-authority").returncode != 0 and trusted(), "an authority that is needed is not forgotten")
+    check(step("--renew").returncode == 0 and trusted() and old in made["ca.crt"].read_text(), "renewed certificates are of the new authority")
+    check(step("--forget-authority").returncode == 0 and trusted() and old not in made["ca.crt"].read_text(), "then the old one is forgotten")
 
 
 def readable(made):

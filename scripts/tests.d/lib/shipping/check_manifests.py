@@ -191,6 +191,11 @@ def examples(objects):
             for backend in rule["backendRefs"]:
                 check((backend["name"], backend["port"]) in there, f"the HTTPRoute finds {backend['name']}")
     check(doors <= routed, "the HTTPRoute has every public door")
+    issued = of(yaml.safe_load_all(text("kubernetes/examples/cert-manager.yaml")), "Certificate")
+    check({"mcp-server", "worker"} == {name for name, one in issued.items() if "client auth" in one["spec"].get("usages", [])},
+          "cert-manager has certificates for both clients of rest-api")
+    check(set(issued["rest-api"]["spec"]["dnsNames"]) >= {"rest-api", "rest-api.devmesh.svc"} and "rest-api" in of(objects, "Service"),
+          "cert-manager's certificate has the names of rest-api's service")
     for host, namespace, port in re.findall(r"http://([a-z-]+)\.(devmesh):(\d+)", text("deploy/monitoring/prometheus/prometheus.kubernetes.yml")):
         check((host, int(port)) in there, f"the blackbox exporter finds {host}")
     for _, data in of(yaml.safe_load_all(text("kubernetes/examples/prometheus-adapter.yaml")), "ConfigMap").items():

@@ -68,7 +68,7 @@ def apply(patch, folder, objects):
                 *path, last = step["path"].strip("/").split("/")
                 place = one
                 for part in path:
-                    place = place[part]
+                    place = place[int(part) if isinstance(place, list) else part]
                 if step["op"] == "remove":
                     del place[last]
                 elif last == "-":

@@ -16,7 +16,8 @@ use mcp_server::session::{SessionConfig, Sessions};
 use mcp_server::transport::{Transport, TransportConfig, TransportParts};
 use mcp_server::ws::{Connections, WebSocketConfig, WebSocketParts, WebSockets};
 use runtime::lifecycle::Lifecycle;
-use runtime::listen::{ListenConfig, Listener, install_crypto_provider};
+use runtime::listen::{ListenConfig, Listener};
+use runtime::tls::install_crypto_provider;
 use telemetry::{ServiceInfo, Telemetry, TelemetryConfig};
 
 use super::behind::{Jobs, NoCredentials, Records};

@@ -1,7 +1,8 @@
 //! Certificates of listeners, as they are on disk.
 
 use domain::{Clock, SystemClock};
-use runtime::listen::{ListenConfig, certificate_end};
+use runtime::listen::ListenConfig;
+use runtime::tls::certificate_end;
 
 use crate::commands::doctor::finding::Finding;
 
