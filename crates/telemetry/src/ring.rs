@@ -144,7 +144,7 @@ impl TraceRing {
         self.0.pace.picks()
     }
 
-    /// Keeps a span that has ended.
+    /// Keeps a span that has ended; its file has it with the next [`write`](Self::write).
     pub(crate) fn keep(&self, service: &'static str, span: &Ended) {
         if let Some(store) = &self.0.store {
             store.append(service, &span.encoded);
@@ -159,11 +159,19 @@ impl TraceRing {
         });
     }
 
+    /// What is kept outlives a kill from here on.
+    pub(crate) fn write(&self) {
+        if let Some(store) = &self.0.store {
+            store.write();
+        }
+    }
+
     /// Keeps a span that another process began and did not end.
     pub(crate) fn keep_left(&self, service: &'static str, span: &Span) {
         let encoded = span.encode_to_vec();
         if let Some(store) = &self.0.store {
             store.append(service, &encoded);
+            store.write();
         }
         self.kept().keep(Arrived::read(service, span, &encoded));
     }

@@ -134,7 +134,7 @@ impl Telemetry {
         };
         let writer = LogWriter::start(output, logging.queue, &dropped)?;
         let dir = spans.filter(|_| config.tracing.is_on() || ring.is_some());
-        let (journal, journal_failed) = open_journal(config, &info, &dropped, dir.as_deref());
+        let (journal, journal_failed) = open_journal(config, &info, &dropped, dir.as_deref(), ring.clone());
         let (journal, left) = journal.map(|(journal, left)| (Arc::new(journal), left)).unzip();
         let exports = Exports::start(config, &info, &dropped, journal.clone())?;
         let style = match logging.format {
@@ -356,13 +356,14 @@ fn open_journal(
     info: &ServiceInfo,
     dropped: &Family<Counter, 2>,
     dir: Option<&Path>,
+    ring: Option<TraceRing>,
 ) -> (Option<(Journal, Left)>, Option<std::io::Error>) {
     let bytes = config.tracing.journal_bytes;
     let Some(dir) = dir.filter(|_| bytes > 0) else {
         return (None, None);
     };
     let lost = dropped.with(["journal", "disk"]);
-    match Journal::open(dir, bytes, &otlp::resource(info), lost) {
+    match Journal::open(dir, bytes, &otlp::resource(info), lost, ring) {
         Ok(open) => (Some(open), None),
         Err(error) => (None, Some(error)),
     }

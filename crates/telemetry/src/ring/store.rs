@@ -1,16 +1,19 @@
 //! The ring on disk, so that a kill does not take it: a record a span, in files of which the oldest goes first.
 //!
-//! A record is its length (4 bytes), the service (1) and the span in OTLP's encoding. Records are appended in one `write`
-//! each, without a flush: the page cache outlives the process. Only the last one of a file can be torn.
+//! A record is its length (4 bytes), the service (1) and the span in OTLP's encoding. They wait for each
+//! other and are appended in one `write`, without a flush: the page cache outlives the process. Only the last record of a file can be
+//! torn.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The bytes are spread over so many files.
 const FILES: u64 = 4;
+/// Most bytes that wait.
+const WAITING: usize = 32 << 10;
 /// The services that a span may be of, by their number in a record: one that names another is not ours.
 const SERVICES: [&str; 3] = ["mcp-server", "rest-api", "worker"];
 
@@ -28,6 +31,8 @@ struct Open {
     file: Option<File>,
     number: u64,
     size: u64,
+    /// Records that are not written yet.
+    waiting: Vec<u8>,
 }
 
 impl Store {
@@ -52,32 +57,54 @@ impl Store {
                 file: None,
                 number: numbers.last().copied().unwrap_or(0),
                 size: 0,
+                waiting: Vec::new(),
             }),
         };
-        store.begin(&mut store.open.lock().unwrap_or_else(PoisonError::into_inner))?;
+        store.begin(&mut store.opened())?;
         Ok(store)
     }
 
-    /// Appends a span of one of the services.
+    /// Appends a span of one of the services to those that wait for [`write`](Self::write).
     pub(super) fn append(&self, service: &'static str, span: &[u8]) {
         let number = SERVICES.iter().position(|name| *name == service);
         let number = number.and_then(|number| u8::try_from(number).ok());
         let (Some(number), Ok(length)) = (number, u32::try_from(span.len())) else {
             return;
         };
-        let mut record = Vec::with_capacity(5 + span.len());
-        record.extend_from_slice(&length.to_le_bytes());
-        record.push(number);
-        record.extend_from_slice(span);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.size += record.len() as u64;
-        let taken = open.file.as_mut().map(|file| file.write_all(&record));
-        if matches!(taken, Some(Err(_))) {
-            open.file = None;
+        let mut open = self.opened();
+        open.waiting.extend_from_slice(&length.to_le_bytes());
+        open.waiting.push(number);
+        open.waiting.extend_from_slice(span);
+        if open.waiting.len() > WAITING {
+            self.write_to(&mut open);
         }
-        if open.size > self.file_bytes {
+    }
+
+    /// Writes what waits.
+    pub(super) fn write(&self) {
+        let mut open = self.opened();
+        if !open.waiting.is_empty() {
+            self.write_to(&mut open);
+        }
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_to(&self, open: &mut Open) {
+        let Open {
+            file, size, waiting, ..
+        } = open;
+        *size += waiting.len() as u64;
+        let taken = file.as_mut().map(|file| file.write_all(waiting));
+        if matches!(taken, Some(Err(_))) {
+            *file = None;
+        }
+        waiting.clear();
+        if *size > self.file_bytes {
             // Where it cannot begin, the next file may.
-            let _ = self.begin(&mut open);
+            let _ = self.begin(open);
         }
     }
 

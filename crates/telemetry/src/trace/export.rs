@@ -155,6 +155,10 @@ impl Sending {
 
     async fn send(&self, spans: Spans) -> Result<(), String> {
         let count = spans.ids.len();
+        // What is around them must be known before anybody sees them.
+        if let Some(journal) = &self.journal {
+            journal.append(&[]);
+        }
         let sent = self.client.send(Batch::new(&self.resource, spans.encoded)).await;
         self.queue.waiting.fetch_sub(count, Relaxed);
         self.failed.increment(*sent.as_ref().unwrap_or(&(count as u64)));

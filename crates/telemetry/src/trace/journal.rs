@@ -5,8 +5,10 @@
 //! ended), with those around it, as far as it is known then; and again when it ends. What the collector has taken is
 //! settled, and what is not settled when the next process starts is sent by that one ([`left`]).
 //!
-//! Records are appended in one `write` each, without a flush: the page cache outlives the process. The file is begun anew
-//! when it is half full of what is settled.
+//! What must be there now is appended in one `write`, without a flush: the page cache outlives the process. A span that
+//! ended below an open one waits for the next of those writes, at the latest until it is sent: whoever is killed before
+//! takes it along with all that is below it, which has been told to nobody. The file is begun anew when it is half full of
+//! what is settled.
 
 mod file;
 mod left;
@@ -30,11 +32,14 @@ use record::Replay;
 use super::Ended;
 use super::wire::{self, Known};
 use crate::metrics::Counter;
+use crate::ring::TraceRing;
 
 /// A disk that takes longer than this for a few hundred bytes, so often in a row, is not waited for again until the file is
 /// begun anew. Once alone may be a thread that had to wait for a processor.
 const SLOW: Duration = Duration::from_secs(1);
 const SLOW_IN_A_ROW: u32 = 2;
+/// Most bytes of records that wait for a write.
+const WAITING: usize = 32 << 10;
 
 /// The journal of one process.
 #[derive(Debug)]
@@ -49,6 +54,8 @@ pub(crate) struct Journal {
     is_shut: AtomicBool,
     renewing: Mutex<()>,
     lost: Counter,
+    /// What is said here to have ended is in its files.
+    ring: Option<TraceRing>,
     /// Held for as long as the process lives.
     _lock: File,
 }
@@ -61,6 +68,7 @@ impl Journal {
         bound: usize,
         resource: &Resource,
         lost: Counter,
+        ring: Option<TraceRing>,
     ) -> io::Result<(Self, Left)> {
         std::fs::create_dir_all(dir)?;
         let lock = File::create(dir.join("lock"))?;
@@ -81,28 +89,48 @@ impl Journal {
             is_shut: AtomicBool::new(false),
             renewing: Mutex::new(()),
             lost,
+            ring,
             _lock: lock,
         };
         Ok((journal, left))
     }
 
-    /// Appends whole records; answers whether they were taken.
+    /// Appends whole records after those that wait; answers whether they were taken.
     pub(crate) fn append(&self, records: &[u8]) -> bool {
-        if records.is_empty() {
+        let mut open = self.opened();
+        open.waiting.extend_from_slice(records);
+        self.flush_into(&mut open)
+    }
+
+    /// Appends whole records with the next ones that must be there at once.
+    pub(crate) fn put(&self, records: &[u8]) {
+        let mut open = self.opened();
+        open.waiting.extend_from_slice(records);
+        if open.waiting.len() > WAITING {
+            self.flush_into(&mut open);
+        }
+    }
+
+    fn flush_into(&self, open: &mut Open) -> bool {
+        if let Some(ring) = &self.ring {
+            ring.write();
+        }
+        if open.waiting.is_empty() {
             return true;
         }
-        let taken = !self.is_shut.load(Relaxed) && self.write(records);
+        let records = std::mem::take(&mut open.waiting);
+        let taken = !self.is_shut.load(Relaxed) && self.write(open, &records);
         if !taken {
-            self.lost.increment(1);
+            self.lost.increment(record::count(&records));
         }
+        open.waiting = records;
+        open.waiting.clear();
         taken
     }
 
-    fn write(&self, records: &[u8]) -> bool {
+    fn write(&self, open: &mut Open, records: &[u8]) -> bool {
         let length = records.len() as u64;
-        let mut open = self.opened();
-        // Whoever had it before may have found the disk slow.
-        if self.is_shut.load(Relaxed) || open.size + length > self.bound {
+        if open.size + length > self.bound {
             return false;
         }
         let began = Instant::now();
@@ -122,12 +150,6 @@ impl Journal {
 
     fn opened(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A span that ended and waits for the exporter, after `records` of those around it.
-    pub(crate) fn ended(&self, records: &mut Vec<u8>, span: &Ended) {
-        record::ended(records, span);
-        self.append(records);
     }
 
     /// Nobody needs these spans any more: the collector has them, or they were given up and counted.
@@ -168,6 +190,7 @@ impl Journal {
         let mut open = self.opened();
         new.take(&part(&old, read, open.size)?)?;
         new.slow = open.slow;
+        std::mem::swap(&mut new.waiting, &mut open.waiting);
         std::mem::swap(&mut *open, new);
         self.is_shut.store(false, Relaxed);
         Ok(())
@@ -178,6 +201,11 @@ impl Journal {
         // Nothing but an end that is told too early.
         let _ = self.opened().file.set_modified(now);
     }
+}
+
+/// The record of a span that ended.
+pub(crate) fn ended(records: &mut Vec<u8>, span: &Ended) {
+    record::ended(records, span);
 }
 
 /// The record of a span that is still open.
@@ -210,11 +238,13 @@ mod tests {
         const BOUND: usize = 8 << 10;
         let dir = tempfile::tempdir().unwrap();
         let who = Resource::builder_empty().build();
-        let (journal, _) = Journal::open(dir.path(), BOUND, &who, Counter::default()).unwrap();
+        let (journal, _) = Journal::open(dir.path(), BOUND, &who, Counter::default(), None).unwrap();
         let mut written = 0;
         while journal.opened().size < BOUND as u64 - 200 {
             written += 1;
-            journal.ended(&mut Vec::new(), &span(written));
+            let mut records = Vec::new();
+            ended(&mut records, &span(written));
+            journal.append(&records);
         }
         let before = journal.opened().number;
         journal.settle(&[SpanId::from(1_u64)]);

@@ -167,15 +167,15 @@ pub(crate) fn write_down(span: &Span) {
         let span = dispatch.downcast_ref::<Registry>()?.span(id)?;
         let journal = span.extensions().get::<SpanState>()?.journal.clone()?;
         with_scratch(|records| {
-            note(&span, None, records);
+            note(&span, records);
             Some(journal.append(records))
         })
     });
 }
 
-/// Writes down the span and those around it, up to one that is written down, or belongs to something else than `child`.
-fn note<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, child: Option<SpanId>, records: &mut Vec<u8>) {
-    let mut wanted = child;
+/// Writes down the span and those around it, up to one that is written down or belongs to something else.
+fn note<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, records: &mut Vec<u8>) {
+    let mut wanted = None;
     for span in span.scope() {
         let mut extensions = span.extensions_mut();
         let Some(state) = extensions.get_mut::<SpanState>() else {
@@ -186,6 +186,13 @@ fn note<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, child: Option<SpanId>, rec
         }
         wanted = Some(state.parent);
     }
+}
+
+fn is_of<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, id: SpanId) -> bool {
+    let extensions = span.extensions();
+    extensions
+        .get::<SpanState>()
+        .is_some_and(|state| state.context.span_id == id)
 }
 
 /// Gives spans their identity; feeds the exporter. Events come from the layer that writes their lines.
@@ -303,11 +310,13 @@ where
             return;
         }
         with_scratch(|around| {
-            if let (Some(_), Some(parent)) = (&state.journal, span.parent()) {
-                note(&parent, Some(state.parent), around);
+            let parent = span.parent().filter(|parent| is_of(parent, state.parent));
+            if let (Some(_), Some(parent)) = (&state.journal, &parent) {
+                note(parent, around);
             }
             let ended = recording.end(&state.context, state.parent, state.parent_is_remote);
-            self.sinks.submit(&ended, state.is_noted, around);
+            self.sinks
+                .submit(&ended, state.is_noted, around, parent.is_none());
         });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opentelemetry::trace::TraceId;
 
 use super::export::Room;
-use super::{Ended, Journal, Sampler, SpanExport};
+use super::{Ended, Journal, Sampler, SpanExport, journal};
 use crate::ring::TraceRing;
 
 /// The sinks of one service, and what of new traces they take.
@@ -37,22 +37,28 @@ impl Sinks {
     }
 
     /// Takes a finished span; never waits. `is_noted` says that it is in the journal, `around` has the records of open
-    /// spans around it.
-    pub(crate) fn submit(&self, span: &Ended, is_noted: bool, around: &mut Vec<u8>) {
+    /// spans around it, `is_last` says that there is none: then all of the request is on disk when this returns.
+    pub(crate) fn submit(&self, span: &Ended, is_noted: bool, around: &mut Vec<u8>, is_last: bool) {
         if let Some((ring, service)) = &self.ring {
             ring.keep(service, span);
         }
         let room = self.export.as_ref().map_or(Room::Full, |export| export.admit());
-        match (&self.journal, room) {
-            // Of what ends after the last export the next start tells.
-            (Some(journal), Room::Free | Room::Closed) => journal.ended(around, span),
-            (Some(journal), Room::Full) => {
-                journal.append(around);
-                if is_noted {
-                    journal.settle(&[span.span_id]);
-                }
+        if let Some(journal) = &self.journal {
+            match room {
+                Room::Free | Room::Closed => journal::ended(around, span),
+                Room::Full => {}
             }
-            (None, _) => {}
+            // Of what ends after the last export the next start tells.
+            if is_last || room == Room::Closed {
+                journal.append(around);
+            } else {
+                journal.put(around);
+            }
+            if room == Room::Full && is_noted {
+                journal.settle(&[span.span_id]);
+            }
+        } else if let Some((ring, _)) = self.ring.as_ref().filter(|_| is_last) {
+            ring.write();
         }
         if let Some(export) = self.export.as_ref().filter(|_| room == Room::Free) {
             export.submit(span);

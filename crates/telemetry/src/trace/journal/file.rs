@@ -15,6 +15,8 @@ pub(super) struct Open {
     pub(super) size: u64,
     /// Writes in a row that took too long, also of the files before.
     pub(super) slow: u32,
+    /// Whole records that are written with the next.
+    pub(super) waiting: Vec<u8>,
 }
 
 impl Open {
@@ -37,6 +39,7 @@ impl Open {
             path,
             size: header.len() as u64,
             slow: 0,
+            waiting: Vec::new(),
         })
     }
 

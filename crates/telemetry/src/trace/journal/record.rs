@@ -126,6 +126,15 @@ impl Replay {
     }
 }
 
+/// How many records these are.
+pub(super) fn count(mut records: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some((_, _, rest)) = next(records) {
+        (count, records) = (count + 1, rest);
+    }
+    count
+}
+
 /// The resource that a file begins with.
 pub(super) fn resource(bytes: &[u8]) -> Option<&[u8]> {
     let (kind, content, _) = next(bytes)?;
