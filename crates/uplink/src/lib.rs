@@ -30,6 +30,12 @@ pub fn store_error(status: tonic::Status) -> StoreError {
         tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
             StoreError::Unavailable(status.into())
         }
+        _ if is_of_connection(&status) => StoreError::Unavailable(status.into()),
         _ => StoreError::internal(status),
     }
+}
+
+/// Whether rest-api never said it: a connection that broke, or was refused in the middle of its beginning.
+fn is_of_connection(status: &tonic::Status) -> bool {
+    std::error::Error::source(status).is_some_and(|source| source.is::<tonic::transport::Error>())
 }

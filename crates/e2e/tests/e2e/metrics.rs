@@ -175,7 +175,7 @@ fn missing(pages: &[ServicePage], shape: Shape) -> BTreeSet<&'static str> {
 }
 
 /// What a healthy run does not show, and why.
-const QUIET: [(&str, &str); 10] = [
+const QUIET: [(&str, &str); 11] = [
     (
         "backup_last_success_timestamp_seconds",
         "only after `devmesh backup`",
@@ -183,6 +183,10 @@ const QUIET: [(&str, &str); 10] = [
     (
         "tls_certificate_expiry_timestamp_seconds",
         "only a listener with TLS",
+    ),
+    (
+        "tls_client_certificates_refused_total",
+        "only a listener that asks for certificates",
     ),
     (
         "mcp_jobs_dead_lettered_total",
