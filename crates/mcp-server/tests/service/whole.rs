@@ -322,7 +322,7 @@ async fn a_key_that_was_made_a_moment_ago_is_waited_for_and_a_made_up_one_is_ask
         .unwrap()
         .push(made.prefix.clone());
     let client = running.client(&key);
-    let asked = Answer::of(client.old(&request(1, "tools/list", json!({}))));
+    let asked = Answer::of(client.new_era("tools/list", json!({}), &json!({})));
     let brought = async {
         let looked_for =
             || async { *running.control_plane.heard.looked_for.lock().unwrap() == [made.prefix.clone()] };
