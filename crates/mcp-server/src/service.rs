@@ -146,12 +146,8 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let catalogue = Catalogue::with_config(config.catalogue.clone());
     let listeners = Listeners::default();
     let metrics = EngineMetrics::new(&telemetry);
-    let watch = Watch::new(
-        catalogue.clone(),
-        link.clone(),
-        &telemetry,
-        forget(Arc::clone(&connectors), metrics.clone()),
-    );
+    let gone = forget(Arc::clone(&connectors), metrics.clone());
+    let watch = Watch::new(catalogue.clone(), link.clone(), &telemetry, gone);
     let limiter = Limiter::new(Arc::clone(&cache), config.limits.options(), &telemetry);
     let limiter = Arc::new(limiter);
     let control_plane = Arc::new(RestApi::new(link.clone(), timeout));

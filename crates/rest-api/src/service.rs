@@ -217,15 +217,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let mesh = Mesh::new(control.clone(), &telemetry);
     let private = config.grpc.listen.tls.is_some() || link.is_some();
     let grpc = grpc(&mesh, &fleet, &config, private, &life);
-    let grpc_on = match link {
-        Some(link) => GrpcOn::Link(link),
-        None => GrpcOn::Listener(Box::new(
-            Listener::bind(&config.grpc.listen)
-                .await
-                .map_err(|error| error.in_section("grpc.listen"))?
-                .named("grpc", &telemetry),
-        )),
-    };
+    let grpc_on = grpc_on(link, &config, &telemetry).await?;
     let api = api(&mesh, &queue, (&limiter, &cache), &config, (&telemetry, &life));
     let token = config.admin_token.as_ref();
     let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
@@ -255,6 +247,21 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         deps: (telemetry, life),
         started,
     })
+}
+
+/// Where it is spoken: with the other services of this process, or on a listener.
+async fn grpc_on(
+    link: Option<LinkIncoming>,
+    config: &Config,
+    telemetry: &Telemetry,
+) -> Result<GrpcOn, BuildError> {
+    let Some(link) = link else {
+        let listener = Listener::bind(&config.grpc.listen)
+            .await
+            .map_err(|error| error.in_section("grpc.listen"))?;
+        return Ok(GrpcOn::Listener(Box::new(listener.named("grpc", telemetry))));
+    };
+    Ok(GrpcOn::Link(link))
 }
 
 fn grpc(mesh: &Mesh, fleet: &Arc<Fleet>, config: &Config, private: bool, life: &Lifecycle) -> Grpc {
