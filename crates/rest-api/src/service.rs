@@ -2,6 +2,7 @@
 
 mod backends;
 mod first_start;
+mod grpc_on;
 mod keys;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use crate::metrics::{AlertMetrics, AuthMetrics, JobMetrics, KeyMetrics};
 use crate::parts;
 use crate::parts::rewrap::Rewrap;
 use backends::{open_cache, open_database, open_queue, register_checks};
+use grpc_on::GrpcOn;
 
 pub(crate) use keys::{SealingKeys, sqlite_file};
 pub use keys::{fresh as fresh_sealing_key, sealing_key_file};
@@ -145,29 +147,6 @@ pub struct Service {
     started: telemetry::health::Latch,
 }
 
-enum GrpcOn {
-    Listener(Box<Listener>),
-    Link(LinkIncoming),
-}
-
-impl GrpcOn {
-    fn start(self, grpc: Routes, telemetry: &Telemetry, life: &Lifecycle) {
-        match self {
-            Self::Listener(listener) => {
-                let routes = grpc.into_axum_router().layer(telemetry::grpc::server(telemetry));
-                life.spawn("grpc", listener.serve(routes, life.clone()));
-            }
-            Self::Link(link) => {
-                let server = tonic::transport::Server::builder()
-                    .layer(telemetry::grpc::server(telemetry))
-                    .add_routes(grpc)
-                    .serve_with_incoming_shutdown(link, life.soft_stop().cancelled_owned());
-                life.spawn("grpc", server);
-            }
-        }
-    }
-}
-
 /// Opens the database (with its migrations), makes the bootstrap key at the first start, and binds the listeners.
 ///
 /// # Errors
@@ -217,7 +196,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
     let mesh = Mesh::new(control.clone(), &telemetry);
     let private = config.grpc.listen.tls.is_some() || link.is_some();
     let grpc = grpc(&mesh, &fleet, &config, private, &life);
-    let grpc_on = grpc_on(link, &config, &telemetry).await?;
+    let grpc_on = GrpcOn::open(link, &config, &telemetry).await?;
     let api = api(&mesh, &queue, (&limiter, &cache), &config, (&telemetry, &life));
     let token = config.admin_token.as_ref();
     let (router, admin) = Admin::build(&config.admin, token, &telemetry, &life, Some(fleet.clone()))
@@ -247,21 +226,6 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         deps: (telemetry, life),
         started,
     })
-}
-
-/// Where it is spoken: with the other services of this process, or on a listener.
-async fn grpc_on(
-    link: Option<LinkIncoming>,
-    config: &Config,
-    telemetry: &Telemetry,
-) -> Result<GrpcOn, BuildError> {
-    let Some(link) = link else {
-        let listener = Listener::bind(&config.grpc.listen)
-            .await
-            .map_err(|error| error.in_section("grpc.listen"))?;
-        return Ok(GrpcOn::Listener(Box::new(listener.named("grpc", telemetry))));
-    };
-    Ok(GrpcOn::Link(link))
 }
 
 fn grpc(mesh: &Mesh, fleet: &Arc<Fleet>, config: &Config, private: bool, life: &Lifecycle) -> Grpc {

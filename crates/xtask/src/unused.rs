@@ -7,8 +7,8 @@ use cargo_metadata::Package;
 use crate::Report;
 use crate::repository::Repository;
 
-/// Listed by a crate, and named only by what its build writes.
-const NAMED_BY_GENERATED_CODE: &[(&str, &str)] = &[("proto", "tonic-prost")];
+/// Listed by a crate, and named by none of its sources: only by what its build writes, or for the sake of features.
+const NOT_NAMED: &[(&str, &str)] = &[("proto", "tonic-prost"), ("e2e", "bstr")];
 
 /// Compares the manifests with one another and with the sources.
 pub(crate) fn check(repository: &Repository) -> anyhow::Result<Report> {
@@ -65,8 +65,7 @@ fn unnamed(package: &Package, sources: &[String]) -> Vec<String> {
     let name = package.name.as_str();
     let is_named = |dependency: &str| {
         let identifier = dependency.replace('-', "_");
-        NAMED_BY_GENERATED_CODE.contains(&(name, dependency))
-            || sources.iter().any(|text| has_word(text, &identifier))
+        NOT_NAMED.contains(&(name, dependency)) || sources.iter().any(|text| has_word(text, &identifier))
     };
     let listed = package.dependencies.iter();
     let listed = listed.map(|dependency| dependency.rename.as_deref().unwrap_or(&dependency.name));
