@@ -109,13 +109,13 @@ impl Control {
         let mut scene = self.scene(tenant).await?;
         let (now, mut chosen) = (self.now(), Vec::new());
         let first = u32::try_from(places + MORE).unwrap_or(WAITING).min(WAITING);
-        for (limit, known) in [(first, 0), (WAITING, first)] {
-            if !scene.has_room() || limit == known {
+        let mut last = None;
+        for limit in [first, WAITING - first] {
+            if !scene.has_room() || limit == 0 {
                 break;
             }
-            let waiting = self.storage.tasks.pending(tenant, limit).await?;
-            let new = waiting.iter().skip(known as usize);
-            for task in new.filter(|task| may_be_placed(task, now)) {
+            let waiting = self.storage.tasks.pending(tenant, last.as_ref(), limit).await?;
+            for task in waiting.iter().filter(|task| may_be_placed(task, now)) {
                 if chosen.len() == places || !scene.has_room() {
                     return Ok(chosen);
                 }
@@ -127,6 +127,7 @@ impl Control {
             if waiting.len() < limit as usize {
                 break;
             }
+            last = waiting.into_iter().next_back();
         }
         Ok(chosen)
     }

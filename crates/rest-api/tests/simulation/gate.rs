@@ -139,7 +139,7 @@ behind_the_gate! { Tasks
     fn histories(tenant: TenantId, ids: &[TaskId]) -> Vec<(TaskId, TaskEvent)>;
     fn held_by(tenant: TenantId, agents: &[AgentId]) -> Vec<Task>;
     fn due(now: DateTime<Utc>, limit: u32) -> Vec<Task>;
-    fn pending(tenant: TenantId, limit: u32) -> Vec<Task>;
+    fn pending(tenant: TenantId, last: Option<&Task>, limit: u32) -> Vec<Task>;
     fn waiting() -> Vec<WaitingTasks>;
     =
     async fn create(&self, tenant: TenantId, change: &TaskChange) -> Result<Created, StoreError> {

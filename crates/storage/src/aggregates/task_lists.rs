@@ -72,9 +72,9 @@ const DUE: &str = "SELECT document FROM tasks WHERE due_at <= $1 ORDER BY urgenc
 const PENDING: &str = "
     SELECT document
       FROM tasks
-     WHERE tenant_id = $1 AND state = 'pending'
+     WHERE tenant_id = $1 AND state = 'pending' AND urgency <= $2 AND (urgency < $2 OR id > $3)
      ORDER BY urgency DESC, id
-     LIMIT $2";
+     LIMIT $4";
 
 impl Store {
     pub(super) async fn task(&self, tenant: TenantId, id: TaskId) -> Result<Task, Fault> {
@@ -221,10 +221,18 @@ impl Store {
         Ok(all(rows.await?))
     }
 
-    pub(super) async fn pending_tasks(&self, tenant: TenantId, limit: u32) -> Result<Vec<Task>, Fault> {
+    pub(super) async fn pending_tasks(
+        &self,
+        tenant: TenantId,
+        last: Option<&Task>,
+        limit: u32,
+    ) -> Result<Vec<Task>, Fault> {
+        let (urgency, id) = last.map_or((i64::MAX, Uuid::nil()), |last| (last.priority as i64, last.id.0));
         let mut unit = self.read(tenant).await?;
         let rows = sqlx::query_scalar(PENDING)
             .bind(tenant.0)
+            .bind(urgency)
+            .bind(id)
             .bind(i64::from(limit))
             .fetch_all(unit.conn());
         Ok(all(rows.await?))

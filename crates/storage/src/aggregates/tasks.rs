@@ -170,8 +170,13 @@ impl Tasks for Store {
         self.call("due", "tasks", self.due_tasks(now, limit)).await
     }
 
-    async fn pending(&self, tenant: TenantId, limit: u32) -> Result<Vec<Task>, StoreError> {
-        self.call("pending", "tasks", self.pending_tasks(tenant, limit))
+    async fn pending(
+        &self,
+        tenant: TenantId,
+        last: Option<&Task>,
+        limit: u32,
+    ) -> Result<Vec<Task>, StoreError> {
+        self.call("pending", "tasks", self.pending_tasks(tenant, last, limit))
             .await
     }
 

@@ -3,7 +3,7 @@
 use domain::agent::{Agent, AgentState, StateReason};
 use domain::ports::storage::{AgentFilter, Created, Learned, TaskChange, TaskFilter};
 use domain::task::{EventKind, LostReason, TaskState, Word};
-use domain::{AgentId, Page, PageRequest, Task, TenantId};
+use domain::{AgentId, Page, PageRequest, Priority, Task, TenantId};
 use serde_json::json;
 
 use crate::backend::Backend;
@@ -18,6 +18,7 @@ on_both!(
     nobody_is_given_a_task_who_is_not_here,
     an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction,
     an_agent_cannot_go_with_a_task_that_it_was_given_meanwhile,
+    tasks_that_wait_are_read_on_from_the_last_one,
     what_was_learned_is_kept_once,
     tasks_are_found_by_what_is_asked_of_them,
     agents_are_found_by_what_is_asked_of_them,
@@ -293,7 +294,7 @@ async fn an_agent_that_is_lost_loses_its_tasks_in_the_same_transaction(backend: 
         TaskState::Pending
     );
     assert_eq!(
-        backend.tasks.pending(tenant, 9).await.unwrap(),
+        backend.tasks.pending(tenant, None, 9).await.unwrap(),
         [change.task.clone()]
     );
     assert_eq!(backend.tasks.due(at(30), 9).await.unwrap(), [change.task]);
@@ -317,6 +318,42 @@ async fn an_agent_cannot_go_with_a_task_that_it_was_given_meanwhile(backend: Bac
     }
     let stored = backend.agents.get(tenant, agent.id).await.unwrap();
     assert_eq!(stored, agent, "it is as it was");
+}
+
+async fn tasks_that_wait_are_read_on_from_the_last_one(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    let mut expected = Vec::new();
+    for priority in [
+        Priority::Normal,
+        Priority::Critical,
+        Priority::Low,
+        Priority::Normal,
+    ] {
+        let task = Task {
+            priority,
+            ..task(tenant, "build")
+        };
+        backend
+            .tasks
+            .create(tenant, &created(task.clone()))
+            .await
+            .unwrap();
+        expected.push((std::cmp::Reverse(priority as i64), task.id));
+    }
+    expected.sort();
+    let (mut read, mut last) = (Vec::new(), None);
+    loop {
+        let next = backend.tasks.pending(tenant, last.as_ref(), 1).await.unwrap();
+        read.extend(next.iter().map(|task| task.id));
+        match next.into_iter().next_back() {
+            Some(task) => last = Some(task),
+            None => break,
+        }
+    }
+    assert_eq!(read, expected.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+    let rest = backend.tasks.pending(tenant, None, 9).await.unwrap();
+    let rest = backend.tasks.pending(tenant, rest.get(1), 9).await.unwrap();
+    assert_eq!(rest.iter().map(|task| task.id).collect::<Vec<_>>(), read[2..]);
 }
 
 async fn what_was_learned_is_kept_once(backend: Backend) {

@@ -95,8 +95,9 @@ pub trait Tasks: Send + Sync {
     async fn held_by(&self, tenant: TenantId, agents: &[AgentId]) -> Result<Vec<Task>>;
     /// Across tenants: tasks about which something is to be done at `now`, the most urgent and oldest first.
     async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Task>>;
-    /// The tenant's tasks for which somebody is looked for, the most urgent and oldest first, due or not.
-    async fn pending(&self, tenant: TenantId, limit: u32) -> Result<Vec<Task>>;
+    /// The tenant's tasks for which somebody is looked for, the most urgent and oldest first, due or not; those that come after
+    /// `last`.
+    async fn pending(&self, tenant: TenantId, last: Option<&Task>, limit: u32) -> Result<Vec<Task>>;
     /// Across tenants: the tasks that nobody has, by their sort; sorts without any are missing.
     async fn waiting(&self) -> Result<Vec<WaitingTasks>>;
     /// Rises whenever a task may have moved; waiters look again.
