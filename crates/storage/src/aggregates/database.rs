@@ -5,8 +5,10 @@ use chrono::{DateTime, Utc};
 use domain::StoreError;
 use domain::ports::storage::{Database, Pruned, Retention};
 
+use super::events::PRUNE_EVENTS;
 use super::store::Store;
 use crate::column::signed;
+use crate::fault::Fault;
 
 /// The number up to which changes go: all but the newest $1, and none that was made at or after $2.
 const PRUNE_TO: &str = "
@@ -17,12 +19,10 @@ const PRUNE_TO: &str = "
 
 const NOTE_PRUNED: &str = "UPDATE change_counter SET pruned = $1 WHERE pruned < $1";
 
-const PRUNE_CHANGES: &str = "DELETE FROM changes WHERE number <= $1";
-
 /// Most rows of a table that go in one transaction: whoever needs one of them waits no longer than that takes.
 const BATCH: u32 = 1_000;
 
-/// A statement that removes `$2` rows of those that fit.
+/// A statement that removes `$1` rows of those that fit.
 macro_rules! prune {
     ($table:literal by $key:literal where $fits:literal) => {
         concat!(
@@ -36,34 +36,38 @@ macro_rules! prune {
             $table,
             " WHERE ",
             $fits,
-            " LIMIT $2)"
+            " LIMIT $1)"
         )
     };
 }
 
-const PRUNE_JOBS: &str = prune!("jobs" by "id" where "state IN ('done', 'failed') AND updated_at < $1");
+/// What was noted as gone.
+const PRUNE_CHANGES: &str =
+    prune!("changes" by "number" where "number <= (SELECT pruned FROM change_counter)");
 
-const PRUNE_AUDIT: &str = prune!("audit_records" by "id" where "ended_at < $1");
+const PRUNE_JOBS: &str = prune!("jobs" by "id" where "state IN ('done', 'failed') AND updated_at < $2");
+
+const PRUNE_AUDIT: &str = prune!("audit_records" by "id" where "ended_at < $2");
 
 /// As old as audit records; what fires still is kept.
-const PRUNE_ALERTS: &str = prune!("alerts" by "id" where "ended_at < $1");
+const PRUNE_ALERTS: &str = prune!("alerts" by "id" where "ended_at < $2");
 
-const PRUNE_TASKS: &str = prune!("tasks" by "id" where "finished_at < $1");
+const PRUNE_TASKS: &str = prune!("tasks" by "id" where "finished_at < $2");
 
 /// Those that were done, and those whose task is gone; what is still to be done stays.
-const PRUNE_ASSIGNMENTS: &str = prune!("assignments" by "id" where "done_at < $1
-    OR created_at < $1 AND task_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = assignments.task_id)");
+const PRUNE_ASSIGNMENTS: &str = prune!("assignments" by "id" where "done_at < $2
+    OR created_at < $2 AND task_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = assignments.task_id)");
 
-const PRUNE_AGENTS: &str = prune!("agents" by "id" where "state = 'offline' AND changed_at < $1");
+const PRUNE_AGENTS: &str = prune!("agents" by "id" where "state = 'offline' AND changed_at < $2");
 
 /// As long after their end as events are kept.
-const PRUNE_MESSAGES: &str = prune!("messages" by "tenant_id, id" where "expires_at < $1");
+const PRUNE_MESSAGES: &str = prune!("messages" by "tenant_id, id" where "expires_at < $2");
 
 /// The newest note of a back-up is what its age is read from.
 const PRUNE_BACKUPS: &str =
-    prune!("backups" by "made_at" where "made_at < $1 AND made_at < (SELECT MAX(made_at) FROM backups)");
+    prune!("backups" by "made_at" where "made_at < $2 AND made_at < (SELECT MAX(made_at) FROM backups)");
 
-const PRUNE_ANSWERS: &str = prune!("answers" by "tenant_id, idempotency_key" where "created_at < $1");
+const PRUNE_ANSWERS: &str = prune!("answers" by "tenant_id, idempotency_key" where "created_at < $2");
 
 const LAST_BACKUP: &str = "SELECT MAX(made_at) FROM backups";
 
@@ -94,15 +98,18 @@ impl Database for Store {
     }
 
     async fn prune(&self, retention: &Retention) -> Result<Pruned, StoreError> {
-        let changes = self.prune_changes(retention);
-        let changes = self.call("prune", "changes", changes).await?;
-        let events = self.prune_events(retention.events_before);
-        let events = self.call("prune", "events", events).await?;
-        let mut pruned = Pruned {
-            changes,
-            events,
-            ..Pruned::default()
-        };
+        // First that they are gone, then they go: nobody who follows passes over one of them.
+        let changes = self.changes_are_gone(retention);
+        self.call("prune", "change_counter", changes).await?;
+        let events = self.events_are_gone(retention.events_before);
+        self.call("prune", "event_heads", events).await?;
+        let mut pruned = Pruned::default();
+        for (table, statement, count) in [
+            ("changes", PRUNE_CHANGES, &mut pruned.changes),
+            ("events", PRUNE_EVENTS, &mut pruned.events),
+        ] {
+            *count = self.prune_table(table, statement, None).await?;
+        }
         for (table, statement, before, count) in [
             ("jobs", PRUNE_JOBS, retention.jobs_before, &mut pruned.jobs),
             (
@@ -139,46 +146,55 @@ impl Database for Store {
                 &mut pruned.answers,
             ),
         ] {
-            loop {
-                let delete = self.prune_batch(statement, before);
-                let gone = self.call("prune", table, delete).await?;
-                *count += gone;
-                if gone < u64::from(BATCH) {
-                    break;
-                }
-            }
+            *count = self.prune_table(table, statement, Some(before)).await?;
         }
         Ok(pruned)
     }
 }
 
 impl Store {
+    /// Batch after batch, until nothing fits any more. Answers how many rows went.
+    async fn prune_table(
+        &self,
+        table: &'static str,
+        statement: &'static str,
+        before: Option<DateTime<Utc>>,
+    ) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            let delete = self.prune_batch(statement, before);
+            let gone = self.call("prune", table, delete).await?;
+            all += gone;
+            if gone < u64::from(BATCH) {
+                return Ok(all);
+            }
+        }
+    }
+
     async fn prune_batch(
         &self,
         statement: &'static str,
-        before: DateTime<Utc>,
-    ) -> Result<u64, crate::fault::Fault> {
+        before: Option<DateTime<Utc>>,
+    ) -> Result<u64, Fault> {
         let mut unit = self.write_across().await?;
-        let done = sqlx::query(statement).bind(before).bind(i64::from(BATCH));
-        let done = done.execute(unit.conn()).await?;
+        let mut delete = sqlx::query(statement).bind(i64::from(BATCH));
+        if let Some(before) = before {
+            delete = delete.bind(before);
+        }
+        let done = delete.execute(unit.conn()).await?;
         unit.commit().await?;
         Ok(done.rows_affected())
     }
 
-    async fn prune_changes(&self, retention: &Retention) -> Result<u64, crate::fault::Fault> {
+    async fn changes_are_gone(&self, retention: &Retention) -> Result<(), Fault> {
         let mut unit = self.write_across().await?;
         let up_to: Option<i64> = sqlx::query_scalar(PRUNE_TO)
             .bind(signed(retention.changes_kept))
             .bind(retention.changes_before)
             .fetch_one(unit.conn())
             .await?;
-        let Some(up_to) = up_to else { return Ok(0) };
-        let gone = sqlx::query(PRUNE_CHANGES)
-            .bind(up_to)
-            .execute(unit.conn())
-            .await?;
+        let Some(up_to) = up_to else { return Ok(()) };
         sqlx::query(NOTE_PRUNED).bind(up_to).execute(unit.conn()).await?;
-        unit.commit().await?;
-        Ok(gone.rows_affected())
+        unit.commit().await
     }
 }

@@ -18,10 +18,12 @@ use crate::fault::Fault;
 
 const TELL: &str = "INSERT INTO events (tenant_id, at, document) ";
 
+/// What was noted as gone is so at once, though it goes bit by bit.
 const AFTER: &str = "
     SELECT number, document
       FROM events
      WHERE tenant_id = $1 AND number > $2
+       AND number > (SELECT pruned FROM event_heads WHERE tenant_id = $1)
      ORDER BY number
      LIMIT $3";
 
@@ -51,15 +53,26 @@ const HEAD: &str = "
     ON CONFLICT (tenant_id) DO UPDATE SET number = excluded.number";
 
 const NOTE_PRUNED: &str = "
+    WITH past AS (
+         SELECT tenant_id AS past_tenant, MAX(number) AS gone
+           FROM events
+          WHERE at < $1
+          GROUP BY tenant_id
+    )
     UPDATE event_heads
-       SET pruned = COALESCE(
-               (SELECT MAX(events.number)
-                  FROM events
-                 WHERE events.tenant_id = event_heads.tenant_id AND events.at < $1), pruned)";
+       SET pruned = gone
+      FROM past
+     WHERE tenant_id = past_tenant AND pruned < gone";
 
-const PRUNE: &str = "
+/// At most $1 of those that were noted as gone.
+pub(super) const PRUNE_EVENTS: &str = "
     DELETE FROM events
-     WHERE number <= (SELECT pruned FROM event_heads WHERE event_heads.tenant_id = events.tenant_id)";
+     WHERE id IN (
+               SELECT events.id
+                 FROM event_heads
+                 JOIN events ON events.tenant_id = event_heads.tenant_id AND events.number <= event_heads.pruned
+                LIMIT $1
+           )";
 
 #[async_trait]
 impl Events for Store {
@@ -162,12 +175,10 @@ impl Unit {
 }
 
 impl Store {
-    /// Forgets what happened before this instant.
-    pub(super) async fn prune_events(&self, before: DateTime<Utc>) -> Result<u64, Fault> {
+    /// Notes that what happened before this instant is gone.
+    pub(super) async fn events_are_gone(&self, before: DateTime<Utc>) -> Result<(), Fault> {
         let mut unit = self.write_across().await?;
         sqlx::query(NOTE_PRUNED).bind(before).execute(unit.conn()).await?;
-        let gone = sqlx::query(PRUNE).execute(unit.conn()).await?;
-        unit.commit().await?;
-        Ok(gone.rows_affected())
+        unit.commit().await
     }
 }

@@ -2,13 +2,16 @@
 
 use domain::agent::StateReason;
 use domain::job::{AttemptEnd, JobError};
+use domain::message::Delivery;
 use domain::ports::storage::{AuditFilter, Expired, Pruned, Retention, TaskChange};
-use domain::{AssignmentId, Effect, PageRequest, TaskId, TenantId};
+use domain::{AgentId, AssignmentId, Effect, PageRequest, TaskId, TenantId};
 use serde_json::json;
 
 use crate::backend::Backend;
 use crate::jobs::ended;
-use crate::samples::{agent, alert, assignment, at, job, key, record, refused, task};
+use crate::samples::{
+    agent, alert, assignment, at, import, job, key, message, provider, record, refused, task,
+};
 
 crate::on_both!(
     a_watcher_that_was_away_too_long_is_told_to_start_afresh,
@@ -213,10 +216,38 @@ async fn more_than_one_batch_goes_at_once(backend: Backend) {
     let tenant = backend.tenant("acme").await;
     let records: Vec<_> = (0..2_001).map(|_| record(tenant, "t")).collect();
     backend.audit.append(&records).await.unwrap();
+    let (message, to) = message(tenant, &[&agent(tenant, "one of many")]);
+    let many = (0..2_001).map(|_| Delivery {
+        agent_id: AgentId::generate(),
+        ..to[0].clone()
+    });
+    let many: Vec<_> = many.collect();
+    backend.messages.send(tenant, &message, &many, 9).await.unwrap();
+    while backend.events.number(999).await.unwrap() > 0 {}
+    let names: Vec<_> = (0..1_001).map(|number| number.to_string()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let tools = import(&provider(tenant, "pets"), &names);
+    backend.providers.import(tenant, &tools, None).await.unwrap();
+    let head = backend.changes.head().await.unwrap();
+    assert!(head > 1_001, "{head}");
     let retention = Retention {
         audit_before: at(99),
+        changes_kept: 0,
+        changes_before: far_future(),
+        events_before: at(1),
         ..NOTHING
     };
     let pruned = backend.database.prune(&retention).await.unwrap();
-    assert_eq!(pruned.audit_records, 2_001);
+    let expected = Pruned {
+        audit_records: 2_001,
+        changes: head as u64,
+        events: 2_001,
+        ..Pruned::default()
+    };
+    assert_eq!(pruned, expected);
+    let bounds = backend.events.bounds(tenant).await.unwrap();
+    assert_eq!((bounds.last, bounds.pruned), (2_001, 2_001));
+    assert_eq!(backend.events.after(tenant, 0, 9).await.unwrap(), []);
+    assert_eq!(backend.changes.since(head - 1, 9).await.unwrap(), None);
+    assert_eq!(backend.changes.since(head, 9).await.unwrap(), Some(vec![]));
 }
