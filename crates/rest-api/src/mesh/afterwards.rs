@@ -2,7 +2,7 @@
 //! taught is kept. The one who answers does not wait for it. One round does all that has come up since the last one, so that
 //! replicas that are busy write less for each task, not more.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use control::tasks::Lesson;
@@ -21,8 +21,8 @@ pub(super) struct Afterwards {
 
 #[derive(Default)]
 struct Open {
-    places: HashMap<TenantId, u32>,
-    lessons: HashMap<(TenantId, AgentId), Vec<Lesson>>,
+    places: BTreeMap<TenantId, u32>,
+    lessons: BTreeMap<(TenantId, AgentId), Vec<Lesson>>,
 }
 
 impl Afterwards {
@@ -61,15 +61,17 @@ impl Mesh {
     /// Does what follows from what was answered so far. Tasks for which this fails the sweeper finds.
     pub async fn follow_up(&self) {
         let Open { places, lessons } = std::mem::take(&mut *self.afterwards.open());
-        for (agent, lessons) in lessons {
-            if let Err(error) = self.control.learn(agent, &lessons).await {
-                tracing::warn!(%error, "what tasks have taught of their agent is lost");
+        for ((tenant_id, agent_id), lessons) in lessons {
+            if let Err(error) = self.control.learn((tenant_id, agent_id), &lessons).await {
+                tracing::warn!(%tenant_id, %agent_id, %error, "what tasks have taught of agent {agent_id} is lost");
             }
         }
-        for (tenant, places) in places {
-            match self.control.place_waiting(tenant, places).await {
+        for (tenant_id, places) in places {
+            match self.control.place_waiting(tenant_id, places).await {
                 Ok(placed) => self.tell_all(&placed),
-                Err(error) => tracing::warn!(%error, "tasks that wait are left to the sweeper"),
+                Err(error) => {
+                    tracing::warn!(%tenant_id, %error, "tasks of tenant {tenant_id} that wait are left to the sweeper");
+                }
             }
         }
     }
