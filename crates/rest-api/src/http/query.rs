@@ -1,12 +1,14 @@
 //! Query strings. What a route does not know is refused, by the description that the router itself gives: a filter with a
-//! slip in its name would otherwise answer everything.
+//! slip in its name would otherwise answer everything. That holds for routes that take none, too.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use axum::extract::{FromRequestParts, MatchedPath, Query as AxumQuery};
-use http::StatusCode;
+use axum::extract::{FromRequestParts, MatchedPath, Query as AxumQuery, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use http::{StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -32,6 +34,39 @@ fn names(operation: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Lets through only requests whose parameters the route knows by name.
+pub async fn check(request: Request, next: Next) -> Response {
+    match names_are_known(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn names_are_known(request: &Request) -> Result<(), Problem> {
+    let Some(known) = known(request) else {
+        return Ok(());
+    };
+    let pairs = pairs(request.uri())?;
+    let Some((name, _)) = pairs.iter().find(|(name, _)| !known.contains(name)) else {
+        return Ok(());
+    };
+    let expected = match known.as_slice() {
+        [] => "no parameter: this path takes none".to_owned(),
+        known => format!("one of {}", known.join(", ")),
+    };
+    Err(bad(&name.chars().take(64).collect::<String>(), expected))
+}
+
+fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    AxumQuery::<Vec<(String, String)>>::try_from_uri(uri)
+        .map(|pairs| pairs.0)
+        .map_err(|_| bad("query", "`NAME=VALUE` with `&` between them".to_owned()))
+}
+
+fn bad(field: &str, expected: String) -> Problem {
+    Problem::field(StatusCode::BAD_REQUEST, field, expected)
+}
+
 /// A query string.
 pub struct Query<T>(pub T);
 
@@ -39,20 +74,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let bad = |field: &str, expected: String| Problem::field(StatusCode::BAD_REQUEST, field, expected);
-        let pairs = AxumQuery::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| bad("query", "`NAME=VALUE` with `&` between them".to_owned()))?;
-        if let Some(known) = known(parts) {
-            let stranger = pairs.iter().find(|(name, _)| !known.contains(name));
-            if let Some((name, _)) = stranger {
-                let expected = match known.as_slice() {
-                    [] => "no parameter: this path takes none".to_owned(),
-                    known => format!("one of {}", known.join(", ")),
-                };
-                return Err(bad(&name.chars().take(64).collect::<String>(), expected));
-            }
-        }
-        if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
+        if let Some((name, _)) = pairs(&parts.uri)?.iter().find(|(_, value)| value.contains('\0')) {
             return Err(bad(name, "text without the character U+0000".to_owned()));
         }
         AxumQuery::<T>::try_from_uri(&parts.uri)
@@ -68,12 +90,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 }
 
 /// The parameters of the route; none when it is not described.
-fn known(parts: &Parts) -> Option<&'static Vec<String>> {
-    let path = parts.extensions.get::<MatchedPath>()?.as_str();
+fn known(request: &Request) -> Option<&'static Vec<String>> {
+    let path = request.extensions().get::<MatchedPath>()?.as_str();
     // The guides' own paths are other names of ours.
     let path = match path.strip_prefix("/v1/") {
         Some(rest) => format!("/api/v1/{rest}"),
         None => path.to_owned(),
     };
-    KNOWN.get(&format!("{} {path}", parts.method.as_str().to_ascii_lowercase()))
+    KNOWN.get(&format!(
+        "{} {path}",
+        request.method().as_str().to_ascii_lowercase()
+    ))
 }

@@ -22,7 +22,7 @@ pub mod traces;
 pub mod users;
 pub mod whoami;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi, SecurityRequirement};
@@ -30,7 +30,7 @@ use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Http, authenticate, idempotency};
+use super::{Http, authenticate, idempotency, query};
 
 /// The document around the operations.
 #[derive(utoipa::OpenApi)]
@@ -84,6 +84,7 @@ pub fn all(http: Http) -> OpenApiRouter<Http> {
     let authenticated = from_fn_with_state(http.clone(), authenticate::check);
     let once = from_fn_with_state(http, idempotency::once);
     listed(|creating| creating.layer(once))
+        .layer(from_fn(query::check))
         .layer(authenticated)
         .merge(open())
 }
