@@ -4,10 +4,10 @@ use std::path::Path;
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo hands OUT_DIR to build scripts this way; it is no setting"
+    reason = "cargo hands these to build scripts this way; they are no settings"
 )]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     let mut files: Vec<_> = std::fs::read_dir(root.join("devmesh/v1"))?
         .map(|entry| entry.map(|e| e.path()))
         .collect::<Result<_, _>>()?;

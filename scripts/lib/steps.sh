@@ -9,6 +9,16 @@ results=$logs/results.tsv # name, passed, failed, seconds
 
 heading() { printf '\n=== %s\n' "$*"; }
 
+# The steps that --only names must be there (standard input: all steps).
+check_only() {
+    local known name
+    known=$(cut -f1)
+    [ -n "${ONLY_STEPS// /}" ] || { echo "--only needs the name of a step: $(echo $known)" >&2; exit 2; }
+    for name in $ONLY_STEPS; do
+        grep -qxF "$name" <<<"$known" || { echo "--only: no step is named $name; there are: $(echo $known)" >&2; exit 2; }
+    done
+}
+
 # A new run: no results; for the full tier, what has passed on this very tree stays.
 start_results() {
     mkdir -p "$logs"
@@ -40,6 +50,8 @@ run_steps() {
 run_step() {
     local name=$1 command=$2 log=$logs/${1//\//-}.log stamp status=0 begin=$SECONDS passed failed
     stamp=${VERIFICATION_STAMPS:+$VERIFICATION_STAMPS/${name//\//-}}
+    # What the others need is built in any case.
+    if [ -n "${ONLY_STEPS:-}" ] && [ "$name" != build ] && [[ $ONLY_STEPS != *" $name "* ]]; then return; fi
     heading "$name"
     if [ -n "$stamp" ] && [ -e "$stamp" ] && [ "$name" != build ]; then
         cat "$stamp" >>"$results"
@@ -108,25 +120,34 @@ left_out() {
     [ $none = no ] || echo nothing
 }
 
-# Prints the table of the steps and the sum; writes the report of a full run; ends the script.
+# Prints the table of the steps and the sum; writes the report; ends the script.
 finish() {
     heading results
     awk -F'\t' '{ printf "%-40s %6d passed %4d failed %6d s\n", $1, $2, $3, $4 }' "$results"
-    [ "$1" != full ] || write_verification
+    [ "$1" = quick ] || write_verification
     awk -F'\t' '{ p += $2; f += $3 } END { print p + 0 " passed, " f + 0 " failed"; exit f > 0 }' "$results" || exit 1
     exit 0
 }
 
-# docs/verification.md: what passed, on which commit, on what machine.
+# docs/verification.md: each step's last run, on which commit and when; the steps that did not run now keep their rows.
 write_verification() {
-    mkdir -p docs
+    local report=docs/verification.md commit kept
+    commit=$(git rev-parse --short=12 HEAD)
+    [ -z "$(git status --porcelain -- . ":!$report")" ] || commit+=' and changes'
+    kept=$(mktemp)
+    [ ! -e $report ] || sed -n 's/^| \([a-z][^ ]*\) | \([0-9]*\) | \([0-9]*\) | \([0-9]*\) | `\([^`]*\)` | \([^ ]*\) |$/\1\t\2\t\3\t\4\t\5\t\6/p' $report >"$kept"
     {
         printf '# Verification\n\n'
-        printf 'Written by `scripts/test --full`; each row is a step of that run.\n\n'
-        printf -- '- tree: `%s`\n' "$(tree_id)"
-        printf -- '- machine: %s cores, %s, %s\n\n' "$(nproc)" "$(. /etc/os-release && echo "$PRETTY_NAME")" "$(rustc --version)"
-        printf '| step | passed | failed | seconds |\n|---|---:|---:|---:|\n'
-        awk -F'\t' '{ printf "| %s | %d | %d | %d |\n", $1, $2, $3, $4; p += $2; f += $3; s += $4 }
-            END { printf "| **all** | **%d** | **%d** | **%d** |\n", p, f, s }' "$results"
-    } >docs/verification.md
+        printf 'Written by `scripts/test --full` and `scripts/test --only STEP…`: how each step went when it last ran, and on which commit.\n\n'
+        printf 'The last run was on %s cores, %s, %s.\n\n' "$(nproc)" "$(. /etc/os-release && echo "$PRETTY_NAME")" "$(rustc --version)"
+        printf '| step | passed | failed | seconds | commit | day |\n|---|---:|---:|---:|---|---|\n'
+        awk -F'\t' -v commit="$commit" -v day="$(date -u +%F)" '
+            FILENAME == ARGV[1] { row[$1] = $0; next }
+            FILENAME == ARGV[2] { row[$1] = $1 "\t" $2 "\t" $3 "\t" $4 "\t" commit "\t" day; next }
+            $1 in row && !($1 in seen) { seen[$1]; split(row[$1], r, "\t"); p += r[2]; f += r[3]; s += r[4]
+                printf "| %s | %d | %d | %d | `%s` | %s |\n", r[1], r[2], r[3], r[4], r[5], r[6] }
+            END { printf "| **all** | **%d** | **%d** | **%d** | | |\n", p, f, s }' "$kept" "$results" <(before_servers; with_servers)
+    } >$report.new
+    mv $report.new $report
+    rm "$kept"
 }
