@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Steps of scripts/test: a heading, a log, a count, a time for each; see there.
+# Steps of scripts/test: a heading, a log, a count, a time for each; see there. It has `tier` and the lists of steps.
 #
 # A step is a command. It passes when it exits 0. If the last line of its output is `N passed, N failed`, or it ran
 # cargo's tests, those are its counts; otherwise it counts as one.
@@ -66,6 +66,8 @@ run_step() {
     read -r passed failed < <(counts "$name" "$log" "$status")
     record "$name" "$passed" "$failed" $((SECONDS - begin))
     if [ -n "$stamp" ] && [ "$failed" = 0 ]; then tail -1 "$results" >"$stamp"; fi
+    # At once: a run of hours may be cut short.
+    [ "$tier" = quick ] || write_verification
     printf -- '--- %s: %s passed, %s failed, %s s\n' "$name" "$passed" "$failed" $((SECONDS - begin))
 }
 
@@ -120,11 +122,10 @@ left_out() {
     [ $none = no ] || echo nothing
 }
 
-# Prints the table of the steps and the sum; writes the report; ends the script.
+# Prints the table of the steps and the sum; ends the script.
 finish() {
     heading results
     awk -F'\t' '{ printf "%-40s %6d passed %4d failed %6d s\n", $1, $2, $3, $4 }' "$results"
-    [ "$1" = quick ] || write_verification
     awk -F'\t' '{ p += $2; f += $3 } END { print p + 0 " passed, " f + 0 " failed"; exit f > 0 }' "$results" || exit 1
     exit 0
 }

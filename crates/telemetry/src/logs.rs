@@ -24,4 +24,5 @@ pub(crate) use fields::{Lifted, Shown};
 pub(crate) use json::JsonStyle;
 pub(crate) use layer::{Line, LogLayer, Style};
 pub(crate) use pretty::PrettyStyle;
+pub(crate) use shape::of_its_crate;
 pub(crate) use writer::LogWriter;

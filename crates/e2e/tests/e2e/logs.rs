@@ -92,6 +92,9 @@ async fn every_call_and_every_job_has_one_closing_line(setup: Setup) -> Result<(
         .request_with("tools/call", params, &headers)
         .await?
         .result()?;
+    let params = json!({"name": "shop_no_such_tool", "arguments": {}});
+    let headers = [("x-request-id", "one-line-of-a-failure")];
+    session.request_with("tools/call", params, &headers).await?;
     let agent = mesh.api(&key)?;
     let job = agent.call_async(Shop::ADD_ITEM, &json!({"name": "cot"})).await?;
     agent.result_of(&job).await?;
@@ -106,6 +109,14 @@ async fn every_call_and_every_job_has_one_closing_line(setup: Setup) -> Result<(
     };
     ensure!(of_call("tool_call_completed") == 1, "{lines:#?}");
     ensure!(of_call("http_request_completed") == 0, "{lines:#?}");
+    let of_failure: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("one-line-of-a-failure"))
+        .collect();
+    ensure!(
+        of_failure.len() == 1 && of_failure[0].contains(r#""event":"tool_call_failed""#),
+        "{of_failure:#?}"
+    );
     let id = job["id"].as_str().context("no id")?;
     let of_job = closing_lines(&lines, "job_completed").into_iter();
     let of_job: Vec<_> = of_job
@@ -169,6 +180,10 @@ fn check_fields(line: &Value) -> Result<()> {
         "level of {line}"
     );
     ensure!(environment == Some("e2e"), "environment of {line}");
+    ensure!(
+        line["caller"].as_str().is_some_and(|file| !file.starts_with('/')),
+        "caller of {line}"
+    );
     ensure!(
         line["time"]
             .as_str()

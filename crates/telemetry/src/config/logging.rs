@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct LoggingConfig {
     /// Least level that is logged: debug, info, warn, error; or per module, `info,rest_api=debug`. Default info.
-    /// Libraries below us (HTTP, TLS, brokers, SQL) log from warn on unless they are named. `PUT /admin/log-level` changes it
-    /// at run time. Environment: `LOG_LEVEL`.
+    /// Libraries below us (HTTP, TLS, brokers, SQL) log from warn on unless they are named, that of MCP from error on.
+    /// `PUT /admin/log-level` changes it at run time. Environment: `LOG_LEVEL`.
     pub level: String,
     /// `json` (one object a line, for machines) or `pretty` (for people). Default json. Environment: `LOG_FORMAT`.
     pub format: LogFormat,

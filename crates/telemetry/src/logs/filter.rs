@@ -19,7 +19,6 @@ const QUIET: &[&str] = &[
     "opentelemetry_otlp",
     "opentelemetry_sdk",
     "reqwest",
-    "rmcp",
     "rustls",
     "sqlx",
     "tokio_util",
@@ -28,9 +27,10 @@ const QUIET: &[&str] = &[
     "want",
 ];
 
-/// Whose spans are none of ours: rmcp keeps two for as long as a session lasts, outside of any request's trace, and their
-/// room is never given back.
-const NO_SPANS: &str = "rmcp";
+/// The library of MCP. Its spans are none of ours: it keeps two for as long as a session lasts, outside of any request's
+/// trace, and their room is never given back. It warns of each answer that is an error, which the request's closing line
+/// has said already, so it is logged from error on.
+const MCP: &str = "rmcp";
 
 /// A default and what differs from it.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ impl Levels {
         let targets = Targets::new()
             .with_default(default)
             .with_targets(quiet)
+            .with_target(MCP, default.min(LevelFilter::ERROR))
             .with_targets(named);
         Levels {
             default,
@@ -97,10 +98,10 @@ impl Levels {
         std::iter::once(self.default.to_string()).chain(modules).collect()
     }
 
-    /// Spans of info and above always exist, whatever is logged: they carry the trace. [`NO_SPANS`] is the exception.
+    /// Spans of info and above always exist, whatever is logged: they carry the trace. [`MCP`] is the exception.
     pub(super) fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // It is asked for every span and event. A search for `::` would cost more than the rest.
-        let rest = metadata.target().strip_prefix(NO_SPANS);
+        let rest = metadata.target().strip_prefix(MCP);
         let is_ours = rest.is_none_or(|rest| !rest.is_empty() && !rest.starts_with("::"));
         (metadata.is_span() && *metadata.level() <= Level::INFO && is_ours)
             || self.targets.would_enable(metadata.target(), metadata.level())

@@ -201,6 +201,10 @@ mod tests {
         let levels = LogLevels::parse("debug").unwrap();
         assert!(would_log(&levels, "rest_api::jobs", Level::DEBUG));
         assert!(!would_log(&levels, "h2::codec", Level::DEBUG));
+        assert!(
+            !would_log(&levels, "rmcp::service", Level::WARN),
+            "the closing line says it"
+        );
         levels.set_module("h2", "debug").unwrap();
         assert!(would_log(&levels, "h2::codec", Level::DEBUG));
         assert_eq!(levels.current(), "debug,h2=debug");

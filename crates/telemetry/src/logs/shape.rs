@@ -109,7 +109,31 @@ fn caller(metadata: &Metadata<'_>) -> Vec<u8> {
         return Vec::new();
     };
     let mut caller = b",\"caller\":\"".to_vec();
-    escaped(&mut caller, file);
+    escaped(&mut caller, of_its_crate(file));
     caller.extend_from_slice(format!(":{line}\"").as_bytes());
     caller
+}
+
+/// A library's file without the directory of the machine that built us: `…/registry/src/INDEX/rmcp-3.9.0/src/service.rs`
+/// is `rmcp-3.9.0/src/service.rs`.
+pub(crate) fn of_its_crate(file: &str) -> &str {
+    let library = file
+        .split_once("/registry/src/")
+        .and_then(|(_, rest)| rest.split_once('/'));
+    library.map_or(file, |(_, file)| file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_its_crate;
+
+    #[test]
+    fn a_file_of_a_library_is_named_without_the_directory_of_the_build() {
+        let file = "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/rmcp-3.9.0/src/service.rs";
+        assert_eq!(of_its_crate(file), "rmcp-3.9.0/src/service.rs");
+        assert_eq!(
+            of_its_crate("crates/storage/src/sql.rs"),
+            "crates/storage/src/sql.rs"
+        );
+    }
 }

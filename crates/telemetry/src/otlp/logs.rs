@@ -15,7 +15,7 @@ use tracing::Level;
 use super::{Client, Threads};
 use crate::config::TelemetryConfig;
 use crate::error::TelemetryError;
-use crate::logs::{Line, Shown};
+use crate::logs::{Line, Shown, of_its_crate};
 use crate::metrics::{Counter, Family};
 use crate::service::ServiceInfo;
 
@@ -180,9 +180,12 @@ fn record(line: &Line<'_>) -> LogRecord {
         Some(pair(name, any_value::Value::StringValue(text)))
     });
     let place = [
-        line.metadata
-            .file()
-            .map(|file| pair("code.file.path", any_value::Value::StringValue(file.to_owned()))),
+        line.metadata.file().map(|file| {
+            pair(
+                "code.file.path",
+                any_value::Value::StringValue(of_its_crate(file).to_owned()),
+            )
+        }),
         line.metadata
             .line()
             .map(|line| pair("code.line.number", any_value::Value::IntValue(line.into()))),
