@@ -1,17 +1,16 @@
 //! HTTP servers: metrics, request ids, a span and one closing line for each request.
 
 mod body;
-mod listener;
 mod observe;
 mod request;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 
-pub use listener::{Counted, CountedListener};
 pub use request::{Closing, RequestSpan};
 
 pub use crate::ids::RequestId;
+use crate::metrics::GaugeGuard;
 use crate::telemetry::Telemetry;
 
 crate::metrics! {
@@ -33,6 +32,20 @@ crate::metrics! {
         response_size: histogram "http_response_size_bytes" [method, path] buckets SIZES,
         /// Handlers that panicked; their callers got a 500.
         panics: counter "http_panics_total" [method, path],
+    }
+}
+
+impl Telemetry {
+    /// Counts a connection in `http_connections_active` while the guard lives.
+    #[must_use]
+    pub fn connection_opened(&self) -> GaugeGuard {
+        self.http_metrics().connections.hold()
+    }
+
+    /// Counts a stream in `http_streams_active` while the guard lives: for connections that have left HTTP (WebSocket).
+    #[must_use]
+    pub fn stream_opened(&self, path: &'static str) -> GaugeGuard {
+        self.http_metrics().streams.with([path]).hold()
     }
 }
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::config::{ByteSize, Duration as ConfigDuration};
 
 const DRAIN: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Running {
     bound: Bound,
@@ -42,10 +43,32 @@ impl Running {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), reached)
-            .await
-            .unwrap();
+        tokio::time::timeout(PATIENCE, reached).await.unwrap();
     }
+}
+
+fn quiet() -> Telemetry {
+    let info = crate::process::service_info("rest-api", "test");
+    Telemetry::start_with_output(info, &TelemetryConfig::default(), io::sink()).unwrap()
+}
+
+#[tokio::test]
+async fn the_page_says_how_many_connections_are_open() {
+    let (telemetry, life) = (quiet(), Lifecycle::new("test"));
+    let listener = Listener::bind(&ListenConfig::default()).await.unwrap();
+    let addr = listener.bound().addr;
+    let listener = listener.counted_by(&telemetry);
+    life.spawn("http", listener.serve(hello(), life.clone()));
+    let shown = async |count: &str| {
+        let is_it = |line: &str| line.starts_with("http_connections_active{") && line.ends_with(count);
+        while !telemetry.render().lines().any(is_it) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let stream = TcpStream::connect(addr).await.unwrap();
+    tokio::time::timeout(PATIENCE, shown("} 1")).await.unwrap();
+    drop(stream);
+    tokio::time::timeout(PATIENCE, shown("} 0")).await.unwrap();
 }
 
 async fn all_of(mut stream: impl AsyncRead + Unpin) -> String {
@@ -341,9 +364,7 @@ async fn a_renewed_certificate_is_taken_over_without_a_restart_and_a_broken_one_
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), renewed)
-        .await
-        .unwrap();
+    tokio::time::timeout(PATIENCE, renewed).await.unwrap();
 
     std::fs::write(&key, "half a key").unwrap();
     let many_looks = tokio::time::Instant::now() + 10 * identity.config().reload.get();
@@ -360,8 +381,7 @@ async fn the_page_says_when_the_certificate_ends_also_after_it_was_renewed() {
         tls: Some(identity.config()),
         ..ListenConfig::default()
     };
-    let info = crate::process::service_info("rest-api", "test");
-    let telemetry = Telemetry::start_with_output(info, &TelemetryConfig::default(), io::sink()).unwrap();
+    let telemetry = quiet();
     let listener = Listener::bind(&config).await.unwrap().named("grpc", &telemetry);
     let life = Lifecycle::new("test");
     life.spawn("grpc", listener.serve(hello(), life.clone()));
@@ -382,9 +402,7 @@ async fn the_page_says_when_the_certificate_ends_also_after_it_was_renewed() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), renewed)
-        .await
-        .unwrap();
+    tokio::time::timeout(PATIENCE, renewed).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use serde_json::Value;
-use telemetry::http::CountedListener;
 use telemetry::ring::TraceRing;
 use telemetry::{AdminAccess, Extras, ServiceInfo, Telemetry, TelemetryConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,7 +104,6 @@ impl Service {
         let router = telemetry::http::layer(router.merge(self.telemetry.router(admin)), &self.telemetry);
         let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let listener = CountedListener::new(listener, &self.telemetry);
         self.spawn(async move { axum::serve(listener, router).await.unwrap() });
         address
     }
