@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::TenantId;
 use domain::ports::storage::{Seal, SealPlace};
+use domain::{StoreError, TenantId};
 
 use crate::{Control, ControlError};
 
@@ -48,18 +48,22 @@ impl Control {
     }
 
     async fn rewrap_tenant(&self, tenant: TenantId, old: &str) -> Result<u64, ControlError> {
-        let mut moved = 0;
+        let (mut moved, mut last) = (0, None);
         loop {
-            let seals = self.storage.seals.under(tenant, old, BATCH).await?;
-            let (found, before) = (seals.len(), moved);
-            for seal in seals {
+            let seals = self
+                .storage
+                .seals
+                .under(tenant, old, last.as_ref(), BATCH)
+                .await?;
+            for seal in &seals {
                 let Ok(sealed) = self.vault.rewrap(tenant, seal.provider, &seal.sealed) else {
                     continue;
                 };
-                let put = self.storage.seals.replace(tenant, &seal, &sealed).await?;
+                let put = self.storage.seals.replace(tenant, seal, &sealed).await?;
                 moved += u64::from(put);
             }
-            if found < BATCH as usize || moved == before {
+            last = seals.into_iter().last();
+            if last.is_none() {
                 return Ok(moved);
             }
         }
@@ -97,9 +101,13 @@ impl Control {
     /// What some of the secrets are for that this key should open.
     async fn closed(&self, tenant: TenantId, key: &str) -> Result<Vec<String>, ControlError> {
         let mut closed = Vec::new();
-        for seal in self.storage.seals.under(tenant, key, NAMED).await? {
+        for seal in self.storage.seals.under(tenant, key, None, NAMED).await? {
             closed.push(match seal.place {
-                SealPlace::Credential => self.storage.providers.get(tenant, seal.provider).await?.name,
+                SealPlace::Credential => match self.storage.providers.get(tenant, seal.provider).await {
+                    Ok(provider) => provider.name,
+                    Err(StoreError::NotFound) => continue,
+                    Err(error) => return Err(error.into()),
+                },
                 SealPlace::Import(_) => "an import that waits".to_owned(),
                 SealPlace::Answer(_) => "a kept answer".to_owned(),
             });
@@ -109,7 +117,7 @@ impl Control {
 
     /// Whether a key opens what one of its name has sealed in this tenant: any of it will do.
     async fn opens_one(&self, tenant: TenantId, key: &str) -> Result<bool, ControlError> {
-        let seals = self.storage.seals.under(tenant, key, 1).await?;
+        let seals = self.storage.seals.under(tenant, key, None, 1).await?;
         let opens = |seal: &Seal| self.vault.opens(tenant, seal.provider, &seal.sealed);
         Ok(seals.iter().all(opens))
     }

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use control::seals::Seals;
+use control::{SystemEntropy, Vault};
 use proto::v1::GetCredentialRequest;
 use proto::v1::catalogue_service_client::CatalogueServiceClient;
 use rest_api::Config;
@@ -116,6 +118,19 @@ async fn works(app: &App, provider: domain::ProviderId) {
     assert_eq!(opened.as_slice(), SECRET.as_bytes());
 }
 
+/// Waits until the health check says so.
+async fn says_of_credentials(app: &App, words: &str) {
+    let said = || async {
+        let ready = app.get(&app.admin, "/health/ready").await.expect(200);
+        let error = ready["checks"]["credentials"]["error"].as_str();
+        match error.is_some_and(|error| error.contains(words)) {
+            true => Ok(()),
+            false => Err(ready.to_string()),
+        }
+    };
+    eventually(PATIENCE, said).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_sealing_key_that_was_taken_away_too_soon_is_named_by_the_health_check_and_harms_nothing() {
     let app = App::with(in_a_file).await;
@@ -133,19 +148,11 @@ async fn a_sealing_key_that_was_taken_away_too_soon_is_named_by_the_health_check
         .unwrap();
     let file = sealing_keys(app.data());
     std::fs::write(&file, line("new", 'b')).unwrap();
-    let named = || async {
-        let ready = app.get(&app.admin, "/health/ready").await.expect(200);
-        let error = ready["checks"]["credentials"]["error"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        if error.contains("not configured: old. Put it back; until then these do not open: github") {
-            Ok(())
-        } else {
-            Err(ready.to_string())
-        }
-    };
-    eventually(PATIENCE, named).await.unwrap();
+    says_of_credentials(
+        &app,
+        "not configured: old. Put it back; until then these do not open: github",
+    )
+    .await;
     // A file that nobody can use is not believed.
     std::fs::write(&file, "new not-a-key\n").unwrap();
     std::fs::write(&file, [line("new", 'b'), line("old", 'a')].concat()).unwrap();
@@ -169,21 +176,11 @@ async fn an_old_sealing_key_that_is_the_wrong_one_is_named_with_the_credentials_
     providers.import(tenant, &import, Some(&sealed)).await.unwrap();
     let file = sealing_keys(app.data());
     std::fs::write(&file, [line("new", 'b'), line("old", 'c')].concat()).unwrap();
-    let named = || async {
-        let ready = app.get(&app.admin, "/health/ready").await.expect(200);
-        let error = ready["checks"]["credentials"]["error"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let said =
-            "old (the one of that name is another one). Put it back; until then these do not open: github";
-        if error.contains(said) {
-            Ok(())
-        } else {
-            Err(ready.to_string())
-        }
-    };
-    eventually(PATIENCE, named).await.unwrap();
+    says_of_credentials(
+        &app,
+        "old (the one of that name is another one). Put it back; until then these do not open: github",
+    )
+    .await;
     // With the right one all is well again.
     std::fs::write(&file, [line("newer", 'b'), line("old", 'a')].concat()).unwrap();
     let back = || async { app.control.seals().await.unwrap().by_key.get("newer") == Some(&1) };
@@ -204,6 +201,50 @@ async fn door(address: SocketAddr, key: &str) -> Code {
         .insert("authorization", format!("Bearer {key}").parse().unwrap());
     let mut client = CatalogueServiceClient::new(channel.connect().await.unwrap());
     client.get_credential(request).await.unwrap_err().code()
+}
+
+#[tokio::test]
+async fn what_opens_is_sealed_again_behind_many_that_do_not_on_sqlite() {
+    seal_again_behind_lost_ones(&App::with(in_a_file).await).await;
+}
+
+#[tokio::test]
+async fn what_opens_is_sealed_again_behind_many_that_do_not_on_postgres() {
+    seal_again_behind_lost_ones(&App::on_postgres_with(in_a_file).await).await;
+}
+
+/// More of them than are read at once are sealed by a lost key of the old one's name.
+async fn seal_again_behind_lost_ones(app: &App) {
+    const LOST: u64 = 130;
+    let caller = app.control.authenticate(&app.admin).await.unwrap().unwrap();
+    let tenant = caller.tenant_id;
+    let lost = ("old".to_owned(), "d".repeat(64).into());
+    let lost = Vault::new(&[lost], Arc::new(SystemEntropy)).unwrap();
+    let mut provider = None;
+    for number in 0..=LOST {
+        let vault = if number == LOST { &app.control.vault } else { &lost };
+        let import = crate::providers::import(tenant, &format!("p{number}"));
+        let sealed = vault.seal(tenant, import.provider.id, SECRET.as_bytes()).unwrap();
+        let providers = &app.control.storage.providers;
+        providers.import(tenant, &import, Some(&sealed)).await.unwrap();
+        provider = Some(import.provider.id);
+    }
+    let file = sealing_keys(app.data());
+    std::fs::write(&file, [line("new", 'b'), line("old", 'a')].concat()).unwrap();
+    let moved = || async {
+        let seals = app.control.seals().await.unwrap();
+        let counts = (
+            seals.by_key.get("new").copied(),
+            seals.unopenable.get("old").copied(),
+        );
+        if counts == (Some(1), Some(LOST)) {
+            Ok(())
+        } else {
+            Err(format!("{seals:?}"))
+        }
+    };
+    eventually(PATIENCE, moved).await.unwrap();
+    works(app, provider.unwrap()).await;
 }
 
 #[tokio::test]

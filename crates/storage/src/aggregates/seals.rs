@@ -17,8 +17,9 @@ use crate::fault::Fault;
 const CREDENTIALS_UNDER: &str = "
     SELECT provider_id, kek_id, sealed_key, sealed_secret
       FROM credentials
-     WHERE tenant_id = $1 AND kek_id = $2
-     LIMIT $3";
+     WHERE tenant_id = $1 AND kek_id = $2 AND provider_id > $3
+     ORDER BY provider_id
+     LIMIT $4";
 
 const REPLACE_CREDENTIAL: &str = "
     UPDATE credentials
@@ -55,12 +56,26 @@ impl Seals for Store {
         .await
     }
 
-    async fn under(&self, tenant: TenantId, kek_id: &str, limit: u32) -> Result<Vec<Seal>, StoreError> {
+    async fn under(
+        &self,
+        tenant: TenantId,
+        kek_id: &str,
+        after: Option<&Seal>,
+        limit: u32,
+    ) -> Result<Vec<Seal>, StoreError> {
         self.call("under", "seals", async {
             let mut unit = self.read(tenant).await?;
-            let mut seals = unit.credentials_under(tenant, kek_id, limit).await?;
-            seals.extend(unit.imports_under(tenant, kek_id, limit).await?);
-            seals.extend(unit.answers_under(tenant, kek_id, limit).await?);
+            let after = After::of(after);
+            let mut seals = Vec::new();
+            if let Some(provider) = after.credential {
+                seals = unit.credentials_under(tenant, kek_id, provider, limit).await?;
+            }
+            if let Some(job) = after.import {
+                let rest = limit.saturating_sub(length(&seals));
+                seals.extend(unit.imports_under(tenant, kek_id, job, rest).await?);
+            }
+            let rest = limit.saturating_sub(length(&seals));
+            seals.extend(unit.answers_under(tenant, kek_id, after.answer, rest).await?);
             Ok(seals)
         })
         .await
@@ -86,16 +101,45 @@ impl Seals for Store {
     }
 }
 
+/// Where each place is read from: credentials first, then imports, then answers. None where all of it was read before.
+struct After<'a> {
+    credential: Option<Uuid>,
+    import: Option<Uuid>,
+    answer: &'a str,
+}
+
+impl<'a> After<'a> {
+    fn of(last: Option<&'a Seal>) -> Self {
+        let (credential, import, answer) = match last.map(|seal| &seal.place) {
+            None => (Some(Uuid::nil()), Some(Uuid::nil()), ""),
+            Some(SealPlace::Credential) => (last.map(|seal| seal.provider.0), Some(Uuid::nil()), ""),
+            Some(SealPlace::Import(job)) => (None, Some(job.0), ""),
+            Some(SealPlace::Answer(key)) => (None, None, key.as_str()),
+        };
+        Self {
+            credential,
+            import,
+            answer,
+        }
+    }
+}
+
+fn length(seals: &[Seal]) -> u32 {
+    u32::try_from(seals.len()).unwrap_or(u32::MAX)
+}
+
 impl Unit {
     async fn credentials_under(
         &mut self,
         tenant: TenantId,
         kek_id: &str,
+        after: Uuid,
         limit: u32,
     ) -> Result<Vec<Seal>, Fault> {
         let rows: Vec<(Uuid, String, Vec<u8>, Vec<u8>)> = sqlx::query_as(CREDENTIALS_UNDER)
             .bind(tenant.0)
             .bind(kek_id)
+            .bind(after)
             .bind(i64::from(limit))
             .fetch_all(self.conn())
             .await?;
@@ -115,11 +159,13 @@ impl Unit {
         &mut self,
         tenant: TenantId,
         kek_id: &str,
+        after: Uuid,
         limit: u32,
     ) -> Result<Vec<Seal>, Fault> {
         let rows: Vec<(Uuid, Document<Value>)> = sqlx::query_as(dialect::IMPORTS_UNDER)
             .bind(tenant.0)
             .bind(kek_id)
+            .bind(after)
             .bind(i64::from(limit))
             .fetch_all(self.conn())
             .await?;
@@ -138,11 +184,13 @@ impl Unit {
         &mut self,
         tenant: TenantId,
         kek_id: &str,
+        after: &str,
         limit: u32,
     ) -> Result<Vec<Seal>, Fault> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(dialect::ANSWERS_UNDER)
             .bind(tenant.0)
             .bind(kek_id)
+            .bind(after)
             .bind(i64::from(limit))
             .fetch_all(self.conn())
             .await?;

@@ -81,21 +81,25 @@ pub const COUNT_SEALS: &str = "
      WHERE kek_id IS NOT NULL
      GROUP BY kek_id";
 
-/// At most $3 imports whose credential the key $2 has sealed.
+/// At most $4 imports behind $3 whose credential the key $2 has sealed.
 pub const IMPORTS_UNDER: &str = "
     SELECT id, payload
       FROM jobs
      WHERE tenant_id = $1 AND kind = 'provider_import'
        AND json_extract(payload, '$.credential.kek_id') = $2
-     LIMIT $3";
+       AND id > $3
+     ORDER BY id
+     LIMIT $4";
 
-/// At most $3 answers that the key $2 has sealed.
+/// At most $4 answers behind $3 that the key $2 has sealed.
 pub const ANSWERS_UNDER: &str = "
     SELECT idempotency_key, body
       FROM answers
      WHERE tenant_id = $1
        AND CASE WHEN status IS NOT NULL THEN json_extract(CAST(body AS TEXT), '$.kek_id') END = $2
-     LIMIT $3";
+       AND idempotency_key > $3
+     ORDER BY idempotency_key
+     LIMIT $4";
 
 /// Takes at most $3 rows that are due at $1 and keeps them from other relays until $2.
 pub const HOLD_OUTBOX: &str = concat!(

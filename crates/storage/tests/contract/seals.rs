@@ -11,6 +11,7 @@ use crate::samples::{at, import, job, provider};
 
 crate::on_both!(
     every_place_is_found_by_its_key_and_put_under_another_one,
+    they_are_read_page_by_page_and_each_once,
     what_was_changed_meanwhile_is_left_alone,
     a_tenant_sees_its_own_seals_only,
 );
@@ -74,15 +75,15 @@ async fn every_place_is_found_by_its_key_and_put_under_another_one(backend: Back
     stored(&backend, tenant).await;
     let seals = &backend.seals;
     assert_eq!(seals.count(tenant).await.unwrap(), [("old".to_owned(), 3)]);
-    let found = seals.under(tenant, "old", 10).await.unwrap();
+    let found = seals.under(tenant, "old", None, 10).await.unwrap();
     assert_eq!(found.len(), 3);
-    assert!(seals.under(tenant, "other", 10).await.unwrap().is_empty());
+    assert!(seals.under(tenant, "other", None, 10).await.unwrap().is_empty());
     for (number, seal) in found.iter().enumerate() {
         let new = sealed("new", 10 + number as u8);
         assert!(seals.replace(tenant, seal, &new).await.unwrap());
     }
     assert_eq!(seals.count(tenant).await.unwrap(), [("new".to_owned(), 3)]);
-    let mut moved = seals.under(tenant, "new", 10).await.unwrap();
+    let mut moved = seals.under(tenant, "new", None, 10).await.unwrap();
     moved.sort_by_key(|seal| seal.sealed.sealed_key[1]);
     let places = |seals: &[Seal]| -> Vec<_> {
         seals
@@ -105,10 +106,40 @@ async fn every_place_is_found_by_its_key_and_put_under_another_one(backend: Back
     );
 }
 
+async fn they_are_read_page_by_page_and_each_once(backend: Backend) {
+    let tenant = backend.tenant("acme").await;
+    stored(&backend, tenant).await;
+    for name in ["gitlab", "jira"] {
+        let provider = provider(tenant, name);
+        let import = import(&provider, &[&format!("{name}_get")]);
+        let sealed = sealed("old", 4);
+        backend
+            .providers
+            .import(tenant, &import, Some(&sealed))
+            .await
+            .unwrap();
+    }
+    let all = backend.seals.under(tenant, "old", None, 10).await.unwrap();
+    assert_eq!(all.len(), 5, "{all:?}");
+    for size in 1..=5 {
+        let mut read: Vec<Seal> = Vec::new();
+        loop {
+            let page = backend.seals.under(tenant, "old", read.last(), size);
+            let page = page.await.unwrap();
+            assert!(page.len() <= size as usize, "{page:?}");
+            if page.is_empty() {
+                break;
+            }
+            read.extend(page);
+        }
+        assert_eq!(read, all, "in pages of {size}");
+    }
+}
+
 async fn what_was_changed_meanwhile_is_left_alone(backend: Backend) {
     let tenant = backend.tenant("acme").await;
     stored(&backend, tenant).await;
-    for seal in backend.seals.under(tenant, "old", 10).await.unwrap() {
+    for seal in backend.seals.under(tenant, "old", None, 10).await.unwrap() {
         let stale = Seal {
             sealed: sealed("old", 99),
             ..seal
@@ -129,8 +160,15 @@ async fn a_tenant_sees_its_own_seals_only(backend: Backend) {
     let (tenant, other) = (backend.tenant("acme").await, backend.tenant("other").await);
     stored(&backend, tenant).await;
     assert!(backend.seals.count(other).await.unwrap().is_empty());
-    assert!(backend.seals.under(other, "old", 10).await.unwrap().is_empty());
-    for seal in backend.seals.under(tenant, "old", 10).await.unwrap() {
+    assert!(
+        backend
+            .seals
+            .under(other, "old", None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    for seal in backend.seals.under(tenant, "old", None, 10).await.unwrap() {
         assert!(
             !backend
                 .seals

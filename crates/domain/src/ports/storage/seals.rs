@@ -33,8 +33,14 @@ pub struct Seal {
 pub trait Seals: Send + Sync {
     /// How many each key-encryption key has sealed, by its id.
     async fn count(&self, tenant: TenantId) -> Result<Vec<(String, u64)>>;
-    /// At most `limit` that this key has sealed, of each place.
-    async fn under(&self, tenant: TenantId, kek_id: &str, limit: u32) -> Result<Vec<Seal>>;
+    /// At most `limit` that this key has sealed, those behind `after` in an order that stays: by place, and there by id.
+    async fn under(
+        &self,
+        tenant: TenantId,
+        kek_id: &str,
+        after: Option<&Seal>,
+        limit: u32,
+    ) -> Result<Vec<Seal>>;
     /// Puts `sealed` in the place of `seal`, unless that was changed meanwhile; answers whether it did. It holds the
     /// same secret, so nothing else changes.
     async fn replace(&self, tenant: TenantId, seal: &Seal, sealed: &SealedCredential) -> Result<bool>;
