@@ -12,6 +12,7 @@
 mod authority;
 mod background;
 pub mod http;
+mod older_schema;
 mod otlp;
 mod postgres;
 mod process;
@@ -26,6 +27,7 @@ mod upstream;
 mod wait;
 
 pub use authority::{Authority, CertificateFiles};
+pub use older_schema::older_schema;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use postgres::Postgres;
 pub use process::{Process, ProcessBuilder};

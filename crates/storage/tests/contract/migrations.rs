@@ -1,5 +1,6 @@
 //! The schema: looked at, brought up to date by several at once, and that of other versions.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::Migrate;
@@ -7,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use storage::migrate::{State, Step, status, up};
 use storage::{ConnectError, connect};
 use tempfile::TempDir;
+use test_support::older_schema;
 
 use crate::backend::{Backend, options, quiet};
 use crate::logins::plain_login;
@@ -122,6 +124,72 @@ async fn several_that_migrate_at_once_apply_each_migration_once() {
             "{url}"
         );
         opened(&url).await.unwrap();
+    }
+}
+
+/// Both as an older program left them, with a tenant in each.
+async fn old_places() -> (TempDir, [String; 2]) {
+    const ORGANIZATION: &str = "INSERT INTO organizations (id, name, created_at)";
+    const TENANT: &str = "INSERT INTO tenants (id, organization_id, name, isolation, created_at)";
+    let (folder, urls) = places().await;
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let id = "11111111-1111-7111-8111-111111111111";
+    let (hex, now) = (id.replace('-', ""), "2026-01-01T00:00:00Z");
+    let on_sqlite = format!(
+        "{ORGANIZATION} VALUES (x'{hex}', 'old', '{now}');
+         {TENANT} VALUES (x'{hex}', x'{hex}', 'old', 'strict', '{now}');"
+    );
+    let on_postgres = format!(
+        "SET ROLE devmesh_relay; {ORGANIZATION} VALUES ('{id}', 'old', '{now}');
+         SET ROLE devmesh_app; SET devmesh.tenant = '{id}'; {TENANT} VALUES ('{id}', '{id}', 'old', 'strict', '{now}');"
+    );
+    older_schema(&urls[0], &migrations.join("sqlite"), 11, &on_sqlite)
+        .await
+        .unwrap();
+    older_schema(&urls[1], &migrations.join("postgres"), 12, &on_postgres)
+        .await
+        .unwrap();
+    (folder, urls)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_that_come_at_once_to_an_old_database_one_migrates_and_the_others_wait() {
+    let (_folder, urls) = old_places().await;
+    for url in urls {
+        let before = status(&url).await.unwrap();
+        assert!(before.schema > 0 && before.pending() >= 3, "{before:?}");
+        let ups = (0..3).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { brought_up(&url).await })
+        });
+        let told = futures::future::join_all(ups).await;
+        let told: Vec<_> = told.into_iter().map(|told| told.unwrap().len()).collect();
+        assert_eq!(told.iter().sum::<usize>(), before.pending(), "{url}: {told:?}");
+        assert_eq!(
+            told.iter().filter(|told| **told > 0).count(),
+            1,
+            "{url}: {told:?}"
+        );
+        assert_eq!(status(&url).await.unwrap().pending(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_that_start_at_once_on_an_old_database_all_serve_what_is_in_it() {
+    let (_folder, urls) = old_places().await;
+    for url in urls {
+        let starts = (0..3).map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { connect(&url, &options(), &quiet()).await })
+        });
+        for started in futures::future::join_all(starts).await {
+            let storage = started.unwrap().unwrap();
+            let tenants = storage.tenants.all_ids().await.unwrap();
+            let tenant = storage.tenants.get(tenants[0]).await.unwrap();
+            assert_eq!((tenants.len(), tenant.name.as_str()), (1, "old"));
+            storage.database.close().await;
+        }
+        assert_eq!(status(&url).await.unwrap().pending(), 0);
     }
 }
 
