@@ -23,7 +23,7 @@ pub use memory::MemoryCache;
 pub use metrics::{CacheMetrics, ServerGauges, ServerMetrics};
 pub use options::CacheOptions;
 
-/// The cache that `url` names: `memory:`, `redis://…` or `rediss://…` (TLS; the host's certificates are trusted).
+/// The cache that `url` names: `memory:`, `redis://…` or `rediss://…` (TLS).
 ///
 /// It makes no connection yet: Redis may be away now and come later, and each operation connects when it needs to.
 ///

@@ -41,7 +41,7 @@ impl RedisCache {
     /// The cache at the Redis that `url` names. Nothing is connected yet.
     ///
     /// # Errors
-    /// When the URL is no `redis://` or `rediss://` URL.
+    /// When the URL is no `redis://` or `rediss://` URL, or not the latter where authorities are named.
     pub fn new(url: &str, options: &CacheOptions) -> Result<Self, CacheError> {
         Ok(Self {
             link: Link::new(url, options)?,

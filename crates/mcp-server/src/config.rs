@@ -4,6 +4,7 @@ use connectors::EgressConfig;
 use runtime::admin::AdminConfig;
 use runtime::config::{Duration, Secret};
 use runtime::listen::ListenConfig;
+use runtime::tls::{TlsFileError, authorities};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uplink::{ControlPlaneConfig, SpoolConfig};
@@ -132,6 +133,9 @@ impl runtime::process::ServiceConfig for Config {
 pub struct CacheConfig {
     /// `memory:` (one replica) or `redis://…`, `rediss://…`. May hold a password. Also `CACHE_URL`.
     pub url: Secret,
+    /// PEM file with the authorities of its certificate; those of the operating system when absent. Each connection reads
+    /// it anew.
+    pub ca_file: Option<std::path::PathBuf>,
     /// What every key begins with; installations that share a Redis differ in it.
     pub prefix: String,
     /// Operations that take this long are logged by name (`event=slow_cache_operation`). 100 ms: a healthy one takes less
@@ -139,10 +143,23 @@ pub struct CacheConfig {
     pub slow_query: Duration,
 }
 
+impl CacheConfig {
+    /// As the cache is told.
+    pub(crate) fn options(&self) -> Result<cache::CacheOptions, TlsFileError> {
+        Ok(cache::CacheOptions {
+            prefix: self.prefix.clone(),
+            authorities: authorities("cache.ca_file", self.ca_file.as_deref())?,
+            slow: self.slow_query.get(),
+            ..cache::CacheOptions::default()
+        })
+    }
+}
+
 impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             url: Secret::new("memory:"),
+            ca_file: None,
             prefix: cache::CacheOptions::default().prefix,
             slow_query: cache::CacheOptions::default().slow.into(),
         }

@@ -15,6 +15,7 @@ use runtime::admin::{Admin, OwnAddress};
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenError, Listener};
 use runtime::process::StartError;
+use runtime::tls::TlsFileError;
 use sha2::{Digest, Sha256};
 use telemetry::Telemetry;
 use thiserror::Error;
@@ -68,6 +69,9 @@ pub enum BuildError {
     /// The cache's address is wrong.
     #[error("cache.url: {0}")]
     Cache(#[from] CacheError),
+    /// A file of authorities does not fit.
+    #[error(transparent)]
+    Authorities(#[from] TlsFileError),
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -83,7 +87,11 @@ impl BuildError {
     /// Whether the settings are at fault, so that trying again will not help.
     fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::NoPlaceLeft { .. } | Self::Uplink(_) | Self::Egress(_) | Self::Cache(_) => true,
+            Self::NoPlaceLeft { .. }
+            | Self::Uplink(_)
+            | Self::Egress(_)
+            | Self::Cache(_)
+            | Self::Authorities(_) => true,
             Self::Listen(error) => error.is_of_the_settings(),
             Self::Engine(_) | Self::Spool(_) => false,
         }
@@ -253,13 +261,9 @@ async fn routers(
     Ok(admin.beside(public, telemetry))
 }
 
-fn connect_cache(config: &CacheConfig, telemetry: &Telemetry) -> Result<Arc<dyn Cache>, CacheError> {
-    let options = cache::CacheOptions {
-        prefix: config.prefix.clone(),
-        slow: config.slow_query.get(),
-        ..cache::CacheOptions::default()
-    };
-    cache::connect(config.url.expose(), &options, telemetry)
+fn connect_cache(config: &CacheConfig, telemetry: &Telemetry) -> Result<Arc<dyn Cache>, BuildError> {
+    let options = config.options()?;
+    Ok(cache::connect(config.url.expose(), &options, telemetry)?)
 }
 
 fn register_checks(

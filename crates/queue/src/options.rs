@@ -1,12 +1,14 @@
 //! What can be set.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Settings of a queue. All participants of one installation use the same `prefix`, `max_length` and `delivery_limit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueOptions {
     /// First word of every exchange and queue: `devmesh` gives `devmesh.jobs.normal`. At most 100 bytes.
     pub prefix: String,
+    /// PEM file with authorities to trust besides the public ones. Each connection reads it anew.
+    pub authorities: Option<PathBuf>,
     /// How many messages a class holds before it refuses more. RabbitMQ may exceed it by a few.
     pub max_length: u32,
     /// How often a message may come back unanswered before it is put aside as dead; above the jobs' own attempt bound,
@@ -24,6 +26,7 @@ impl Default for QueueOptions {
     fn default() -> Self {
         Self {
             prefix: "devmesh".into(),
+            authorities: None,
             max_length: 100_000,
             delivery_limit: 20,
             timeout: Duration::from_secs(5),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::ports::{Delivery, Queue, QueueError, QueueMessage};
 use futures::stream::BoxStream;
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use tokio::time::Instant;
 
 use self::{link::Link, publish::Publisher, topology::Topology};
@@ -38,15 +38,21 @@ impl RabbitQueue {
     /// The queues at the broker that `url` names. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`] when the URL is no `amqp://` or `amqps://` URL, or the prefix is too long.
+    /// [`QueueError::Unavailable`] when the URL is no `amqp://` or `amqps://` URL, or not the latter where authorities are
+    /// named, or the prefix is too long.
     pub fn new(url: &str, options: &QueueOptions) -> Result<Self, QueueError> {
         // The parser's own words may repeat the URL, and with it the password.
         let uri: AMQPUri = url
             .parse()
             .map_err(|_| unavailable("the queue's URL is no amqp:// or amqps:// URL"))?;
+        if options.authorities.is_some() && uri.scheme != AMQPScheme::AMQPS {
+            return Err(unavailable(
+                "expected amqps://…, since `queue.ca_file` names authorities",
+            ));
+        }
         let topology = Arc::new(Topology::new(options)?);
-        let publishing = Arc::new(Link::new(uri.clone(), "devmesh publishing", options.timeout));
-        let consuming = Arc::new(Link::new(uri, "devmesh consuming", options.timeout));
+        let publishing = Arc::new(Link::new(uri.clone(), "devmesh publishing", options));
+        let consuming = Arc::new(Link::new(uri, "devmesh consuming", options));
         let publisher = Publisher::new(Arc::clone(&publishing), Arc::clone(&topology), options.timeout);
         Ok(Self {
             publishing,

@@ -224,8 +224,10 @@ impl Default for DatabaseConfig {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueConfig {
-    /// `memory:` (one process) or `amqp://…`. May hold a password. Also `QUEUE_URL`.
+    /// `memory:` (one process) or `amqp://…`, `amqps://…`. May hold a password. Also `QUEUE_URL`.
     pub url: Secret,
+    /// PEM file with authorities of the broker's certificate, besides the public ones. Each connection reads it anew.
+    pub ca_file: Option<PathBuf>,
     /// What the names of queues begin with; installations that share a broker differ in it.
     pub prefix: String,
 }
@@ -234,6 +236,7 @@ impl Default for QueueConfig {
     fn default() -> Self {
         Self {
             url: Secret::new("memory:"),
+            ca_file: None,
             prefix: "devmesh".to_owned(),
         }
     }
@@ -351,6 +354,9 @@ pub struct CacheConfig {
     /// `memory:` (limits are each replica's own) or `redis://…`, `rediss://…`, the one of mcp-server. May hold a password.
     /// Also `CACHE_URL`.
     pub url: Secret,
+    /// PEM file with the authorities of its certificate; those of the operating system when absent. Each connection reads
+    /// it anew.
+    pub ca_file: Option<PathBuf>,
     /// What every key begins with; the same as that of mcp-server.
     pub prefix: String,
     /// Operations that take this long are logged by name (`event=slow_cache_operation`). 100 ms, as for the database.
@@ -361,6 +367,7 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             url: Secret::new("memory:"),
+            ca_file: None,
             prefix: cache::CacheOptions::default().prefix,
             slow_query: cache::CacheOptions::default().slow.into(),
         }

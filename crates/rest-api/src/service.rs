@@ -18,6 +18,7 @@ use runtime::lifecycle::Lifecycle;
 use runtime::link::LinkIncoming;
 use runtime::listen::{ListenError, Listener};
 use runtime::process::StartError;
+use runtime::tls::TlsFileError;
 use storage::ConnectError;
 use telemetry::Telemetry;
 use thiserror::Error;
@@ -75,6 +76,9 @@ pub enum BuildError {
     /// The cache's address is wrong.
     #[error("cache.url: {0}")]
     Cache(#[from] domain::ports::cache::CacheError),
+    /// A file of authorities does not fit.
+    #[error(transparent)]
+    Authorities(#[from] TlsFileError),
     /// A listener cannot be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -104,7 +108,7 @@ impl BuildError {
     /// Whether the settings are at fault, so that trying again will not help.
     fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::Setting { .. } | Self::Queue(_) | Self::Cache(_) => true,
+            Self::Setting { .. } | Self::Queue(_) | Self::Cache(_) | Self::Authorities(_) => true,
             Self::Listen(error) => error.is_of_the_settings(),
             Self::Database(_) | Self::FirstStart(_) | Self::Recovery(_) | Self::DataDir { .. } => false,
         }

@@ -12,8 +12,8 @@ pub(crate) mod tests;
 use rustls::crypto::ring;
 
 pub use client::{ClientFiles, ClientTls, client_certificate_end};
-pub use files::TlsFileError;
-pub use server::certificate_end;
+pub use files::{TlsFileError, authorities};
+pub use server::{certificate_end, client_is_taken};
 
 pub(crate) use server::ServerTls;
 

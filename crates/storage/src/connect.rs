@@ -83,7 +83,7 @@ pub enum ConnectError {
     #[error("the database URL is malformed: {0}")]
     Malformed(#[source] sqlx::Error),
     /// The database does not answer. It may later: try again.
-    #[error("cannot reach the database: {0}")]
+    #[error("cannot reach the database: {0}{hint}", hint = whom_to_trust(.0))]
     Unreachable(#[source] sqlx::Error),
     /// The database file cannot be made or opened.
     #[error("cannot open the database file {path}: {source}")]
@@ -142,6 +142,15 @@ pub enum ConnectError {
          the roles devmesh_app and devmesh_relay)"
     )]
     NotSetUp(#[source] sqlx::Error),
+}
+
+/// A certificate that is not trusted is a matter of the URL.
+fn whom_to_trust(error: &sqlx::Error) -> &'static str {
+    if error.to_string().contains("invalid peer certificate") {
+        "; `sslrootcert` of database.url names the authorities to trust besides the public ones"
+    } else {
+        ""
+    }
 }
 
 impl ConnectError {

@@ -1,7 +1,8 @@
-//! What PostgreSQL says of its own statements, for whoever looks after it.
+//! What PostgreSQL says of its own statements and its clock, for whoever looks after it.
 
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -31,6 +32,24 @@ pub enum SlowStatements {
     NoExtension,
     /// The database is no PostgreSQL.
     NotPostgres,
+}
+
+/// What time it is at the database at `url`; none where it has no clock of its own.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn clock(url: &str) -> Result<Option<DateTime<Utc>>, ConnectError> {
+    if !url.starts_with("postgres") {
+        return Ok(None);
+    }
+    let login = PgConnectOptions::from_str(url).map_err(ConnectError::Malformed)?;
+    let mut connection = login.connect().await.map_err(ConnectError::Unreachable)?;
+    let read = sqlx::query_scalar("SELECT clock_timestamp()")
+        .fetch_one(&mut connection)
+        .await;
+    // What could be read has been read.
+    let _ = connection.close().await;
+    read.map(Some).map_err(ConnectError::Unreachable)
 }
 
 /// Undefined table; and a library that is not preloaded.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ports::Storage;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Postgres};
 
 use crate::connect::{ConnectError, StorageOptions};
@@ -68,5 +68,27 @@ pub async fn open(url: &str, options: &StorageOptions, metrics: DbMetrics) -> Re
 /// Statements are not logged by the driver: our own line names the call, and never shows a value.
 fn login(url: &str) -> Result<PgConnectOptions, ConnectError> {
     let options = PgConnectOptions::from_str(url).map_err(ConnectError::Malformed)?;
+    if let Some(path) = authorities(url) {
+        let wrong = |said: String| ConnectError::Malformed(sqlx::Error::Configuration(said.into()));
+        std::fs::read(&path).map_err(|error| wrong(format!("sslrootcert: {path}: {error}")))?;
+        // The driver looks at no certificate in the other modes, and some of them may end in plain text.
+        if !matches!(
+            options.get_ssl_mode(),
+            PgSslMode::VerifyFull | PgSslMode::VerifyCa
+        ) {
+            return Err(wrong(
+                "expected sslmode=verify-full, since sslrootcert names authorities".into(),
+            ));
+        }
+    }
     Ok(options.application_name("devmesh").disable_statement_logging())
+}
+
+/// The file of authorities that the URL names.
+fn authorities(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let mut named = url.query_pairs();
+    named
+        .find(|(key, _)| key == "sslrootcert")
+        .map(|(_, path)| path.into_owned())
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
+    authority::CertificateFiles,
     server_process::{Home, ServerProcess, find_program},
     wait::{eventually, free_port},
 };
@@ -16,7 +17,7 @@ pub struct Postgres {
     process: ServerProcess,
     server: PathBuf,
     port: u16,
-    settings: &'static [&'static str],
+    settings: Vec<String>,
 }
 
 /// Durable against a killed process, not against a power cut: that is what the tests do.
@@ -56,8 +57,31 @@ impl Postgres {
         Self::start_with(COUNTING).await
     }
 
-    async fn start_with(settings: &'static [&'static str]) -> Result<Self> {
+    /// As [`Self::start`], with this certificate: it takes no plain text.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_tls(certificate: &CertificateFiles) -> Result<Self> {
         let home = Home::new("postgres")?;
+        home.take_certificate(certificate)?;
+        let file = |name| home.path().join(name).display().to_string();
+        let tls = [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", file("server.crt")),
+            format!("ssl_key_file={}", file("server.key")),
+            format!("hba_file={}", file("pg_hba.conf")),
+        ];
+        home.write("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n")?;
+        let settings = FOR_TESTS.iter().map(ToString::to_string).chain(tls);
+        Self::start_in(home, settings.collect()).await
+    }
+
+    async fn start_with(settings: &[&str]) -> Result<Self> {
+        let settings = settings.iter().map(ToString::to_string);
+        Self::start_in(Home::new("postgres")?, settings.collect()).await
+    }
+
+    async fn start_in(home: Home, settings: Vec<String>) -> Result<Self> {
         let mut initdb = home.command(find_program("initdb", &bin_folders(), "postgresql")?);
         initdb.args([
             "--auth=trust",
@@ -103,7 +127,7 @@ impl Postgres {
             "unix_socket_directories=",
             "max_connections=500",
         ];
-        for setting in ours.iter().chain(self.settings) {
+        for setting in ours.into_iter().chain(self.settings.iter().map(String::as_str)) {
             command.args(["-c", setting]);
         }
         self.process.spawn(&self.home, command)?;

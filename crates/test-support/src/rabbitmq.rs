@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use tokio::net::TcpStream;
 
 use crate::{
+    authority::CertificateFiles,
     http::Request,
     server_process::{Home, ServerProcess, find_program},
     wait::free_port,
@@ -22,6 +23,7 @@ pub struct RabbitMq {
     node: ServerProcess,
     epmd: ServerProcess,
     ports: Ports,
+    has_tls: bool,
 }
 
 struct Ports {
@@ -37,7 +39,20 @@ impl RabbitMq {
     /// # Errors
     /// When RabbitMQ is not installed or does not come up; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_in(Home::new("rabbitmq")?, false).await
+    }
+
+    /// As [`Self::start`], with this certificate: it takes no AMQP in plain text.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_tls(certificate: &CertificateFiles) -> Result<Self> {
         let home = Home::new("rabbitmq")?;
+        home.take_certificate(certificate)?;
+        Self::start_in(home, true).await
+    }
+
+    async fn start_in(home: Home, has_tls: bool) -> Result<Self> {
         let ports = Ports {
             amqp: free_port()?,
             api: free_port()?,
@@ -45,7 +60,12 @@ impl RabbitMq {
             distribution: free_port()?,
         };
         home.write("enabled_plugins", "[rabbitmq_management].\n")?;
-        home.write("rabbitmq.conf", &config(&ports))?;
+        let listener = if has_tls {
+            tls_listener(&home, &ports)
+        } else {
+            format!("listeners.tcp.1 = 127.0.0.1:{}\n", ports.amqp)
+        };
+        home.write("rabbitmq.conf", &(listener + &config(&ports)))?;
         home.create_dir("mnesia")?;
         home.create_dir("log")?;
         let node = ServerProcess::new(&home, "rabbitmq");
@@ -55,6 +75,7 @@ impl RabbitMq {
             node,
             epmd,
             ports,
+            has_tls,
         };
         broker.start_epmd().await?;
         broker.start_again().await?;
@@ -103,7 +124,8 @@ impl RabbitMq {
 
     /// The default virtual host as an AMQP URL.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports.amqp)
+        let scheme = if self.has_tls { "amqps" } else { "amqp" };
+        format!("{scheme}://guest:guest@127.0.0.1:{}/%2f", self.ports.amqp)
     }
 
     /// A virtual host's URL for a user of its own, with this password.
@@ -165,13 +187,26 @@ impl RabbitMq {
 /// Small limits on what the broker insists to have free: it shares the machine with a build.
 fn config(ports: &Ports) -> String {
     format!(
-        "listeners.tcp.1 = 127.0.0.1:{}\n\
-         management.tcp.ip = 127.0.0.1\n\
+        "management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {}\n\
          disk_free_limit.absolute = 64MB\n\
          vm_memory_high_watermark.absolute = 1GiB\n\
          log.console.level = warning\n",
-        ports.amqp, ports.api
+        ports.api
+    )
+}
+
+fn tls_listener(home: &Home, ports: &Ports) -> String {
+    let file = |name| home.path().join(name).display().to_string();
+    format!(
+        "listeners.tcp = none\n\
+         listeners.ssl.1 = 127.0.0.1:{}\n\
+         ssl_options.certfile = {}\n\
+         ssl_options.keyfile = {}\n\
+         ssl_options.verify = verify_none\n",
+        ports.amqp,
+        file("server.crt"),
+        file("server.key")
     )
 }
 

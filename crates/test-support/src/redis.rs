@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use crate::{
+    authority::CertificateFiles,
     server_process::{Home, ServerProcess, find_program},
     wait::free_port,
 };
@@ -18,6 +19,7 @@ pub struct Redis {
     home: Home,
     process: ServerProcess,
     port: u16,
+    has_tls: bool,
 }
 
 impl Redis {
@@ -26,12 +28,26 @@ impl Redis {
     /// # Errors
     /// When Redis is not installed or does not come up; with the end of its log.
     pub async fn start() -> Result<Self> {
+        Self::start_in(Home::new("redis")?, false).await
+    }
+
+    /// As [`Self::start`], with this certificate: it takes no plain text.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_tls(certificate: &CertificateFiles) -> Result<Self> {
         let home = Home::new("redis")?;
+        home.take_certificate(certificate)?;
+        Self::start_in(home, true).await
+    }
+
+    async fn start_in(home: Home, has_tls: bool) -> Result<Self> {
         let process = ServerProcess::new(&home, "redis");
         let redis = Self {
             home,
             process,
             port: free_port()?,
+            has_tls,
         };
         redis.start_again().await?;
         Ok(redis)
@@ -45,7 +61,15 @@ impl Redis {
         let mut command = self
             .home
             .command(find_program("redis-server", &[], "redis-server")?);
-        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
+        command.args(["--bind", "127.0.0.1"]);
+        let port = self.port.to_string();
+        if self.has_tls {
+            command.args(["--port", "0", "--tls-port", &port]);
+            command.args(["--tls-cert-file", "server.crt", "--tls-key-file", "server.key"]);
+            command.args(["--tls-auth-clients", "no"]);
+        } else {
+            command.args(["--port", &port]);
+        }
         command.args([
             "--save",
             "",
@@ -58,7 +82,7 @@ impl Redis {
         ]);
         self.process.spawn(&self.home, command)?;
         self.process
-            .wait_ready(Duration::from_secs(10), || answers_ping(self.port))
+            .wait_ready(Duration::from_secs(10), || self.answers())
             .await
     }
 
@@ -83,9 +107,19 @@ impl Redis {
         self.port
     }
 
-    /// `redis://127.0.0.1:PORT/`.
+    /// `redis://127.0.0.1:PORT/`, or `rediss://…`.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        let scheme = if self.has_tls { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}/", self.port)
+    }
+
+    /// Over TLS it is enough that it listens.
+    async fn answers(&self) -> Result<()> {
+        if self.has_tls {
+            TcpStream::connect(("127.0.0.1", self.port)).await?;
+            return Ok(());
+        }
+        answers_ping(self.port).await
     }
 }
 

@@ -5,8 +5,8 @@ mod guardian;
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
-    os::unix::process::CommandExt,
+    fs::{self, File, OpenOptions, Permissions},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use account::Account;
 pub(crate) use guardian::Guardian;
 
-use crate::wait::eventually;
+use crate::{authority::CertificateFiles, wait::eventually};
 
 /// How long a server may take to end after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(20);
@@ -55,6 +55,14 @@ impl Home {
         fs::write(&path, content)?;
         self.account.own(&path)?;
         Ok(path)
+    }
+
+    /// Gives the server this certificate, as `server.crt` and `server.key`.
+    pub(crate) fn take_certificate(&self, files: &CertificateFiles) -> Result<()> {
+        self.write("server.crt", &fs::read_to_string(&files.certificate)?)?;
+        let key = self.write("server.key", &fs::read_to_string(&files.key)?)?;
+        // Postgres takes no key that others may read.
+        Ok(fs::set_permissions(key, Permissions::from_mode(0o600))?)
     }
 
     /// Creates a directory that the server may write to.

@@ -89,8 +89,11 @@ impl runtime::process::ServiceConfig for Config {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueConfig {
-    /// `amqp://…`. May hold a password. Also `QUEUE_URL`. `memory:` works only where one process holds everything.
+    /// `amqp://…`, `amqps://…`. May hold a password. Also `QUEUE_URL`. `memory:` works only where one process holds
+    /// everything.
     pub url: Secret,
+    /// PEM file with authorities of the broker's certificate, besides the public ones. Each connection reads it anew.
+    pub ca_file: Option<std::path::PathBuf>,
     /// What the names of queues begin with, the same as rest-api's.
     pub prefix: String,
     /// How long every place for a job may be taken before messages that are held ahead of a backlog go back to the broker:
@@ -103,6 +106,7 @@ impl Default for QueueConfig {
     fn default() -> Self {
         Self {
             url: Secret::new("amqp://127.0.0.1:5672"),
+            ca_file: None,
             prefix: "devmesh".to_owned(),
             hold_ahead: Duration::from_millis(100),
         }

@@ -11,6 +11,7 @@ use runtime::admin::{Admin, OwnAddress};
 use runtime::lifecycle::Lifecycle;
 use runtime::listen::{ListenError, Listener};
 use runtime::process::StartError;
+use runtime::tls::{TlsFileError, authorities};
 use telemetry::Telemetry;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,9 @@ pub enum BuildError {
     /// The broker's address is wrong.
     #[error("queue.url: {0}")]
     Queue(#[from] domain::ports::QueueError),
+    /// A file of authorities does not fit.
+    #[error(transparent)]
+    Authorities(#[from] TlsFileError),
     /// The listener cannot be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -61,7 +65,7 @@ impl BuildError {
     /// Whether the settings are at fault, so that trying again will not help.
     fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::Uplink(_) | Self::Egress(_) | Self::Queue(_) => true,
+            Self::Uplink(_) | Self::Egress(_) | Self::Queue(_) | Self::Authorities(_) => true,
             Self::Listen(error) => error.is_of_the_settings(),
             Self::Spool(_) => false,
         }
@@ -118,6 +122,7 @@ pub async fn build(config: Config, deps: Deps) -> Result<Service, BuildError> {
         Some(queue) => queue,
         None => {
             let options = queue::QueueOptions {
+                authorities: authorities("queue.ca_file", config.queue.ca_file.as_deref())?,
                 prefix: config.queue.prefix.clone(),
                 hold_ahead: config.queue.hold_ahead.get(),
                 ..Default::default()

@@ -8,13 +8,13 @@ use std::{
 use deadpool::managed::{Object, Pool, PoolError};
 use domain::ports::cache::CacheError;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError,
+    AsyncConnectionConfig, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisError,
     aio::PubSub,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::connections::Connections;
+use super::connections::{Connections, Server};
 use crate::CacheOptions;
 
 /// How long nothing is asked after a time-out: a Redis that is silent must not cost every call its whole bound.
@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_secs(1);
 pub(super) struct Link {
     pool: Pool<Connections>,
     /// Makes the connections that listen.
-    client: Client,
+    server: Server,
     timeout: Duration,
     resting_until: Mutex<Option<Instant>>,
 }
@@ -37,13 +37,20 @@ impl Link {
             .into_connection_info()
             .map_err(wrong)?
             .set_tcp_settings(tcp_settings());
-        let manager = manager(info.clone(), options.timeout).map_err(wrong)?;
-        let pool = Pool::builder(manager)
+        let server = Server {
+            info,
+            authorities: options.authorities.clone(),
+        };
+        if server.authorities.is_some() && !matches!(server.info.addr(), ConnectionAddr::TcpTls { .. }) {
+            let said = "expected rediss://…, since `cache.ca_file` names authorities";
+            return Err(CacheError(said.into()));
+        }
+        let pool = Pool::builder(manager(server.clone(), options.timeout))
             .max_size(options.connections.max(1))
             .build();
         Ok(Self {
             pool: pool.map_err(|error| CacheError(error.to_string()))?,
-            client: Client::open(info).map_err(wrong)?,
+            server,
             timeout: options.timeout,
             resting_until: Mutex::default(),
         })
@@ -76,7 +83,7 @@ impl Link {
     pub(super) async fn listen(&self, channel: &str) -> Result<PubSub, CacheError> {
         let deadline = self.begin()?;
         let listening = async {
-            let mut listening = self.client.get_async_pubsub().await?;
+            let mut listening = self.server.client()?.get_async_pubsub().await?;
             listening.subscribe(channel).await?;
             Ok(listening)
         };
@@ -101,13 +108,13 @@ impl Link {
     }
 }
 
-fn manager(info: ConnectionInfo, timeout: Duration) -> Result<Connections, RedisError> {
+fn manager(server: Server, timeout: Duration) -> Connections {
     // The bound is `Link`'s; the client library's own, a little longer, must not come first.
     let longer = timeout.checked_mul(2);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(longer)
         .set_response_timeout(longer);
-    Connections::new(info, config)
+    Connections::new(server, config)
 }
 
 /// Small commands go at once, and a listener notices within half a minute that its Redis is gone.
@@ -127,5 +134,10 @@ fn no_connection(error: PoolError<RedisError>) -> CacheError {
 }
 
 fn failed(error: RedisError) -> CacheError {
-    CacheError(error.to_string())
+    let mut said = error.to_string();
+    // A certificate that is not trusted is a matter of one setting.
+    if said.contains("invalid peer certificate") {
+        said += "; `cache.ca_file` names the authorities to trust in place of the system's";
+    }
+    CacheError(said)
 }

@@ -25,7 +25,7 @@ use finding::Finding;
 /// broker, cache, health and versions of the services, key, clock. Exit code 1 when something is.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  devmesh doctor\n  devmesh doctor --for rest-api --config rest-api.toml\n  devmesh doctor --daily --alerts http://127.0.0.1:9093\n  devmesh doctor --slow-queries\n  \
+    after_help = "Examples:\n  devmesh doctor\n  devmesh doctor --for rest-api --config rest-api.toml --client-certificate worker.crt\n  devmesh doctor --daily --alerts http://127.0.0.1:9093\n  devmesh doctor --slow-queries\n  \
     devmesh doctor --prometheus http://127.0.0.1:9090\n  \
     devmesh doctor --redis --for rest-api --config rest-api.toml\n  \
     devmesh --url https://mesh.example.com --mcp-url https://mcp.example.com/mcp doctor"
@@ -33,6 +33,10 @@ use finding::Finding;
 pub struct Doctor {
     #[command(flatten)]
     direct: Direct,
+    /// A certificate that mcp-server or worker shows (control_plane.certificate_file): whether rest-api takes it. May be given
+    /// several times.
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Vec<std::path::PathBuf>,
     /// Where the worker of a mesh elsewhere answers health checks; it is left out when --url is given without this.
     #[arg(long, value_name = "URL")]
     worker_url: Option<url::Url>,
@@ -76,6 +80,10 @@ fn verdict(row: &Value) -> String {
 
 impl Doctor {
     pub(super) async fn run(self, global: &Global, terminal: &Terminal) -> Result<(), Failure> {
+        if !self.client_certificate.is_empty() && !self.direct.is_rest_api() {
+            let said = "--client-certificate is about rest-api as a process of its own: add --for rest-api and its settings";
+            return Err(Failure::Usage(said.to_owned()));
+        }
         if self.redis {
             return redis::show(&self.direct.settings(global)?.cache, terminal).await;
         }
@@ -112,7 +120,7 @@ impl Doctor {
             findings.extend(here::look(self.direct.sources(), connection));
         }
         if is_here {
-            findings.extend(installation::look(&self.direct, global).await);
+            findings.extend(installation::look(&self.direct, global, &self.client_certificate).await);
         }
         findings.extend(services::look(connection, self.worker_url.clone()).await);
         if self.has_list() {

@@ -11,7 +11,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
-use test_support::{RawUpstream, Redis, Then, free_port};
+use test_support::{Authority, RawUpstream, Redis, Then, free_port};
 
 use crate::mesh::{Mesh, PATIENCE, run};
 
@@ -231,6 +231,76 @@ fn mistakes_with_certificates_are_found_and_gone_when_they_are_mended() {
     place.is_quiet(check, &tls);
 }
 
+#[test]
+fn client_certificates_that_rest_api_would_refuse_are_found_and_gone_when_they_are_mended() {
+    let place = Place::of_rest_api();
+    let (ours, theirs) = (Authority::new("ours").unwrap(), Authority::new("theirs").unwrap());
+    let dir = place.dir.path();
+    let server = ours.server(dir, "server").unwrap();
+    let authorities = place.path("ca.crt");
+    fs::write(&authorities, ours.pem()).unwrap();
+    let shown = place.path("worker.crt");
+    let settings = [
+        format!("grpc.listen.tls.certificate={}", server.certificate.display()),
+        format!("grpc.listen.tls.key={}", server.key.display()),
+        format!("grpc.listen.tls.client_ca_file={}", authorities.display()),
+    ];
+    let mut more: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    more.extend(["--client-certificate", shown.to_str().unwrap()]);
+    let check = format!("client certificate {}", shown.display());
+    place.finds(&check, "No such file", &more);
+    ours.client_until(dir, "worker", 2020).unwrap();
+    place.finds(&check, "certificate expired", &more);
+    theirs.client(dir, "worker").unwrap();
+    place.finds(&check, "UnknownIssuer", &more);
+    ours.server(dir, "worker").unwrap();
+    place.finds(&check, "for clients", &more);
+    ours.client(dir, "worker").unwrap();
+    place.is_quiet(&check, &more);
+    // Without authorities nobody is asked for one.
+    place.finds(
+        &check,
+        "client_ca_file is not set",
+        &[&more[..4], &more[6..]].concat(),
+    );
+    // The authority itself: gone, then ended.
+    fs::remove_file(&authorities).unwrap();
+    place.finds("certificate of rest-api's gRPC", "tls.client_ca_file", &more);
+    fs::write(&authorities, Authority::until("ended", 2020).unwrap().pem()).unwrap();
+    place.finds("certificate of rest-api's gRPC", "has ended", &more);
+    fs::write(&authorities, ours.pem()).unwrap();
+    place.is_quiet("certificate of rest-api's gRPC", &more);
+    let said = run(dir, &["doctor", "--client-certificate", "worker.crt"], &[]).unwrap();
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("--for rest-api"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn a_database_whose_clock_is_an_hour_slow_is_found_and_one_whose_clock_agrees_is_not() {
+    let place = Place::of_rest_api();
+    let url = test_support::fresh_database().await.unwrap();
+    let (database, keys) = (format!("database.url={url}"), keys());
+    let more = ["--set", &database, "--set", &keys];
+    // A function that is found before the server's own.
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    let slow = "DO $$ BEGIN
+            EXECUTE format('ALTER DATABASE %I SET search_path = slow, pg_catalog, public', current_database());
+        END $$;
+        CREATE SCHEMA slow;
+        CREATE FUNCTION slow.clock_timestamp() RETURNS timestamptz
+            LANGUAGE sql RETURN pg_catalog.clock_timestamp() - interval '1 hour';";
+    sqlx::raw_sql(slow).execute(&mut owner).await.unwrap();
+    place.finds("database: clock", " s apart", &more);
+    owner.execute("DROP SCHEMA slow CASCADE").await.unwrap();
+    place.is_quiet("database: clock", &more);
+    let findings = place.look(&more, &[]);
+    let mut all = findings.as_array().unwrap().iter();
+    assert!(
+        all.any(|finding| finding["check"] == "database: clock"),
+        "{findings:#}"
+    );
+}
+
 #[tokio::test]
 async fn mistakes_with_the_database_are_found_and_gone_when_they_are_mended() {
     let place = Place::of_rest_api();
@@ -292,6 +362,13 @@ async fn mistakes_with_the_database_are_found_and_gone_when_they_are_mended() {
     place.is_quiet("database", &with(&url).each_ref().map(String::as_str));
 }
 
+/// `queue.ca_file` with an authority that signed nothing.
+fn authorities_file(place: &Place) -> String {
+    let path = place.path("authorities.crt");
+    fs::write(&path, Authority::new("ours").unwrap().pem()).unwrap();
+    format!("queue.ca_file={}", path.display())
+}
+
 /// A database of PostgreSQL needs its keys named.
 fn keys() -> String {
     format!(
@@ -308,6 +385,14 @@ async fn mistakes_with_broker_and_cache_are_found_and_gone_when_they_are_mended(
     let queue = |url: &str| format!("queue.url={url}");
     let away = queue(&format!("amqp://guest:guest@127.0.0.1:{nobody}/%2f"));
     place.finds("queue", "", &["--set", &away]);
+    let nowhere = format!("queue.ca_file={}", place.path("missing.crt").display());
+    let secure = queue(&format!("amqps://guest:guest@127.0.0.1:{nobody}/%2f"));
+    place.finds("queue", "queue.ca_file", &["--set", &secure, "--set", &nowhere]);
+    place.finds(
+        "queue",
+        "amqps://",
+        &["--set", &away, "--set", &authorities_file(&place)],
+    );
     let there = queue(&test_support::rabbitmq_url().await.unwrap());
     place.is_quiet("queue", &["--set", &there]);
 

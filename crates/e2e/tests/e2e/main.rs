@@ -42,6 +42,7 @@ mod replicas;
 mod revocation;
 mod rotation;
 mod sampling;
+mod server_tls;
 mod sessions;
 mod shutdown;
 mod staleness;

@@ -1,6 +1,8 @@
 //! One connection that is made when it is needed and made again when it is lost.
 
 use std::{
+    io,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +11,9 @@ use std::{
 };
 
 use domain::ports::QueueError;
-use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use lapin::{
+    Channel, Connection, ConnectionProperties, runtime::default_runtime, tcp::OwnedTLSConfig, uri::AMQPUri,
+};
 use tokio::{
     sync::{Mutex, MutexGuard},
     time::{Instant, sleep_until, timeout_at},
@@ -17,6 +21,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{bounded, unavailable};
+use crate::QueueOptions;
 
 /// The wait after a first failure; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -28,6 +33,7 @@ const HEARTBEAT: u16 = 10;
 /// A connection that reconnects.
 pub(super) struct Link {
     uri: AMQPUri,
+    authorities: Option<PathBuf>,
     name: &'static str,
     state: Mutex<State>,
     closed: AtomicBool,
@@ -62,13 +68,14 @@ impl State {
 
 impl Link {
     /// A link that is not connected yet. `name` shows in the broker's list of connections.
-    pub(super) fn new(mut uri: AMQPUri, name: &'static str, timeout: Duration) -> Self {
+    pub(super) fn new(mut uri: AMQPUri, name: &'static str, options: &QueueOptions) -> Self {
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         uri.query
             .connection_timeout
-            .get_or_insert(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+            .get_or_insert(u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX));
         Self {
             uri,
+            authorities: options.authorities.clone(),
             name,
             state: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -139,9 +146,10 @@ impl Link {
 
     /// Tries once, and notes in `state` how it went.
     async fn attempt(&self, state: &mut State, deadline: Instant) {
-        let properties = ConnectionProperties::default().with_connection_name(self.name.into());
-        let connecting = Connection::connect_uri(self.uri.clone(), properties);
-        match bounded(deadline, "connecting", connecting).await {
+        match bounded(deadline, "connecting", self.connect())
+            .await
+            .map_err(whom_to_trust)
+        {
             Ok(connection) => {
                 info!(
                     connection = self.name,
@@ -160,6 +168,17 @@ impl Link {
         }
     }
 
+    async fn connect(&self) -> lapin::Result<Connection> {
+        let properties = ConnectionProperties::default().with_connection_name(self.name.into());
+        let mut tls = OwnedTLSConfig::default();
+        if let Some(path) = &self.authorities {
+            let read = tokio::fs::read_to_string(path).await;
+            let named = |error| io::Error::other(format!("queue.ca_file: {}: {error}", path.display()));
+            tls.cert_chain = Some(read.map_err(named)?);
+        }
+        Connection::connect_uri_with_config(self.uri.clone(), properties, tls, default_runtime()?).await
+    }
+
     /// Lets go of a connection that does not answer, so that the next caller makes another.
     async fn forget(&self, connection: &Arc<Connection>) {
         let mut state = self.state.lock().await;
@@ -176,5 +195,15 @@ impl Link {
         timeout_at(deadline, self.state.lock())
             .await
             .map_err(|_| unavailable("still connecting for someone else"))
+    }
+}
+
+/// A certificate that is not trusted is a matter of one setting.
+fn whom_to_trust(error: QueueError) -> QueueError {
+    match error {
+        QueueError::Unavailable(reason) if reason.contains("invalid peer certificate") => {
+            unavailable(reason + "; `queue.ca_file` names the authorities to trust besides the public ones")
+        }
+        other => other,
     }
 }

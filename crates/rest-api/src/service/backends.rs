@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::ports::{Cache, Queue, Storage};
 use runtime::lifecycle::Lifecycle;
+use runtime::tls::authorities;
 use storage::{ConnectError, StorageOptions};
 use telemetry::Telemetry;
 
@@ -58,7 +59,7 @@ pub(super) fn open_cache(
         Some(cache) => Ok(cache),
         None => Ok(cache::connect(
             config.cache.url.expose(),
-            &cache_options(config),
+            &cache_options(config)?,
             telemetry,
         )?),
     }
@@ -74,25 +75,27 @@ pub(super) fn open_queue(
         Some(queue) => Ok(queue),
         None => Ok(queue::connect(
             config.queue.url.expose(),
-            &queue_options(config),
+            &queue_options(config)?,
             telemetry,
         )?),
     }
 }
 
-fn cache_options(config: &Config) -> cache::CacheOptions {
-    cache::CacheOptions {
+fn cache_options(config: &Config) -> Result<cache::CacheOptions, BuildError> {
+    Ok(cache::CacheOptions {
         prefix: config.cache.prefix.clone(),
+        authorities: authorities("cache.ca_file", config.cache.ca_file.as_deref())?,
         slow: config.cache.slow_query.get(),
         ..cache::CacheOptions::default()
-    }
+    })
 }
 
-fn queue_options(config: &Config) -> queue::QueueOptions {
-    queue::QueueOptions {
+fn queue_options(config: &Config) -> Result<queue::QueueOptions, BuildError> {
+    Ok(queue::QueueOptions {
         prefix: config.queue.prefix.clone(),
+        authorities: authorities("queue.ca_file", config.queue.ca_file.as_deref())?,
         ..queue::QueueOptions::default()
-    }
+    })
 }
 
 pub(super) fn register_checks(telemetry: &Telemetry, storage: &Storage, queue: &Arc<dyn Queue>) {

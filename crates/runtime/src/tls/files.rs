@@ -57,7 +57,7 @@ pub(super) struct Named<'a> {
 }
 
 impl Named<'_> {
-    fn wrong(self, problem: impl ToString, expected: &'static str) -> TlsFileError {
+    pub(super) fn wrong(self, problem: impl ToString, expected: &'static str) -> TlsFileError {
         TlsFileError {
             setting: self.setting.to_owned(),
             path: self.path.to_owned(),
@@ -73,7 +73,10 @@ impl Named<'_> {
         std::fs::read(self.path).map_err(|error| self.wrong(error, expected))
     }
 
-    fn certificates(self, expected: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    pub(super) fn certificates(
+        self,
+        expected: &'static str,
+    ) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
         let text = self.read(expected)?;
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         let read = read.map_err(|error| self.wrong(said(&error), expected))?;
@@ -172,6 +175,19 @@ pub(super) fn pair(certificate: Named<'_>, key: Named<'_>) -> Result<CertifiedKe
             _ => key.wrong(error, "a private key of RSA, ECDSA or Ed25519"),
         }
     })
+}
+
+/// The file that this setting names, if one is, once it was seen to hold authorities that have not ended. For clients of
+/// other servers than ours, which read it themselves.
+///
+/// # Errors
+/// When it does not.
+pub fn authorities(setting: &str, path: Option<&Path>) -> Result<Option<PathBuf>, TlsFileError> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    Named { setting, path }.authorities()?;
+    Ok(Some(path.to_owned()))
 }
 
 /// A store of these authorities.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -244,6 +245,30 @@ fn certified_key(config: &TlsConfig) -> Result<CertifiedKey, TlsFileError> {
 /// When one of the files does not fit.
 pub fn certificate_end(config: &TlsConfig) -> Result<Option<f64>, TlsFileError> {
     Ok(read(config)?.certified.cert.first().and_then(not_after))
+}
+
+/// When the certificate in `file` ends, in seconds since 1970, which a client of a listener with these files shows.
+///
+/// # Errors
+/// When the listener would not take it, or one of the files does not fit.
+pub fn client_is_taken(config: &TlsConfig, file: &Path) -> Result<Option<f64>, TlsFileError> {
+    let expected = "a certificate for clients, of an authority in tls.client_ca_file, whose time is not over";
+    let shown = Named {
+        setting: "certificate of a client",
+        path: file,
+    };
+    let chain = shown.certificates(expected)?;
+    let listener = Current::of(read(config)?, config.client_certificates)?;
+    let (Some(clients), Some((own, others))) = (listener.clients, chain.split_first()) else {
+        return Err(shown.wrong(
+            "the listener asks for none: tls.client_ca_file is not set",
+            expected,
+        ));
+    };
+    clients
+        .verify_client_cert(own, others, UnixTime::now())
+        .map_err(|error| shown.wrong(error, expected))?;
+    Ok(not_after(own))
 }
 
 /// What was wrong with a client's certificate, if that is why the handshake failed.

@@ -39,6 +39,7 @@ mod slow_commits;
 mod sqlite;
 mod tasks;
 mod telemetry;
+mod tls;
 mod together;
 mod users;
 

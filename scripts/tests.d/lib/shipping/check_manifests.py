@@ -207,7 +207,8 @@ with tempfile.TemporaryDirectory() as folder:
     for part in ("kubernetes", "deploy"):
         shutil.copytree(ROOT / part, top / part, ignore=shutil.ignore_patterns("secrets"))
     MADE = top / "kubernetes/overlays/dev/secrets"
-    subprocess.run([str(ROOT / "scripts/secrets"), str(MADE)], check=True, capture_output=True)
+    for given in ({}, {"SERVERS_CA": f"{MADE}/ca.crt"}):
+        subprocess.run([str(ROOT / "scripts/secrets"), str(MADE)], check=True, capture_output=True, env=os.environ | given)
     whole = top / "kubernetes/overlays/production/kustomization.yaml"
     with_components = top / "kubernetes/overlays/whole"
     shutil.copytree(whole.parent, with_components)

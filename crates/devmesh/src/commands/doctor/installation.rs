@@ -5,12 +5,15 @@ mod certificates;
 mod doors;
 mod sealing;
 
+use std::path::PathBuf;
+
 use super::finding::Finding;
 use crate::arguments::Global;
 use crate::direct::Direct;
 
-/// Looks at what rest-api's settings name, and with `devmesh up` at the doors of all three.
-pub(super) async fn look(direct: &Direct, global: &Global) -> Vec<Finding> {
+/// Looks at what rest-api's settings name, at the certificates of its `clients`, and with `devmesh up` at the doors of all
+/// three.
+pub(super) async fn look(direct: &Direct, global: &Global, clients: &[PathBuf]) -> Vec<Finding> {
     let config = match direct.settings(global) {
         Ok(config) => config,
         // In one process its settings are looked at by themselves already.
@@ -29,6 +32,8 @@ pub(super) async fn look(direct: &Direct, global: &Global) -> Vec<Finding> {
         findings.extend(doors::credentials(&config));
         findings.extend(certificates::of("rest-api", &config.listen));
         findings.extend(certificates::of("rest-api's gRPC", &config.grpc.listen));
+        let taken = |file: &PathBuf| certificates::of_client(file, &config.grpc.listen);
+        findings.extend(clients.iter().map(taken));
     } else if let Ok(mesh) = direct.sources().mesh(&[]) {
         let listeners = [
             ("mcp-server", &mesh.mcp_server.listen),
@@ -43,6 +48,7 @@ pub(super) async fn look(direct: &Direct, global: &Global) -> Vec<Finding> {
         findings.extend(doors::unheard());
     }
     findings.push(backends::database(&config).await);
+    findings.extend(backends::database_clock(&config).await);
     findings.push(backends::queue(&config, direct.is_rest_api()).await);
     findings.extend(backends::cache(&config).await);
     findings.extend(sealing::look(&config, direct, global).await);

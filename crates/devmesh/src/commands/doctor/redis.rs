@@ -34,6 +34,7 @@ pub(super) async fn show(config: &rest_api::config::CacheConfig, terminal: &Term
     }
     let options = CacheOptions {
         prefix: config.prefix.clone(),
+        authorities: config.ca_file.clone(),
         // A person waits longer than a tool call may.
         timeout: std::time::Duration::from_secs(5),
         ..CacheOptions::default()

@@ -115,7 +115,7 @@ async fn health(service: &str, url: &Url) -> Result<Vec<Finding>, Failure> {
             _ => Finding::fail(check_name, text(check, "error"), advice(name)),
         });
     }
-    findings.extend(date.and_then(|date| clock(service, &date)));
+    findings.extend(date.and_then(|date| clock_of(service, &date)));
     Ok(findings)
 }
 
@@ -141,19 +141,20 @@ fn advice(check: &str) -> &'static str {
     }
 }
 
-fn clock(service: &str, date: &str) -> Option<Finding> {
+fn clock_of(service: &str, date: &str) -> Option<Finding> {
     let there = DateTime::parse_from_rfc2822(date).ok()?.with_timezone(&Utc);
     let skew = (domain::SystemClock.now() - there).abs();
-    let check = format!("{service}: clock");
-    Some(if skew > CLOCK_SKEW {
-        Finding::warn(
-            check,
-            format!("{} s apart from this machine's", skew.num_seconds()),
-            "run NTP on both",
-        )
+    Some(clock(&format!("{service}: clock"), skew))
+}
+
+/// What to say of a clock that differs from this machine's by so much.
+pub(super) fn clock(check: &str, skew: chrono::Duration) -> Finding {
+    if skew > CLOCK_SKEW {
+        let found = format!("{} s apart from this machine's", skew.num_seconds());
+        Finding::warn(check, found, "run NTP on both")
     } else {
         Finding::ok(check, "agrees with this machine's")
-    })
+    }
 }
 
 async fn key(connection: &Connection) -> Finding {

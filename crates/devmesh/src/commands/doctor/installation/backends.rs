@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use cache::{CacheOptions, RedisCache};
 use domain::ports::{Cache, Queue};
+use domain::{Clock, SystemClock};
 use queue::{QueueOptions, RabbitQueue};
+use runtime::tls::authorities;
 use storage::ConnectError;
+use storage::inspect;
 use storage::migrate::{self, Schema};
 
 use crate::commands::doctor::finding::Finding;
+use crate::commands::doctor::services::clock;
 
 /// A server that does not answer within it is away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,6 +28,18 @@ pub(super) async fn database(config: &rest_api::Config) -> Finding {
         Err(error) => Finding::fail(check, &error, advice(Some(&error))),
         Ok(schema) => judged(check, &schema),
     }
+}
+
+/// Whether the database's clock is this machine's: what is written at one is read by the other.
+pub(super) async fn database_clock(config: &rest_api::Config) -> Option<Finding> {
+    let before = SystemClock.now();
+    let asked = inspect::clock(config.database.url.expose());
+    // What does not answer is another check's.
+    let there = tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()??;
+    let after = SystemClock.now();
+    // It was asked in between.
+    let skew = (before - there).max(there - after);
+    Some(clock("database: clock", skew))
 }
 
 fn judged(check: &str, schema: &Schema) -> Finding {
@@ -74,8 +90,13 @@ pub(super) async fn queue(config: &rest_api::Config, alone: bool) -> Finding {
             Finding::ok(check, "in this process")
         };
     }
+    let authorities = match authorities("queue.ca_file", config.queue.ca_file.as_deref()) {
+        Ok(authorities) => authorities,
+        Err(error) => return Finding::fail(check, error, AUTHORITIES),
+    };
     let options = QueueOptions {
         prefix: config.queue.prefix.clone(),
+        authorities,
         ..QueueOptions::default()
     };
     let asked = async { RabbitQueue::new(url, &options)?.ping().await };
@@ -86,6 +107,8 @@ pub(super) async fn queue(config: &rest_api::Config, alone: bool) -> Finding {
     }
 }
 
+const AUTHORITIES: &str =
+    "name a PEM file with the certificates of the authorities that signed the server's own";
 const QUEUE: &str =
     "is RabbitMQ up, and are host, login, password and virtual host (`%2f` is `/`) of queue.url right?";
 
@@ -95,7 +118,12 @@ pub(super) async fn cache(config: &rest_api::Config) -> Option<Finding> {
     if url.starts_with("memory:") {
         return None;
     }
+    let authorities = match authorities("cache.ca_file", config.cache.ca_file.as_deref()) {
+        Ok(authorities) => authorities,
+        Err(error) => return Some(Finding::fail(check, error, AUTHORITIES)),
+    };
     let options = CacheOptions {
+        authorities,
         timeout: PATIENCE,
         ..CacheOptions::default()
     };
