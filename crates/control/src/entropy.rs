@@ -10,7 +10,7 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// Where the identifiers of agents, tasks and choices come from: later ones are greater.
+/// Where the identifiers of agents, tasks, choices and messages come from: later ones are greater.
 pub trait Ids: Send + Sync {
     /// One that was not there before.
     fn fresh(&self) -> Uuid;

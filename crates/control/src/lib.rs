@@ -49,7 +49,7 @@ pub struct Control {
     pub clock: Arc<dyn Clock>,
     /// Where keys and nonces come from.
     pub entropy: Arc<dyn Entropy>,
-    /// Where the identifiers of agents and tasks come from.
+    /// Where the identifiers of agents, tasks and messages come from.
     pub ids: Arc<dyn Ids>,
     /// What seals and opens credentials.
     pub vault: Arc<Vault>,

@@ -247,7 +247,7 @@ impl Control {
         let now = self.now();
         let expires = new.expires_seconds.unwrap_or(self.rules.messages.expires_seconds);
         Message {
-            id: MessageId::generate(),
+            id: MessageId(self.ids.fresh()),
             tenant_id: caller.tenant_id,
             from,
             subject: new.subject,

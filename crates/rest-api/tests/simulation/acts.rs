@@ -1,19 +1,18 @@
-//! What people and agents do, and what they make of the answers.
+//! What people and agents do.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use control::ControlError;
 use control::agents::NewAgent;
 use control::tasks::{Answer, NewDelegation, NewTask};
+use domain::Priority;
 use domain::agent::{AgentHealth, AgentType, Heartbeat};
-use domain::task::{Delegation, Needs, Progress, Strategy, TaskError, TaskState};
-use domain::{Priority, Task};
+use domain::task::{Delegation, Needs, Progress, Strategy, TaskError};
 use serde_json::{Value, json};
 
 use crate::replicas::{Belief, Heard, Running};
-use crate::world::{Broken, World};
+use crate::world::{Broken, Given, World};
 
 /// What an agent says of an assignment.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +33,7 @@ pub enum Word {
 }
 
 /// Tasks that a run asks for, at most.
-const MOST_TASKS: usize = 14;
+const MOST_TASKS: usize = 18;
 
 impl World {
     /// Somebody does something, by chance.
@@ -44,7 +43,7 @@ impl World {
         if self.workers[worker].away_until > self.millis() {
             return self.sweep(replica);
         }
-        match self.dice.below(100) {
+        match self.dice.below(136) {
             0..12 => self.ask_for_a_task(replica),
             12..15 => self.cancel(replica),
             15..18 => self.delegate(replica),
@@ -56,25 +55,34 @@ impl World {
             38..39 => self.send_away(worker, replica),
             39..58 => self.beat(worker, replica),
             58..74 => self.look(worker, replica),
-            _ => self.speak(worker, replica),
+            74..100 => self.speak(worker, replica),
+            100..120 => self.somebody_writes(worker, replica),
+            _ => self.somebody_looks_over_the_border(replica),
         }
     }
 
-    fn begin(&mut self, replica: u64, what: String, work: impl Future<Output = Heard> + 'static) {
+    pub fn begin(&mut self, replica: u64, what: String, work: impl Future<Output = Heard> + 'static) {
         self.running.push(Running {
             replica,
             what: format!("r{replica} {what}"),
+            begun: self.steps.len(),
             work: Box::pin(work),
         });
     }
 
     pub fn register(&mut self, worker: usize, replica: u64) {
-        let (mesh, caller) = (self.mesh.clone(), self.agents_key.clone());
-        let abilities = ["a@1", "b@1"].iter().take(1 + worker % 2);
+        let (mesh, caller) = (self.mesh.clone(), self.key_of(worker));
+        // The neighbour's can do what nobody here can.
+        let abilities: &[&str] = match (self.workers[worker].side, worker % 2) {
+            (0, 0) => &["a@1"],
+            (0, _) => &["a@1", "b@1"],
+            _ => &["a@1", "c@1"],
+        };
+        let abilities = abilities.iter().map(|name| name.parse().unwrap());
         let new = NewAgent {
             name: format!("agent-{worker}"),
             agent_type: AgentType::Custom,
-            capabilities: abilities.map(|name| name.parse().unwrap()).collect(),
+            capabilities: abilities.collect(),
             model: String::new(),
             region: String::new(),
             labels: BTreeMap::new(),
@@ -91,11 +99,7 @@ impl World {
         let Some(id) = self.workers[worker].id else {
             return self.register(worker, replica);
         };
-        let (mesh, caller, epoch) = (
-            self.mesh.clone(),
-            self.agents_key.clone(),
-            self.workers[worker].epoch,
-        );
+        let (mesh, caller, epoch) = (self.mesh.clone(), self.key_of(worker), self.workers[worker].epoch);
         let said = Heartbeat {
             workload: if self.workers[worker].beliefs.is_empty() {
                 0.0
@@ -115,11 +119,7 @@ impl World {
 
     fn leave(&mut self, worker: usize, replica: u64) {
         let Some(id) = self.workers[worker].id else { return };
-        let (mesh, caller, epoch) = (
-            self.mesh.clone(),
-            self.agents_key.clone(),
-            self.workers[worker].epoch,
-        );
+        let (mesh, caller, epoch) = (self.mesh.clone(), self.key_of(worker), self.workers[worker].epoch);
         self.begin(replica, format!("agent-{worker} leaves"), async move {
             Heard::Done(mesh.leave(&caller, id, epoch).await.map(drop))
         });
@@ -127,7 +127,7 @@ impl World {
 
     fn send_away(&mut self, worker: usize, replica: u64) {
         let Some(id) = self.workers[worker].id else { return };
-        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        let (mesh, caller) = (self.mesh.clone(), self.people(self.workers[worker].side));
         self.begin(replica, format!("agent-{worker} is sent away"), async move {
             Heard::Done(mesh.remove(&caller, id).await.map(drop))
         });
@@ -143,7 +143,7 @@ impl World {
     /// It asks what it holds.
     pub fn look(&mut self, worker: usize, replica: u64) {
         let Some(id) = self.workers[worker].id else { return };
-        let (mesh, caller) = (self.mesh.clone(), self.agents_key.clone());
+        let (mesh, caller) = (self.mesh.clone(), self.key_of(worker));
         self.begin(replica, format!("agent-{worker} looks"), async move {
             let offers = mesh.control.agent_offers(&caller, id, Duration::ZERO).await;
             let all = offers.map(|offers| [offers.offered, offers.working].concat());
@@ -184,7 +184,7 @@ impl World {
 
     fn say(&mut self, worker: usize, belief: &Belief, word: Word, replica: u64) {
         let Some(id) = self.workers[worker].id else { return };
-        let (mesh, caller, truth) = (self.mesh.clone(), self.agents_key.clone(), self.storage.clone());
+        let (mesh, caller, truth) = (self.mesh.clone(), self.key_of(worker), self.storage.clone());
         let said = Said {
             belief: belief.clone(),
             word,
@@ -215,8 +215,12 @@ impl World {
         } else {
             return;
         };
-        let new = task_of(&key);
-        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        let (from, to) = sides_of(&key);
+        let new = NewTask {
+            tenant: (from != to).then_some(self.tenants[to]),
+            ..task_of(&key)
+        };
+        let (mesh, caller) = (self.mesh.clone(), self.people(from));
         self.begin(replica, format!("{key} is asked for"), async move {
             Heard::Created(key, mesh.create(&caller, new).await.map(|(task, _)| task))
         });
@@ -226,8 +230,8 @@ impl World {
         if self.acknowledged.is_empty() {
             return;
         }
-        let id = self.acknowledged[self.dice.place(self.acknowledged.len())];
-        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        let Given { id, side, .. } = self.acknowledged[self.dice.place(self.acknowledged.len())];
+        let (mesh, caller) = (self.mesh.clone(), self.people(side));
         self.begin(replica, format!("{} is cancelled", brief(id.0)), async move {
             Heard::Done(mesh.cancel(&caller, id, None).await.map(drop))
         });
@@ -237,7 +241,7 @@ impl World {
         if self.acknowledged.is_empty() {
             return;
         }
-        let id = self.acknowledged[self.dice.place(self.acknowledged.len())];
+        let Given { id, side, .. } = self.acknowledged[self.dice.place(self.acknowledged.len())];
         let to = format!("agent-{}", self.dice.place(self.workers.len()));
         let named = self.dice.percent(30);
         let new = NewDelegation {
@@ -248,7 +252,7 @@ impl World {
             },
             agent: named.then_some(to),
         };
-        let (mesh, caller) = (self.mesh.clone(), self.people.clone());
+        let (mesh, caller) = (self.mesh.clone(), self.people(side));
         self.begin(replica, format!("{} is delegated", brief(id.0)), async move {
             Heard::Done(mesh.delegate(&caller, id, new).await.map(drop))
         });
@@ -268,94 +272,24 @@ impl World {
             Heard::Done(Ok(()))
         });
     }
+}
 
-    /// What somebody makes of an answer; in words.
-    pub fn take_in(&mut self, heard: Heard) -> Result<String, String> {
-        Ok(match heard {
-            Heard::Registered(worker, Ok(agent)) => {
-                let own = &mut self.workers[worker];
-                (own.id, own.epoch) = (Some(agent.id), agent.epoch);
-                format!("epoch {}", agent.epoch)
-            }
-            Heard::Beaten(worker, Err(ControlError::Conflict { .. })) => {
-                self.register(worker, 0);
-                "has to register again".to_owned()
-            }
-            Heard::Offered(worker, Ok(tasks)) => {
-                for task in &tasks {
-                    self.believe(worker, task);
-                }
-                format!("{} tasks", tasks.len())
-            }
-            Heard::Answered(worker, said, answer) => self.take_in_answer(worker, &said, answer)?,
-            Heard::Created(key, Ok(task)) => {
-                self.truths.acknowledged(&key, task.id)?;
-                self.unheard.retain(|unheard| *unheard != key);
-                if !self.acknowledged.contains(&task.id) {
-                    self.acknowledged.push(task.id);
-                }
-                format!("{} is {}", brief(task.id.0), task.state.as_str())
-            }
-            Heard::Beaten(_, Ok(agent)) => agent.state.as_str().to_owned(),
-            Heard::Done(Ok(())) => "done".to_owned(),
-            Heard::Registered(_, Err(error))
-            | Heard::Beaten(_, Err(error))
-            | Heard::Offered(_, Err(error))
-            | Heard::Created(_, Err(error))
-            | Heard::Done(Err(error)) => refusal(&error)?,
-        })
-    }
+fn number_of(key: &str) -> u32 {
+    key.trim_start_matches("task-").parse().unwrap()
+}
 
-    fn believe(&mut self, worker: usize, task: &Task) {
-        let belief = Belief {
-            task: task.id,
-            fence: task.fence,
-            accepted: task.state != TaskState::Assigned,
-        };
-        let beliefs = &mut self.workers[worker].beliefs;
-        beliefs.retain(|known| (known.task, known.fence) != (belief.task, belief.fence));
-        beliefs.push(belief);
-    }
-
-    fn take_in_answer(
-        &mut self,
-        worker: usize,
-        said: &Said,
-        answer: Result<Task, ControlError>,
-    ) -> Result<String, String> {
-        let same = |belief: &Belief| (belief.task, belief.fence) == (said.belief.task, said.belief.fence);
-        let stubborn = self.dice.percent(20);
-        let beliefs = &mut self.workers[worker].beliefs;
-        match answer {
-            Ok(task) => {
-                let over = matches!(
-                    said.word,
-                    Word::Reject | Word::Complete | Word::Fail | Word::FailAgain
-                );
-                // One in five says it again all the same.
-                beliefs.retain(|belief| !same(belief) || !over || stubborn);
-                for belief in beliefs.iter_mut().filter(|belief| same(belief)) {
-                    belief.accepted = true;
-                }
-                if said.word == Word::Complete {
-                    self.truths.completed(&task, &result(&said.belief, worker))?;
-                }
-                Ok(task.state.as_str().to_owned())
-            }
-            Err(error) => {
-                let why = refusal(&error)?;
-                if matches!(error, ControlError::Conflict { .. }) {
-                    beliefs.retain(|belief| !same(belief) || stubborn);
-                }
-                Ok(why)
-            }
-        }
+/// Who asks for it, and whose it is.
+pub fn sides_of(key: &str) -> (usize, usize) {
+    match number_of(key) % 6 {
+        2 => (0, 1),
+        4 => (1, 1),
+        _ => (0, 0),
     }
 }
 
 /// The same key is the same task.
 fn task_of(key: &str) -> NewTask {
-    let number: u32 = key.trim_start_matches("task-").parse().unwrap();
+    let number = number_of(key);
     let ability = ["a@1", "b@1", "a@1", "c@1"][number as usize % 4];
     let (delegation, agent) = match number % 7 {
         3 => (Delegation::LoadBalance, None),
@@ -407,26 +341,15 @@ fn answer(said: &Said, worker: usize) -> Answer {
 }
 
 /// What an agent makes of an assignment: no two assignments have the same.
-fn result(belief: &Belief, worker: usize) -> Value {
+pub fn result(belief: &Belief, worker: usize) -> Value {
     json!({ "agent": worker, "fence": belief.fence })
-}
-
-/// A refusal in words. What may not happen to anybody, whatever the others do, is an error.
-fn refusal(error: &ControlError) -> Result<String, String> {
-    match error {
-        ControlError::Conflict { .. }
-        | ControlError::Stale
-        | ControlError::NotFound
-        | ControlError::Invalid { .. } => Ok(format!("refused: {error}")),
-        other => Err(format!("it fails: {other:?}")),
-    }
 }
 
 fn short(belief: &Belief) -> String {
     brief(belief.task.0)
 }
 
-fn brief(id: uuid::Uuid) -> String {
+pub fn brief(id: uuid::Uuid) -> String {
     let text = id.simple().to_string();
     text[text.len() - 4..].to_owned()
 }

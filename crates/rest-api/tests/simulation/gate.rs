@@ -9,13 +9,20 @@ use std::task::{Context, Poll};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::agent::{Agent, Manifest};
+use domain::message::{Delivery, DeliveryState};
 use domain::ports::Storage;
 use domain::ports::storage::{
-    AgentFilter, Agents, Created, Known, Learned, TaskChange, TaskFilter, Tasks, WaitingTasks,
+    AgentFilter, Agents, Created, Known, Learned, Messages, Sent, TaskChange, TaskFilter, Tasks, Tenants,
+    WaitingTasks,
 };
 use domain::task::{Decision, TaskEvent, TaskState};
-use domain::{AgentId, DecisionId, Page, PageRequest, StoreError, Task, TaskId, TenantId};
+use domain::{
+    AgentId, ApiKey, DecisionId, Grant, Isolation, Message, MessageId, Organization, Page, PageRequest,
+    StoreError, Task, TaskId, Tenant, TenantId,
+};
 use tokio::sync::watch;
+
+use crate::world::Broken;
 
 /// Where whoever calls storage waits for its turn.
 #[derive(Default)]
@@ -66,31 +73,32 @@ impl Future for Pass<'_> {
 struct Gated<T: ?Sized> {
     inner: Arc<T>,
     gate: Arc<Gate>,
-    /// Whether tasks are given without a look at the agent's places.
-    blind: bool,
+    broken: Broken,
 }
 
-/// Agents and tasks behind the gate.
-pub fn gated(storage: &Storage, gate: &Arc<Gate>, blind: bool) -> Storage {
+/// Tenants, agents, tasks and messages behind the gate.
+pub fn gated(storage: &Storage, gate: &Arc<Gate>, broken: Broken) -> Storage {
     Storage {
-        agents: Arc::new(Gated {
-            inner: Arc::clone(&storage.agents),
-            gate: Arc::clone(gate),
-            blind,
-        }),
-        tasks: Arc::new(Gated {
-            inner: Arc::clone(&storage.tasks),
-            gate: Arc::clone(gate),
-            blind,
-        }),
+        tenants: behind(&storage.tenants, gate, broken),
+        agents: behind(&storage.agents, gate, broken),
+        tasks: behind(&storage.tasks, gate, broken),
+        messages: behind(&storage.messages, gate, broken),
         ..storage.clone()
     }
+}
+
+fn behind<T: ?Sized>(inner: &Arc<T>, gate: &Arc<Gate>, broken: Broken) -> Arc<Gated<T>> {
+    Arc::new(Gated {
+        inner: Arc::clone(inner),
+        gate: Arc::clone(gate),
+        broken,
+    })
 }
 
 impl<T: ?Sized> Gated<T> {
     fn seen(&self, change: &TaskChange) -> TaskChange {
         let mut change = change.clone();
-        change.assigns &= !self.blind;
+        change.assigns &= self.broken != Broken::Places;
         change
     }
 }
@@ -106,6 +114,50 @@ macro_rules! behind_the_gate {
             $($rest)*
         }
     };
+}
+
+behind_the_gate! { Tenants
+    fn bootstrap(organization: &Organization, tenant: &Tenant, admin: &ApiKey) -> bool;
+    fn create(tenant: &Tenant, admin: &ApiKey) -> ();
+    fn siblings(tenant: TenantId, page: PageRequest) -> Page<Tenant>;
+    fn isolate(tenant: TenantId, isolation: Isolation) -> ();
+    fn grants(tenant: TenantId) -> Vec<Grant>;
+    fn grant(tenant: TenantId, grant: &Grant) -> ();
+    fn ungrant(tenant: TenantId, grant: &Grant) -> bool;
+    fn count_modes() -> Vec<(Isolation, u64)>;
+    fn all_ids() -> Vec<TenantId>;
+    =
+    async fn get(&self, tenant: TenantId) -> Result<Tenant, StoreError> {
+        self.gate.pass().await;
+        let mut tenant = self.inner.get(tenant).await?;
+        if self.broken == Broken::Borders {
+            tenant.isolation = Isolation::Open;
+        }
+        Ok(tenant)
+    }
+}
+
+behind_the_gate! { Messages
+    fn send(tenant: TenantId, message: &Message, receivers: &[Delivery], room: u32) -> Sent;
+    fn get(tenant: TenantId, id: MessageId) -> Message;
+    fn deliveries(tenant: TenantId, id: MessageId) -> Vec<Delivery>;
+    fn waiting(tenant: TenantId, agents: &[AgentId], limit: u32, now: DateTime<Utc>) -> Vec<(Message, Delivery)>;
+    fn handed_out(tenant: TenantId, agent: AgentId, messages: &[MessageId], now: DateTime<Utc>) -> ();
+    fn expire(now: DateTime<Utc>, limit: u32) -> Vec<Delivery>;
+    =
+    async fn acknowledge(
+        &self,
+        tenant: TenantId,
+        agent: AgentId,
+        id: MessageId,
+        now: DateTime<Utc>,
+    ) -> Result<DeliveryState, StoreError> {
+        self.gate.pass().await;
+        if self.broken == Broken::Receipts {
+            return Ok(DeliveryState::Delivered);
+        }
+        self.inner.acknowledge(tenant, agent, id, now).await
+    }
 }
 
 behind_the_gate! { Agents

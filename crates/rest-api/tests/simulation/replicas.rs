@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use control::ControlError;
-use domain::{Agent, Task, TaskId};
+use control::messages::{Dispatch, Inbox, Tracked};
+use domain::{Agent, AgentId, MessageId, Task, TaskId};
 
 use crate::acts::Said;
 
@@ -20,6 +21,18 @@ pub enum Heard {
     Answered(usize, Said, Result<Task, ControlError>),
     /// A task that was asked for under this key.
     Created(String, Result<Task, ControlError>),
+    /// The message of this number was sent, or not.
+    Sent(usize, Result<Dispatch, ControlError>),
+    /// What waits for an agent of this number and identifier.
+    Inbox(usize, AgentId, Result<Inbox, ControlError>),
+    /// What an agent has read is acknowledged.
+    Read(AgentId, MessageId, Result<Tracked, ControlError>),
+    /// Agents of this side that the other one has found.
+    Found(usize, Result<Vec<Agent>, ControlError>),
+    /// A task of this side that the other one gave to it.
+    Followed(usize, Result<(), ControlError>),
+    /// Something of another tenant was asked for as if it were one's own.
+    Peeked(Result<(), ControlError>),
     /// Nothing that anybody waits for.
     Done(Result<(), ControlError>),
 }
@@ -30,6 +43,8 @@ pub struct Running {
     pub replica: u64,
     /// What, for the steps.
     pub what: String,
+    /// After so many steps.
+    pub begun: usize,
     /// The rest of it.
     pub work: Pin<Box<dyn Future<Output = Heard>>>,
 }

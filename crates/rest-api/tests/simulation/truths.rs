@@ -1,6 +1,6 @@
 //! What must be true after every verb.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::agent::AgentState;
 use domain::ports::Storage;
@@ -17,11 +17,15 @@ pub struct Truths {
     results: HashMap<TaskId, Value>,
 }
 
+/// More events than a run has.
+const MANY: u32 = 100_000;
+
 fn all() -> PageRequest {
     PageRequest::first(PageRequest::MAX)
 }
 
-fn must(fits: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+/// What is not so is told.
+pub fn must(fits: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if fits { Ok(()) } else { Err(why()) }
 }
 
@@ -111,6 +115,29 @@ impl Truths {
             )?;
         }
         Ok(())
+    }
+}
+
+impl Truths {
+    /// The log of what happened is without gaps, and tells of nothing of another tenant.
+    pub async fn log(&self, storage: &Storage) -> Result<(), String> {
+        while storage.events.number(MANY).await.unwrap() > 0 {}
+        let anybody = AgentFilter::default();
+        let agents = storage.agents.list(self.tenant, &anybody, all());
+        let agents: HashSet<_> = agents.await.unwrap().items.iter().map(|agent| agent.id).collect();
+        let tasks: HashSet<_> = self.tasks(storage).await.iter().map(|task| task.id).collect();
+        let log = storage.events.after(self.tenant, 0, MANY).await.unwrap();
+        for (place, event) in (1..).zip(&log) {
+            must(event.number == place, || {
+                format!("event {} is at {place}", event.number)
+            })?;
+            let known = event.agent_id.is_none_or(|id| agents.contains(&id))
+                && event.task_id.is_none_or(|id| tasks.contains(&id));
+            must(known && event.tenant_id == self.tenant, || {
+                format!("a log tells of another tenant: {event:?}")
+            })?;
+        }
+        must(!log.is_empty(), || "a log tells of nothing".to_owned())
     }
 }
 

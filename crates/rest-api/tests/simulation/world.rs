@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex};
 use control::{Control, Rules, Vault};
 use domain::agent::AgentState;
 use domain::ports::Storage;
-use domain::{AgentId, Clock, KeyId, KeyKind, Principal, TaskId, TenantId};
+use domain::{AgentId, Clock, Isolation, KeyId, KeyKind, PageRequest, Principal, TaskId, TenantId};
 use rest_api::config::UsersConfig;
 use rest_api::mesh::Mesh;
 use storage::StorageOptions;
 use telemetry::{Telemetry, TelemetryConfig};
 use tokio::sync::watch;
 
+use crate::border::Border;
 use crate::chance::{Counted, Dice, Drawn, Time};
 use crate::gate::{Gate, gated};
+use crate::post::Post;
 use crate::replicas::{Belief, Heard, Running};
 use crate::truths::Truths;
 
@@ -25,6 +27,10 @@ pub enum Broken {
     Fences,
     /// Tasks are given without a look at the agent's places, at the moment of storing.
     Places,
+    /// Nobody keeps what an agent has acknowledged.
+    Receipts,
+    /// Every tenant looks open to every other.
+    Borders,
 }
 
 /// Steps of a run before everything is left to calm down.
@@ -37,11 +43,23 @@ const CALM: (usize, usize) = (20, 40);
 /// An agent, as it sees itself.
 #[derive(Default)]
 pub struct Worker {
+    /// Its tenant: the first, or its neighbour.
+    pub side: usize,
     pub id: Option<AgentId>,
     pub epoch: u64,
     /// Until when it is not heard at all, in milliseconds of the world.
     pub away_until: i64,
     pub beliefs: Vec<Belief>,
+}
+
+/// A task that was acknowledged to who asked for it.
+#[derive(Clone, Copy)]
+pub struct Given {
+    pub id: TaskId,
+    /// Whose it is.
+    pub side: usize,
+    /// Whether the neighbour was given it.
+    pub over: bool,
 }
 
 /// Everything.
@@ -50,19 +68,23 @@ pub struct World {
     pub time: Arc<Time>,
     pub mesh: Mesh,
     pub broken: Broken,
-    pub people: Principal,
-    pub agents_key: Principal,
+    /// A tenant, and its neighbour in the same organization.
+    pub tenants: [TenantId; 2],
+    /// The last one is the neighbour's.
     pub workers: Vec<Worker>,
     pub running: Vec<Running>,
     /// Keys of tasks that were asked for and not acknowledged.
     pub unheard: Vec<String>,
-    pub acknowledged: Vec<TaskId>,
+    pub acknowledged: Vec<Given>,
     pub asked: usize,
-    pub truths: Truths,
+    pub truths: [Truths; 2],
+    pub post: Post,
+    pub border: Border,
     pub steps: Vec<String>,
     /// Storage without the gate: what is true.
     pub storage: Storage,
     moved: watch::Receiver<u64>,
+    pub happened: watch::Receiver<u64>,
     gate: Arc<Gate>,
 }
 
@@ -82,6 +104,18 @@ fn principal(tenant_id: TenantId, name: &str, kind: KeyKind) -> Principal {
     }
 }
 
+/// Both are strict.
+async fn two_tenants(control: &Control) -> [TenantId; 2] {
+    let (tenant, _) = control.bootstrap().await.unwrap().unwrap();
+    let keys = control.storage.keys.list(tenant.id, PageRequest::first(1)).await;
+    let first = Principal {
+        key_id: keys.unwrap().items[0].id,
+        ..principal(tenant.id, "people", KeyKind::Admin)
+    };
+    let neighbour = control.create_tenant(&first, "next-door".to_owned(), Isolation::Strict);
+    [tenant.id, neighbour.await.unwrap().0.id]
+}
+
 impl World {
     pub async fn new(seed: u64, broken: Broken) -> Self {
         let mut dice = Dice::new(seed);
@@ -92,8 +126,8 @@ impl World {
         let (gate, time) = (Arc::new(Gate::default()), Arc::new(Time::default()));
         let entropy = Arc::new(Drawn(Mutex::new(Dice::new(dice.draw()))));
         let keys = [("simulation".to_owned(), "ab".repeat(32).into())];
-        let control = Control {
-            storage: gated(&storage, &gate, broken == Broken::Places),
+        let without_gate = Control {
+            storage: storage.clone(),
             clock: Arc::clone(&time) as _,
             entropy: Arc::clone(&entropy) as _,
             ids: Arc::new(Counted::default()),
@@ -107,14 +141,27 @@ impl World {
                 ..Rules::default()
             },
         };
-        let (tenant, _) = control.bootstrap().await.unwrap().unwrap();
+        let tenants = two_tenants(&without_gate).await;
+        // In every other run nobody ever opens the border.
+        let porous = seed % 2 == 1;
+        for tenant in tenants.into_iter().filter(|_| porous) {
+            let mode = [Isolation::Relaxed, Isolation::Open][dice.place(2)];
+            storage.tenants.isolate(tenant, mode).await.unwrap();
+        }
+        let control = Control {
+            storage: gated(&storage, &gate, broken),
+            ..without_gate
+        };
         let count = 2 + dice.place(4);
+        let mut workers: Vec<_> = (0..=count).map(|_| Worker::default()).collect();
+        workers[count].side = 1;
         Self {
             mesh: Mesh::new(control, &telemetry),
-            people: principal(tenant.id, "people", KeyKind::Admin),
-            agents_key: principal(tenant.id, "agents", KeyKind::Agent),
-            workers: (0..count).map(|_| Worker::default()).collect(),
-            truths: Truths::new(tenant.id),
+            tenants,
+            workers,
+            truths: tenants.map(Truths::new),
+            post: Post::default(),
+            border: Border::new(porous),
             running: Vec::new(),
             unheard: Vec::new(),
             acknowledged: Vec::new(),
@@ -124,6 +171,7 @@ impl World {
             time,
             broken,
             moved: storage.tasks.moved(),
+            happened: storage.events.fresh(),
             storage,
             gate,
         }
@@ -138,6 +186,19 @@ impl World {
             self.advance(0).await?;
         }
         self.calm_down().await
+    }
+
+    pub fn people(&self, side: usize) -> Principal {
+        principal(self.tenants[side], "people", KeyKind::Admin)
+    }
+
+    pub fn agents(&self, side: usize) -> Principal {
+        principal(self.tenants[side], "agents", KeyKind::Agent)
+    }
+
+    /// The key of an agent.
+    pub fn key_of(&self, worker: usize) -> Principal {
+        self.agents(self.workers[worker].side)
     }
 
     async fn one_step(&mut self) -> Result<(), String> {
@@ -167,12 +228,14 @@ impl World {
     pub async fn advance(&mut self, place: usize) -> Result<(), String> {
         let ended = self.gate.step(&mut self.running[place].work).await;
         let Some(heard) = ended else { return Ok(()) };
-        let what = self.running.swap_remove(place).what;
+        let Running { what, begun, .. } = self.running.swap_remove(place);
         if self.dice.percent(5) {
             self.note(format!("{what}: done, the answer is lost"));
         } else {
-            self.hear(&what, heard)?;
+            self.hear(&what, begun, heard)?;
         }
+        self.look_at_the_border().await;
+        self.check_post().await?;
         self.look_around().await
     }
 
@@ -182,7 +245,10 @@ impl World {
             return Ok(());
         }
         self.moved.mark_unchanged();
-        self.truths.check(&self.storage).await
+        for truths in &mut self.truths {
+            truths.check(&self.storage).await?;
+        }
+        Ok(())
     }
 
     /// What was under way there is cut off between two calls of storage; nobody hears of it.
@@ -205,12 +271,17 @@ impl World {
             _ => {
                 let back = i64::try_from(self.dice.below(15_000)).unwrap();
                 self.note(format!("the clock is set back by {back} ms"));
-                return self.time.pass(-back);
+                return self.pass(-back);
             }
         };
         let millis = i64::try_from(millis).unwrap();
         self.note(format!("{millis} ms pass"));
+        self.pass(millis);
+    }
+
+    fn pass(&mut self, millis: i64) {
         self.time.pass(millis);
+        self.post.time_is(self.time.now());
     }
 
     pub fn note(&mut self, what: String) {
@@ -228,7 +299,7 @@ impl World {
         self.note("calm".to_owned());
         for round in 0..CALM.0 + CALM.1 {
             let busy = round < CALM.0;
-            self.time.pass(if busy { 1_000 } else { 60_000 });
+            self.pass(if busy { 1_000 } else { 60_000 });
             // After that there are only tasks for which an agent never comes: they end with their deadline.
             for worker in (0..self.workers.len()).filter(|_| busy) {
                 self.workers[worker].away_until = 0;
@@ -236,20 +307,36 @@ impl World {
             }
             self.sweep(0);
             self.end_all().await?;
-            if self.truths.open(&self.storage).await == 0 {
-                return self.truths.at_the_end(&self.storage, &self.acknowledged).await;
+            if self.open_tasks().await == 0 {
+                return self.all_is_over().await;
             }
         }
         Err(format!(
             "{} tasks have no end, though all is well again",
-            self.truths.open(&self.storage).await
+            self.open_tasks().await
         ))
+    }
+
+    async fn open_tasks(&self) -> usize {
+        let [one, other] = &self.truths;
+        one.open(&self.storage).await + other.open(&self.storage).await
+    }
+
+    async fn all_is_over(&mut self) -> Result<(), String> {
+        for (side, truths) in self.truths.iter().enumerate() {
+            let own = self.acknowledged.iter().filter(|given| given.side == side);
+            let own: Vec<_> = own.map(|given| given.id).collect();
+            truths.at_the_end(&self.storage, &own).await?;
+            truths.log(&self.storage).await?;
+        }
+        self.post_at_the_end().await
     }
 
     async fn work_honestly(&mut self, worker: usize) -> Result<(), String> {
         let there = match self.workers[worker].id {
             Some(id) => {
-                let agent = self.storage.agents.get(self.people.tenant_id, id).await;
+                let tenant = self.tenants[self.workers[worker].side];
+                let agent = self.storage.agents.get(tenant, id).await;
                 agent.is_ok_and(|agent| {
                     agent.epoch == self.workers[worker].epoch
                         && !matches!(agent.state, AgentState::Offline | AgentState::Draining)
@@ -269,6 +356,12 @@ impl World {
             self.do_it(worker, &belief, 0);
             self.end_all().await?;
         }
+        self.read_post(worker, 0);
+        self.end_all().await?;
+        for (_, agent, message) in self.post.handed_to(worker) {
+            self.acknowledge(agent, message, worker, 0);
+            self.end_all().await?;
+        }
         Ok(())
     }
 
@@ -276,15 +369,16 @@ impl World {
         while !self.running.is_empty() {
             let ended = self.gate.step(&mut self.running[0].work).await;
             if let Some(heard) = ended {
-                let what = self.running.swap_remove(0).what;
-                self.hear(&what, heard)?;
+                let Running { what, begun, .. } = self.running.swap_remove(0);
+                self.hear(&what, begun, heard)?;
             }
         }
+        self.check_post().await?;
         self.look_around().await
     }
 
-    pub fn hear(&mut self, what: &str, heard: Heard) -> Result<(), String> {
-        let told = self.take_in(heard)?;
+    pub fn hear(&mut self, what: &str, begun: usize, heard: Heard) -> Result<(), String> {
+        let told = self.take_in(begun, heard)?;
         self.note(format!("{what}: {told}"));
         Ok(())
     }
