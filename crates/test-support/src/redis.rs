@@ -86,6 +86,17 @@ impl Redis {
             .await
     }
 
+    /// Starts it again on the same port with nothing in it, as where it keeps nothing on disk.
+    ///
+    /// # Errors
+    /// When it runs already or does not come up.
+    pub async fn start_empty(&self) -> Result<()> {
+        match std::fs::remove_dir_all(self.home.path().join("appendonlydir")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => self.start_again().await,
+        }
+    }
+
     /// Stops it in order; its data stays for [`Self::start_again`].
     ///
     /// # Errors

@@ -52,7 +52,7 @@ async fn a_killed_postgres_keeps_what_was_committed_and_its_port() {
 }
 
 #[tokio::test]
-async fn a_stopped_redis_comes_back_with_its_data() {
+async fn a_stopped_redis_comes_back_with_its_data_or_without() {
     let redis = Redis::start().await.unwrap();
     assert_eq!(
         redis_says(redis.port(), "SET key value").await.unwrap(),
@@ -65,6 +65,9 @@ async fn a_stopped_redis_comes_back_with_its_data() {
         redis_says(redis.port(), "GET key").await.unwrap(),
         "$5\r\nvalue\r\n"
     );
+    redis.kill().unwrap();
+    redis.start_empty().await.unwrap();
+    assert_eq!(redis_says(redis.port(), "GET key").await.unwrap(), "$-1\r\n");
     assert_ne!(fresh_redis_prefix(), fresh_redis_prefix());
 }
 

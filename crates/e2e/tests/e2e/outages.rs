@@ -1,5 +1,7 @@
 //! Parts that are away for a while: what goes on without them, and that all is well when they are back.
 
+mod resumes;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

@@ -40,8 +40,8 @@ pub(crate) struct Session {
     pub(super) held: Held,
     /// Where its messages wait, if its client asked for that.
     pub(super) log: OnceLock<Log>,
-    /// The last number that was sent to its client; locked while messages are put in their order.
-    order: tokio::sync::Mutex<u64>,
+    /// Locked while messages are put in their order.
+    order: tokio::sync::Mutex<Order>,
     /// Its client is with another replica.
     elsewhere: AtomicBool,
     /// How often its client came back.
@@ -60,6 +60,17 @@ pub(crate) struct Session {
     requests: Mutex<HashMap<Id, Pending>>,
     /// Most bytes of a message.
     most: usize,
+}
+
+/// How far the messages to a client are.
+#[derive(Default)]
+struct Order {
+    /// The last number that was sent to it.
+    sent: u64,
+    /// The last number that the cache has kept, by what is known here.
+    kept: u64,
+    /// The cache has not kept a message, or has lost those that it had: nobody can go on from here.
+    is_torn: bool,
 }
 
 /// What a client said when it began.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use e2e::PATIENCE;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -15,6 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 pub struct Socket {
     stream: WebSocketStream<TcpStream>,
     next: u64,
+    /// The number of the last message that was heard.
+    pub last: u64,
     /// Notifications that came while an answer was waited for.
     told: VecDeque<Value>,
 }
@@ -22,6 +25,13 @@ pub struct Socket {
 impl Socket {
     /// A connection to the replica whose MCP endpoint this is, with its first words said.
     pub async fn open(mcp_url: &str, key: &str) -> Result<Self> {
+        let mut socket = Self::connect(mcp_url, key).await?;
+        socket.begin(json!({})).await?;
+        Ok(socket)
+    }
+
+    /// A connection on which nothing was said yet.
+    pub async fn connect(mcp_url: &str, key: &str) -> Result<Self> {
         let url = mcp_url.replacen("http", "ws", 1).replace("/mcp", "/ws");
         let mut request = url.into_client_request()?;
         let headers = request.headers_mut();
@@ -30,18 +40,23 @@ impl Socket {
         let address = request.uri().authority().context("no address")?.to_string();
         let (stream, _) =
             tokio_tungstenite::client_async(request, TcpStream::connect(address).await?).await?;
-        let mut socket = Self {
+        Ok(Self {
             stream,
             next: 0,
+            last: 0,
             told: VecDeque::new(),
-        };
+        })
+    }
+
+    /// Says the first words; their answer.
+    pub async fn begin(&mut self, capabilities: Value) -> Result<Value> {
         let params = json!({
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "e2e", "version": "1" },
+            "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": { "name": "e2e", "version": "1" },
         });
-        socket.ask("initialize", params).await?;
+        let answer = self.ask("initialize", params).await?;
         let begun = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        socket.stream.send(Message::text(begun.to_string())).await?;
-        Ok(socket)
+        self.stream.send(Message::text(begun.to_string())).await?;
+        Ok(answer)
     }
 
     /// The result of a request; an error when it is refused, with the refusal.
@@ -71,6 +86,11 @@ impl Socket {
         }
     }
 
+    /// Breaks it without a word.
+    pub async fn cut(&mut self) -> Result<()> {
+        Ok(self.stream.get_mut().shutdown().await?)
+    }
+
     async fn hear(&mut self) -> Result<Value> {
         loop {
             let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await;
@@ -78,7 +98,11 @@ impl Socket {
                 .context("nothing was heard")?
                 .context("the connection is gone")??
             {
-                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Text(text) => {
+                    let heard: Value = serde_json::from_str(&text)?;
+                    self.last = heard["seq"].as_u64().unwrap_or(self.last);
+                    return Ok(heard);
+                }
                 Message::Close(reason) => bail!("closed: {reason:?}"),
                 _ => {}
             }

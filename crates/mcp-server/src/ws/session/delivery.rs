@@ -7,7 +7,7 @@ use domain::ports::cache::CacheError;
 use frames::wire::Ready;
 use frames::{Class, Form};
 
-use super::{AGENT_TYPES, Session, lock};
+use super::{AGENT_TYPES, Order, Session, lock};
 use crate::ws::end::End;
 use crate::ws::resume::Log;
 use crate::ws::socket::{NO_AGENT, Outgoing, Socket};
@@ -24,19 +24,22 @@ impl Session {
     /// Of a client that cannot come back.
     async fn send(&self, class: Class, ready: Ready) {
         // In the order of the numbers: both are done under one lock.
-        let mut sent = self.order.lock().await;
+        let mut order = self.order.lock().await;
         let Some(socket) = self.socket() else { return };
         let is_numbered =
             class == Class::MustDeliver && self.log.get().is_none() && socket.form() == Form::Binary;
-        *sent += u64::from(is_numbered);
-        let sequence = if is_numbered { *sent } else { 0 };
+        order.sent += u64::from(is_numbered);
+        let sequence = if is_numbered { order.sent } else { 0 };
         socket.push(class, Outgoing::Message(sequence, ready));
     }
 
-    /// Of a client that can. Without the cache it is sent all the same, without a number: it just cannot be sent again.
+    /// Of a client that can. What the cache does not keep is sent all the same, without a number.
     async fn keep_and_send(&self, log: &Log, ready: Ready) {
-        let mut sent = self.order.lock().await;
-        let number = log.append(&ready).await;
+        let mut order = self.order.lock().await;
+        let number = match order.is_torn {
+            false => self.keep(log, &mut order, &ready).await,
+            true => None,
+        };
         let Some(socket) = self.socket() else {
             if self.elsewhere.load(Ordering::Relaxed) {
                 log.more().await;
@@ -44,30 +47,40 @@ impl Session {
             return;
         };
         match number {
-            Ok(number) if number == *sent + 1 => {
-                *sent = number;
+            Some(number) if number == order.sent + 1 => {
+                order.sent = number;
                 socket.push(Class::MustDeliver, Outgoing::Message(number, ready));
             }
             // Another replica wrote in between, for a request that still runs there.
-            Ok(number) if number > *sent => self.send_what_waits(log, &socket, &mut sent).await,
-            // The cache has lost the list and begun another one.
-            Ok(_) => socket.push(Class::MustDeliver, Outgoing::Message(0, ready)),
-            Err(error) => {
-                socket.metrics.errors.with(["not_kept"]).increment(1);
-                tracing::warn!(%error, "a message cannot be sent again: the cache does not answer");
-                socket.push(Class::MustDeliver, Outgoing::Message(0, ready));
-            }
+            Some(number) if number > order.sent => self.send_what_waits(log, &socket, &mut order).await,
+            _ => socket.push(Class::MustDeliver, Outgoing::Message(0, ready)),
         }
     }
 
-    async fn send_what_waits(&self, log: &Log, socket: &Socket, sent: &mut u64) {
-        match log.after(*sent).await {
-            Ok(messages) => {
-                for (number, ready) in messages {
-                    *sent = number;
-                    socket.push(Class::MustDeliver, Outgoing::Message(number, ready));
-                }
+    /// The number under which it is kept. None where the cache does not answer or has lost those before it: whoever came back
+    /// would pass over a message, so from now on nobody can.
+    async fn keep(&self, log: &Log, order: &mut Order, ready: &Ready) -> Option<u64> {
+        let error = match log.append(ready).await {
+            Ok(number) if number > order.kept => {
+                order.kept = number;
+                return Some(number);
             }
+            Ok(_) => CacheError("it has lost the messages before this one".to_owned()),
+            Err(error) => error,
+        };
+        order.is_torn = true;
+        if let Some(socket) = self.socket() {
+            socket.metrics.errors.with(["not_kept"]).increment(1);
+        }
+        let (connection_id, tenant_id) = (&*self.id, self.principal.tenant_id);
+        tracing::warn!(connection_id, %tenant_id, %error, "connection {connection_id} cannot be resumed any more: the cache has not kept a message");
+        forget(log).await;
+        None
+    }
+
+    async fn send_what_waits(&self, log: &Log, socket: &Socket, order: &mut Order) {
+        match log.after(order.sent).await {
+            Ok(messages) => order.send(socket, messages),
             Err(error) => {
                 tracing::warn!(%error, "what waits for a client cannot be read: the cache does not answer")
             }
@@ -76,9 +89,9 @@ impl Session {
 
     /// Sends what another replica has added.
     pub(in crate::ws) async fn catch_up(&self) {
-        let mut sent = self.order.lock().await;
+        let mut order = self.order.lock().await;
         if let (Some(log), Some(socket)) = (self.log.get(), self.socket()) {
-            self.send_what_waits(log, &socket, &mut sent).await;
+            self.send_what_waits(log, &socket, &mut order).await;
         }
     }
 
@@ -95,28 +108,24 @@ impl Session {
         last: u64,
         first: impl FnOnce(usize) -> Ready,
     ) -> Result<Result<usize, (u64, u64)>, CacheError> {
-        let mut sent = self.order.lock().await;
+        let mut order = self.order.lock().await;
         let last = last.max(self.acknowledged.load(Ordering::Relaxed));
         let waiting = match self.log.get() {
-            Some(log) => log.after(last).await?,
-            None => Vec::new(),
+            Some(log) if !order.is_torn => log.after(last).await?,
+            _ => Vec::new(),
         };
-        match waiting.first() {
-            Some((oldest, _)) if *oldest > last + 1 => return Ok(Err((last + 1, oldest - 1))),
-            _ => {}
+        if let Some(to) = order.missing(last, &waiting) {
+            return Ok(Err((last + 1, to)));
         }
         if let Some(before) = lock(&self.socket).replace(Arc::clone(socket)) {
             before.end(End::TAKEN_OVER);
         }
         socket.count_as(self.agent_type());
         self.attached.fetch_add(1, Ordering::Relaxed);
-        *sent = last;
+        order.sent = last;
         let count = waiting.len();
         socket.push(Class::MustDeliver, Outgoing::Message(0, first(count)));
-        for (number, ready) in waiting {
-            *sent = number;
-            socket.push(Class::MustDeliver, Outgoing::Message(number, ready));
-        }
+        order.send(socket, waiting);
         Ok(Ok(count))
     }
 
@@ -173,11 +182,14 @@ impl Session {
         self.attached.load(Ordering::Relaxed)
     }
 
-    /// Writes down that a replica has it.
+    /// Writes down that a replica has it; or that nobody can come back to it.
     pub(in crate::ws) async fn save(&self, received: Option<u64>) {
         let (Some(log), Some(client)) = (self.log.get(), self.client.get()) else {
             return;
         };
+        if self.order.lock().await.is_torn {
+            return forget(log).await;
+        }
         let saved = log.save(
             self.principal.key_id,
             &client.initialize,
@@ -192,5 +204,34 @@ impl Session {
     pub(in crate::ws) fn known_as(&self, agent_type: &str) {
         let known = AGENT_TYPES.into_iter().find(|known| *known == agent_type);
         *lock(&self.agent_type) = known.unwrap_or(NO_AGENT);
+    }
+}
+
+/// Nobody can come back to it.
+async fn forget(log: &Log) {
+    if let Err(error) = log.forget().await {
+        tracing::debug!(%error, "a connection that cannot be resumed stays in the cache until it expires");
+    }
+}
+
+impl Order {
+    fn send(&mut self, socket: &Socket, messages: Vec<(u64, Ready)>) {
+        for (number, ready) in messages {
+            self.sent = number;
+            self.kept = self.kept.max(number);
+            socket.push(Class::MustDeliver, Outgoing::Message(number, ready));
+        }
+    }
+
+    /// The last of the messages behind `last` that are kept no longer; none when all are among those that wait.
+    fn missing(&self, last: u64, waiting: &[(u64, Ready)]) -> Option<u64> {
+        let known = self.kept.max(last);
+        match (waiting.first(), waiting.last()) {
+            _ if self.is_torn => Some(known + 1),
+            (Some((oldest, _)), _) if *oldest > last + 1 => Some(oldest - 1),
+            (_, Some((newest, _))) if *newest >= known => None,
+            (_, None) if last == known => None,
+            _ => Some(known),
+        }
     }
 }

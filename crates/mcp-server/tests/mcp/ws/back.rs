@@ -215,3 +215,39 @@ async fn what_a_killed_replica_had_kept_is_handed_over_by_another_one() {
         assert_eq!(again.hear().await.message()["seq"], sequence);
     }
 }
+
+#[tokio::test]
+async fn a_client_whose_messages_the_cache_has_lost_is_told_to_begin_anew() {
+    let mut world = World::new().await;
+    let key = world.key();
+    let cache = cache::memory();
+    let edges = [
+        Edge::with(&world, options(&cache)).await,
+        Edge::with(&world, options(&cache)).await,
+    ];
+    let kept = |token: &str| format!("mcp:ws:messages:{}", token.split('.').next().unwrap());
+    let (mut socket, token) = resumable(&edges[0], &key).await;
+    socket.ask("test.flood", json!({ "count": 5, "bytes": 1 })).await;
+    cache.remove(&kept(&token)).await.unwrap();
+    // It has nothing to say of the messages behind the third; the replica knows that there were some.
+    let (mut anew, answer) = back(&edges[0], &key, &token, 3).await;
+    assert_eq!(answer["error"]["code"], -32001, "{answer}");
+    assert_eq!(answer["error"]["data"], json!({ "from": 4, "to": 7 }), "{answer}");
+    assert!(anew.initialize(json!({})).await.get("result").is_some());
+    drop(socket);
+
+    // Here it has begun another list, whose numbers are not those that the client knows.
+    let (mut socket, token) = resumable(&edges[0], &key).await;
+    socket.ask("test.flood", json!({ "count": 5, "bytes": 1 })).await;
+    cache.remove(&kept(&token)).await.unwrap();
+    let unnumbered = socket.ask("tools/list", json!({})).await;
+    assert_eq!(unnumbered["seq"].as_u64().unwrap_or(0), 0, "{unnumbered}");
+    drop(socket);
+    for edge in &edges {
+        let refused = || async {
+            let (_, answer) = back(edge, &key, &token, 7).await;
+            (answer["error"]["code"] == -32001).then_some(())
+        };
+        eventually(SOON, refused).await.unwrap();
+    }
+}
