@@ -89,45 +89,63 @@ async fn a_limit_is_live_on_every_replica_within_a_second(setup: Setup) -> Resul
 )]
 async fn all_replicas_together_let_through_what_a_limit_says(setup: Setup) -> Result<()> {
     const RATE: f64 = 40.0;
+    const BURST: f64 = 80.0;
     // On a machine where a hundred other tests run, the cache may take longer than the default; a replica that does not
     // wait for it would count alone.
     let setup = setup.set(Service::McpServer, "limits.wait", "5s");
     let mesh = setup.start().await?;
     let (shop, clients) = shop_on(&mesh).await?;
-    let limit = json!({"rate": "40/s", "burst": 10});
+    // Two seconds of it: what a busy machine does not ask for in one moment, it may in the next.
+    let limit = json!({"rate": "40/s", "burst": 80});
     mesh.admin()?.put("/limits/provider:shop", &limit).await?;
-    // From when every replica knows the limit and the burst is used up, what is let through is the rate.
-    let knows = |client| async move {
-        while passes(client).await? {}
-        anyhow::Ok(())
+    // From when every replica knows the limit and the burst is used up, what is let through is the rate. A machine that
+    // asks for less than is allowed uses nothing up.
+    let until = Instant::now() + Duration::from_secs(30);
+    let is_used_up = |client| async move {
+        while Instant::now() < until {
+            if !passes(client).await? {
+                return anyhow::Ok(true);
+            }
+        }
+        Ok(false)
     };
-    try_join_all(clients.iter().map(knows)).await?;
-    let (accepted, seconds) = hammer(&clients, Duration::from_secs(10)).await?;
-    let allowed = RATE * seconds;
+    let used_up = try_join_all(clients.iter().map(is_used_up)).await?;
+    let left = if used_up.contains(&true) { 0.0 } else { BURST };
+    let (accepted, refused, seconds) = hammer(&clients, Duration::from_secs(10)).await?;
+    let allowed = RATE * seconds + left;
     let share = f64::from(accepted) / allowed;
     println!(
-        "{} replicas let through {accepted} of {allowed:.0}",
+        "{} replicas let through {accepted} of {allowed:.0}, and refused {refused}",
         clients.len()
     );
-    ensure!((0.95..=1.05).contains(&share), "{accepted} of {allowed}");
+    ensure!(share <= 1.05, "{accepted} of {allowed}");
+    ensure!(
+        share >= 0.95 || refused == 0,
+        "{accepted} of {allowed}, {refused} refused"
+    );
     let reached = shop.upstream().requests_to("/items/1").len();
     ensure!(reached >= accepted as usize, "{reached} reached the upstream");
     Ok(())
 }
 
-/// Calls on every replica at once for so long; answers how many were let through, and the seconds it took.
-async fn hammer(clients: &[Mcp], time: Duration) -> Result<(u32, f64)> {
+/// Calls on every replica at once for so long; answers how many were let through and refused, and the seconds it took.
+async fn hammer(clients: &[Mcp], time: Duration) -> Result<(u32, u32, f64)> {
     let began = Instant::now();
     let callers = clients
         .iter()
         .flat_map(|client| [client, client])
         .map(|client| async move {
-            let mut accepted = 0_u32;
+            let (mut accepted, mut refused) = (0_u32, 0_u32);
             while began.elapsed() < time {
-                accepted += u32::from(passes(client).await.context("a call failed")?);
+                match passes(client).await.context("a call failed")? {
+                    true => accepted += 1,
+                    false => refused += 1,
+                }
             }
-            anyhow::Ok(accepted)
+            anyhow::Ok((accepted, refused))
         });
-    let accepted: u32 = try_join_all(callers).await?.into_iter().sum();
-    Ok((accepted, began.elapsed().as_secs_f64()))
+    let counts = try_join_all(callers).await?;
+    let accepted = counts.iter().map(|(accepted, _)| accepted).sum();
+    let refused = counts.iter().map(|(_, refused)| refused).sum();
+    Ok((accepted, refused, began.elapsed().as_secs_f64()))
 }
