@@ -127,7 +127,7 @@ impl Meter {
                 operation,
                 table,
                 outcome,
-                duration_ms = took.as_secs_f64() * 1_000.0,
+                duration_ms = telemetry::events::milliseconds(took.as_secs_f64()),
                 "query {operation} {table}"
             );
         });

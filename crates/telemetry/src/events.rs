@@ -20,6 +20,12 @@ pub const DURATION: (&str, &str) = ("duration", "Seconds it took.");
 /// `duration_ms`, in every closing line.
 pub const DURATION_MS: (&str, &str) = ("duration_ms", "The same in milliseconds.");
 
+/// `duration_ms` of so many seconds, to the microsecond: a product in binary would end in a row of nines.
+#[must_use]
+pub fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1_000_000.0).round() / 1_000.0
+}
+
 /// What the doors write.
 const OWN: &[EventDeclaration] = &[
     EventDeclaration {

@@ -269,7 +269,7 @@ impl Operation {
             status = ending.status,
             door = self.door.as_str(),
             duration = seconds,
-            duration_ms = seconds * 1_000.0,
+            duration_ms = telemetry::events::milliseconds(seconds),
             "mcp request completed"
         );
         if let Some(closing) = &self.closing {

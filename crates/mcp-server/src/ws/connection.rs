@@ -318,7 +318,7 @@ impl<B: Backend> Talk<B> {
             sent_bytes = read(&traffic.sent_bytes),
             dropped = read(&traffic.dropped),
             duration = seconds,
-            duration_ms = seconds * 1_000.0,
+            duration_ms = telemetry::events::milliseconds(seconds),
             "websocket connection closed"
         );
     }

@@ -82,7 +82,7 @@ impl Call {
                     grpc_method = method,
                     code = name,
                     duration = seconds,
-                    duration_ms = seconds * 1_000.0,
+                    duration_ms = crate::events::milliseconds(seconds),
                     "call completed"
                 )
             };

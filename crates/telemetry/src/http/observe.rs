@@ -188,7 +188,7 @@ impl Exchange {
                     status,
                     outcome = self.outcome(),
                     duration = seconds,
-                    duration_ms = seconds * 1_000.0,
+                    duration_ms = crate::events::milliseconds(seconds),
                     request_size,
                     response_size,
                     "request completed"

@@ -73,6 +73,9 @@ fn a_line_has_the_contracts_fields_in_order_and_then_the_events_own() {
     assert_eq!(closing.len(), 1, "exactly one closing line");
     assert_eq!(closing[0]["tenant_id"], "acme");
     assert!(closing[0]["duration"].is_f64() && closing[0]["duration_ms"].is_f64());
+    let digits = closing[0]["duration_ms"].to_string();
+    let after_point = digits.split_once('.').map_or(0, |(_, rest)| rest.len());
+    assert!(after_point <= 3, "{digits}");
 }
 
 #[test]
