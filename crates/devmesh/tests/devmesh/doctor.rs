@@ -472,7 +472,9 @@ async fn mistakes_with_a_mesh_that_runs_are_found_and_gone_when_they_are_mended(
 
     // A key-encryption key of the right name that is another one.
     assert_eq!(mesh.stop().await.unwrap(), Some(0));
-    soon(|| found(&look(&mesh, &[]), "rest-api", ""));
+    // Without an address it would ask the usual ports, where another mesh may run.
+    let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
+    soon(|| found(&look(&mesh, &["--url", &nobody]), "rest-api", ""));
     let file = mesh.data().join("credentials.key");
     let right = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("local {}\n", "ab".repeat(32))).unwrap();
