@@ -269,7 +269,10 @@ impl Default for CredentialsConfig {
 
 /// One key-encryption key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "`{ id = \"NAME\", key = \"64 hexadecimal digits\" }`"
+)]
 pub struct KeyEncryptionKey {
     /// Its name; stored with what it sealed.
     pub id: String,

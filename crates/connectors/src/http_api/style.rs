@@ -5,7 +5,7 @@
 
 use domain::tool::{Parameter, Style};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// Everything but the unreserved characters of RFC 3986 is encoded.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC
@@ -54,13 +54,24 @@ impl Shape {
     }
 }
 
-/// A scalar as it is, anything else as JSON.
+/// A scalar as it is, anything else as JSON. A whole number is written as one: JSON Schema takes `1.0` for an integer, an
+/// API that reads its path does not.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
+        Value::Number(number) => whole(number).unwrap_or_else(|| number.to_string()),
         other => other.to_string(),
     }
+}
+
+/// The digits of a whole number that was written with a fraction, as far as a float is exact.
+fn whole(number: &Number) -> Option<String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let float = number.as_f64().filter(|_| number.is_f64())?;
+    let is_whole = float.fract() == 0.0 && float.abs() <= EXACT;
+    // Without the sign of a negative zero.
+    is_whole.then(|| format!("{:.0}", float + 0.0))
 }
 
 /// The text that stands in the path in place of `{name}`; none if the value is undefined.

@@ -389,6 +389,13 @@ async fn an_agent_is_told_over_its_connection_what_it_has_subscribed_to(setup: S
         .ask("event.subscribe", json!({ "types": ["Agent"] }))
         .await;
     ensure!(wrong.is_err_and(|error| error.to_string().contains("types: expected")));
+    // Sixteen at most, also when none waits for the other's answer; one is open.
+    let wanted = json!({ "types": ["agent.*"] });
+    let answers = one.socket.ask_at_once("event.subscribe", &wanted, 40).await?;
+    let (kept, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer["error"].is_null());
+    ensure!(kept.len() == 15, "{answers:?}");
+    let says_why = |answer: &&Value| answer["error"]["message"].to_string().contains("at most 16");
+    ensure!(refused.iter().all(says_why), "{answers:?}");
     Ok(())
 }
 

@@ -91,14 +91,7 @@ impl Subscriptions {
         call: MethodCall,
         wanted: Subscribe,
     ) -> Result<Subscribed, ErrorData> {
-        let full = |open: &Open| {
-            let own = open.get(call.connection.id());
-            own.is_some_and(|own| own.len() >= MAX_OF_CONNECTION)
-        };
-        if full(&self.open()) {
-            let text = format!("a connection has at most {MAX_OF_CONNECTION} subscriptions");
-            return Err(ErrorData::invalid_request(text, None));
-        }
+        has_room(&self.open(), call.connection.id())?;
         let mut subscription = Subscription {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             connection: call.connection.clone(),
@@ -115,14 +108,20 @@ impl Subscriptions {
             subscription: subscription.id,
             after: subscription.at,
         };
-        self.keep(subscription, events);
+        self.keep(subscription, events)?;
         Ok(subscribed)
     }
 
-    fn keep(self: &Arc<Self>, subscription: Subscription, events: Streaming<FollowResponse>) {
+    fn keep(
+        self: &Arc<Self>,
+        subscription: Subscription,
+        events: Streaming<FollowResponse>,
+    ) -> Result<(), ErrorData> {
         let over = subscription.connection.closed().child_token();
         let (connection, id) = (subscription.connection.id().to_owned(), subscription.id);
         let mut open = self.open();
+        // Others may have come in while this one was on its way to the control plane.
+        has_room(&open, &connection)?;
         open.entry(connection.clone())
             .or_default()
             .insert(id, over.clone());
@@ -133,6 +132,7 @@ impl Subscriptions {
             stop.run_until_cancelled(told).await;
             all.forget(&connection, id);
         });
+        Ok(())
     }
 
     pub(super) async fn unsubscribe(
@@ -164,6 +164,16 @@ impl Subscriptions {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn has_room(open: &Open, connection: &str) -> Result<(), ErrorData> {
+    match open.get(connection) {
+        Some(own) if own.len() >= MAX_OF_CONNECTION => {
+            let text = format!("a connection has at most {MAX_OF_CONNECTION} subscriptions");
+            Err(ErrorData::invalid_request(text, None))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -49,7 +49,11 @@ impl<'a> Layers<'a> {
                 self.problems = found;
             }
             Err(error) => {
-                let message = error.to_string().trim_end().to_owned();
+                // What toml shows of the line may be a secret without its quote.
+                let message = match error.span() {
+                    Some(span) => format!("{}: {}", place(text, span.start), error.message()),
+                    None => error.message().to_owned(),
+                };
                 self.problems.push(Problem::Syntax {
                     path: path.to_owned(),
                     message,
@@ -194,10 +198,29 @@ impl<'a> Layers<'a> {
         }
         serde_path_to_error::deserialize(Value::Table(self.tree)).map_err(|error| {
             let key = error.path().to_string();
-            let message = error.inner().message().to_owned();
+            let message = without_text(error.inner().message());
             let origin = origin_of(&self.origins, &key);
             ConfigError::from(Problem::WrongValue { key, origin, message })
         })
+    }
+}
+
+/// `line 3, column 9`, both from 1.
+fn place(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+    format!("line {line}, column {column}")
+}
+
+/// serde repeats the text that does not fit, which may be a secret in the wrong place.
+fn without_text(message: &str) -> String {
+    let parts = message
+        .split_once("string \"")
+        .and_then(|(kind, rest)| Some((kind, rest.rsplit_once("\", expected ")?.1)));
+    match parts {
+        Some((kind, expected)) => format!("{kind}a text, expected {expected}"),
+        None => message.to_owned(),
     }
 }
 

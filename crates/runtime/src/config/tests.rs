@@ -202,7 +202,7 @@ fn unknown_keys_are_all_refused_with_their_place_and_the_nearest_right_name() {
 #[test]
 fn a_wrong_type_names_the_key_its_place_what_was_given_and_what_was_expected() {
     let file = TempFile::holding("[database]\npool_size = 'many'\n");
-    let expected = "`database.pool_size` (PATH, line 2): invalid type: string \"many\", expected u16";
+    let expected = "`database.pool_size` (PATH, line 2): invalid type: a text, expected u16";
     let error = refused(Sources::new().file(file.path()));
     assert!(
         error.ends_with(&expected.replace("PATH", &file.text())),
@@ -240,6 +240,27 @@ fn a_file_that_is_not_toml_is_refused_with_line_and_column() {
     let error = refused(Sources::new().file(file.path()));
     assert!(
         error.contains(&file.text()) && error.contains("line 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_does_not_fit_may_be_a_secret_in_the_wrong_place_and_is_not_repeated() {
+    let files = [
+        ("[database]\npassword = \"s3cret\n", "line 2, column"),
+        ("[database]\npassword = s3cret\n", "line 2, column"),
+        ("database = 'postgres://u:s3cret@h/d'\n", "`database`"),
+        ("[hosts]\ngh = ['s3cret']\n", "`hosts.gh`"),
+        ("ports = ['s3cret\", expected 4']\n", "expected u16"),
+    ];
+    for (text, expected) in files {
+        let file = TempFile::holding(text);
+        let error = refused(Sources::new().file(file.path()));
+        assert!(!error.contains("s3cret") && error.contains(expected), "{error}");
+    }
+    let error = refused(env(&[("APP_DATABASE", "postgres://u:s3cret@h/d")]));
+    assert!(
+        !error.contains("s3cret") && error.contains("APP_DATABASE"),
         "{error}"
     );
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use crate::connect::{ConnectError, StorageOptions};
 use crate::migrate::Step;
@@ -49,7 +49,7 @@ impl Pools {
             let writer = first(&file.clone().pragma("cache_size", cache), options)
                 .await
                 .map_err(|error| refused(file.get_filename(), error))?;
-            let readers = pool(options.max_connections.max(1), options)
+            let readers = whole(pool(options.max_connections.max(1), options))
                 .connect_lazy_with(file.pragma("query_only", "true"));
             (writer, readers)
         };
@@ -116,7 +116,7 @@ impl Pools {
 async fn first(file: &SqliteConnectOptions, options: &StorageOptions) -> Result<SqlitePool, sqlx::Error> {
     let patience = tokio::time::Instant::now() + options.acquire_timeout;
     loop {
-        match pool(1, options).connect_with(file.clone()).await {
+        match whole(pool(1, options)).connect_with(file.clone()).await {
             Err(error) if code(&error) == Some(BUSY) && tokio::time::Instant::now() < patience => {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -132,6 +132,12 @@ fn pool(connections: u32, options: &StorageOptions) -> SqlitePoolOptions {
         .acquire_timeout(options.acquire_timeout)
         .idle_timeout(None)
         .max_lifetime(None)
+}
+
+/// A connection that is still in a transaction is thrown away. SQLite ends one by itself where a disk is full (SQLite,
+/// "Transactions", 2.4), and the driver, which cannot end it again, would refuse to begin another one for ever.
+fn whole(pool: SqlitePoolOptions) -> SqlitePoolOptions {
+    pool.before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
 }
 
 /// The file holds key hashes and sealed credentials. SQLite gives its log files the same mode.
@@ -167,5 +173,32 @@ pub fn refused(path: &Path, error: sqlx::Error) -> ConnectError {
             source: std::io::Error::other(error),
         },
         _ => ConnectError::Unreachable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_over_when_there_is_room_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("full.db").display());
+        let pools = Pools::open(&url, &StorageOptions::default()).await.unwrap();
+        let write = async |before: &'static str, bytes: u32| {
+            let mut transaction = pools.begin(Scope::Across, Mode::Write).await?;
+            sqlx::query(before).execute(&mut *transaction).await?;
+            sqlx::query("INSERT INTO filling VALUES (zeroblob($1))")
+                .bind(bytes)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        };
+        write("CREATE TABLE filling (content BLOB)", 1).await.unwrap();
+
+        // No page more than there are: what a full disk says, in this connection only.
+        let full = write("PRAGMA max_page_count = 1", 9_000_000).await.unwrap_err();
+        assert_eq!(code(&full), Some(13), "{full}");
+        write("SELECT 1", 9_000_000).await.unwrap();
     }
 }

@@ -34,6 +34,21 @@ fn values() -> [Value; 4] {
 }
 
 #[test]
+fn a_whole_number_is_written_without_a_fraction() {
+    let table = [
+        (json!(1.0), "1"),
+        (json!(-0.0), "0"),
+        (json!(1e2), "100"),
+        (json!(1.5), "1.5"),
+        (json!(-9_007_199_254_740_992.0), "-9007199254740992"),
+        (json!(u64::MAX), "18446744073709551615"),
+    ];
+    for (value, expected) in table {
+        assert_eq!(text(&value), expected);
+    }
+}
+
+#[test]
 fn path_styles_write_what_the_table_of_the_specification_says() {
     let table = [
         (

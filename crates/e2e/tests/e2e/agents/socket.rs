@@ -74,6 +74,26 @@ impl Socket {
         }
     }
 
+    /// The answers to so many requests of which none waited for another's, refusals among them.
+    pub async fn ask_at_once(&mut self, method: &str, params: &Value, times: usize) -> Result<Vec<Value>> {
+        let first = self.next + 1;
+        for _ in 0..times {
+            self.next += 1;
+            let request = json!({ "jsonrpc": "2.0", "id": self.next, "method": method, "params": params });
+            self.stream.feed(Message::text(request.to_string())).await?;
+        }
+        self.stream.flush().await?;
+        let mut answers = Vec::new();
+        while answers.len() < times {
+            let heard = self.hear().await?;
+            match heard["id"].as_u64() {
+                Some(id) if id >= first => answers.push(heard),
+                _ => self.told.push_back(heard),
+            }
+        }
+        Ok(answers)
+    }
+
     /// The params of the next notification of this method.
     pub async fn told(&mut self, method: &str) -> Result<Value> {
         loop {
