@@ -25,7 +25,7 @@ export REAL_THINGS SCHEMATHESIS_HOOKS=real_things PYTHONPATH=$settings
 # Keys are not made up: each call would only be refused. That calls without one are refused is checked (ignored_auth).
 cd "$WORK"
 status=0
-timeout 200 "$(dirname "$python")/schemathesis" --config-file "$settings/schemathesis.toml" run "$API_URL/openapi.json" --no-color \
+timeout 900 "$(dirname "$python")/schemathesis" --config-file "$settings/schemathesis.toml" run "$API_URL/openapi.json" --no-color \
     -H "Authorization: Bearer $(jq -r .secret <<<"$created")" --exclude-checks positive_data_acceptance \
     --generation-with-security-parameters false --generation-database none --seed 1 --max-examples 60 \
     --request-timeout 70 --continue-on-failure "$@" >schemathesis.log 2>&1 || status=$?
